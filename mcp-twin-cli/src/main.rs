@@ -1,0 +1,3 @@
+//! The `mcp-twin` command.
+
+fn main() {}

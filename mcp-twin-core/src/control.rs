@@ -1,0 +1,133 @@
+//! The control protocol between the command and the fronts: JSON lines over a local socket, versioned, unknown fields
+//! tolerated (fronts outlive upgrades of the command).
+//!
+//! The command sends one [`Request`] a line; the front answers each with one [`Response`] of the same id. `logs` with
+//! `follow` answers with many, the last of them `done`.
+
+use crate::error::Fault;
+use crate::ids::Generation;
+use crate::swap::{Outcome, Status};
+use serde::{Deserialize, Serialize};
+
+/// The version this release speaks. A front answers a newer one as well as it can.
+pub const VERSION: u32 = 1;
+
+/// One command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// [`VERSION`] of the sender.
+    pub v: u32,
+    /// Carried back.
+    pub id: u64,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// What is asked of a front.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// Everything about the front. Answered at once.
+    Status,
+    /// Start a fresh twin and verify it; never promotes.
+    Reload,
+    /// Promote the verified standby, or reload first.
+    Swap {
+        /// Also promote what lost a capability or breaks the client's lists.
+        #[serde(default)]
+        force: bool,
+    },
+    /// Go back.
+    Rollback {
+        /// The generation wanted; absent: the previous one.
+        #[serde(default)]
+        to: Option<Generation>,
+    },
+    /// End all twins. A stdio front stays, for its client's sake.
+    Stop,
+}
+
+/// One answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Response {
+    /// [`VERSION`] of the sender.
+    pub v: u32,
+    /// The request's id.
+    pub id: u64,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// What a front answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The front lives and works on it; the outcome follows. Sent at once to all but `status`, so that a hung front (no
+    /// line within 2 s) is told from a slow reload.
+    Accepted,
+    /// To `status`.
+    Status(Box<FrontStatus>),
+    /// To `reload`, `swap`, `rollback`, `stop`.
+    Outcome(Outcome),
+    /// The request could not be understood, or the front could not do it.
+    Error(Fault),
+}
+
+/// A front, as shown by `mcp-twin status`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FrontStatus {
+    /// Version of the front's release.
+    pub release: String,
+    /// Id of the front, unique on this machine.
+    pub front: String,
+    /// The server's name.
+    pub server: String,
+    /// The client's own name for it, where known.
+    #[serde(default)]
+    pub display: Option<String>,
+    /// The project root.
+    pub root: String,
+    /// The command line.
+    pub command: Vec<String>,
+    /// The working directory.
+    #[serde(default)]
+    pub cwd: String,
+    /// `stdio` or `http`.
+    pub transport: String,
+    /// Process id of the front.
+    pub pid: u32,
+    /// Seconds since 1970 at the front's start.
+    pub started: i64,
+    /// The swap machine.
+    pub swap: Status,
+    /// Milliseconds since the last commit.
+    #[serde(default)]
+    pub last_swap_ms_ago: Option<u64>,
+    /// The client, where it said who it is: name and version.
+    #[serde(default)]
+    pub client: Option<String>,
+    /// The negotiated protocol version.
+    #[serde(default)]
+    pub protocol: Option<String>,
+    /// Lists that changed and that the client has not asked for again since: `tools`, `prompts`, `resources`.
+    #[serde(default)]
+    pub stale_lists: Vec<String>,
+    /// Calls in flight, over all twins.
+    #[serde(default)]
+    pub in_flight: usize,
+    /// Requests held.
+    #[serde(default)]
+    pub held: usize,
+    /// How many files are watched; absent: none are.
+    #[serde(default)]
+    pub watched: Option<usize>,
+    /// What is off or odd: a state folder that cannot be written, a file that changes at every start, junk on stdout.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// The folder of the log files.
+    #[serde(default)]
+    pub log: Option<String>,
+    /// The last lines of the active twin's stderr.
+    #[serde(default)]
+    pub stderr_tail: String,
+}

@@ -1,0 +1,3 @@
+//! What is configured on a machine, and what a command line really runs.
+
+pub mod launch;

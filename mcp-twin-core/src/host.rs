@@ -1,0 +1,159 @@
+//! What the machines ask of the world. Object-safe on purpose: a front holds them as `Arc<dyn …>`, and each has at least
+//! two implementors (the runtime's and the fakes of `testing`; yours is the third).
+
+use crate::error::Fault;
+use crate::ids::{OpId, ProcessIdentity, Slot, Source, TwinId};
+use crate::swap::{ExitReport, HistoryEntry, Notice, ProbeReport, Record};
+use crate::time::Moment;
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpawnOrder {
+    /// The new twin.
+    pub twin: TwinId,
+    /// Its place.
+    pub slot: Slot,
+    /// The source it is to run.
+    pub source: Source,
+}
+
+/// Starts twins.
+#[async_trait]
+pub trait ProcessSpawner: Send + Sync {
+    /// Starts one twin: its own process group, its token in the environment.
+    ///
+    /// # Errors
+    /// `NotExecutable` if the command cannot run at all, else `SpawnFailed`.
+    async fn spawn(&self, order: &SpawnOrder) -> Result<Box<dyn Instance>, Fault>;
+
+    /// Ends every process that bears a token of this front, but those of `keep`.
+    async fn sweep(&self, keep: &[TwinId]) {
+        let _ = keep;
+    }
+}
+
+/// One running twin.
+#[async_trait]
+pub trait Instance: Send {
+    /// Proof of identity.
+    fn identity(&self) -> ProcessIdentity;
+    /// Waits until the process has ended and its output was read to the end. Cancel-safe, repeatable.
+    async fn exited(&mut self) -> ExitReport;
+    /// Ends the whole process tree: end of stdin, TERM after `term`, KILL `kill` later; waits for the end.
+    async fn stop(&mut self, term: Duration, kill: Duration) -> ExitReport;
+}
+
+/// Proves twins healthy.
+#[async_trait]
+pub trait HealthProbe: Send + Sync {
+    /// Returns when the probe of this twin can begin (over stdio: when the client has opened the session).
+    async fn wait_until_wanted(&self, twin: TwinId) {
+        let _ = twin;
+    }
+    /// Returns when the twin is ready, or will never be. The machine's `start_timeout` bounds it.
+    ///
+    /// # Errors
+    /// Why the twin will not be ready.
+    async fn check(&self, twin: TwinId, force: bool) -> Result<ProbeReport, Fault>;
+}
+
+/// Keeps the record.
+#[async_trait]
+pub trait StateStore: Send + Sync {
+    /// Writes the record, atomically: after a crash either the old or the new one is there.
+    ///
+    /// # Errors
+    /// What the system said.
+    async fn save(&self, record: &Record) -> Result<(), String>;
+    /// One line for the history. Best effort: a history that cannot be written is said in the log.
+    async fn history(&self, entry: &HistoryEntry);
+}
+
+/// The host's clock.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Moment;
+    /// Returns at `at` or as soon as possible after it.
+    async fn sleep_until(&self, at: Moment);
+}
+
+/// Where requests go. The runtime's is the relay of a front; yours may be a reverse proxy.
+#[async_trait]
+pub trait Traffic: Send + Sync {
+    /// Brings the client's state to a twin, before the commit.
+    ///
+    /// # Errors
+    /// Why the twin cannot take over.
+    async fn prepare(&self, twin: TwinId) -> Result<(), Fault>;
+    /// Routes new requests to `to`, if it is ready at this instant, and releases what was held.
+    ///
+    /// # Errors
+    /// Why the route stayed.
+    async fn handover(&self, from: Option<TwinId>, to: TwinId, bake: bool) -> Result<(), Fault>;
+    /// Returns with the reason when a twin on trial refuses too much; never, if it does not.
+    async fn bake_failed(&self, twin: TwinId) -> Fault;
+    /// The trial is over.
+    fn end_bake(&self, twin: TwinId);
+    /// Holds new requests, within the bounds of the options.
+    fn hold(&self);
+    /// Answers held and new requests with this reason.
+    fn refuse(&self, fault: &Fault);
+    /// Returns when this twin has no open call; requests are held from that instant on.
+    async fn idle(&self, twin: TwinId);
+    /// Cancels what is open on this twin and answers it with this reason; requests are held.
+    fn cut(&self, twin: TwinId, fault: &Fault);
+    /// Returns when this twin owes nothing any more.
+    async fn drained(&self, twin: TwinId);
+}
+
+/// The files of the server.
+#[async_trait]
+pub trait Sources: Send + Sync {
+    /// What the files are now, with their generation number.
+    async fn now(&self) -> Source;
+    /// Remember the files' stamps for this twin, just before its spawn.
+    async fn mark(&self, twin: TwinId);
+    /// What the files are now, and whether any was touched since the mark.
+    async fn compare(&self, twin: TwinId) -> (Source, bool);
+    /// Runs the build step.
+    ///
+    /// # Errors
+    /// Its output.
+    async fn build(&self, op: OpId) -> Result<Source, Fault> {
+        let _ = op;
+        Ok(self.now().await)
+    }
+}
+
+/// Hears what people should know.
+pub trait Observer: Send + Sync {
+    /// Something a person should know.
+    fn notice(&self, notice: &Notice);
+    /// An event changed nothing, and why.
+    fn ignored(&self, why: &'static str) {
+        let _ = why;
+    }
+}
+
+/// All that a machine asks of the world.
+#[derive(Clone)]
+pub struct Host {
+    /// Starts twins.
+    pub spawner: Arc<dyn ProcessSpawner>,
+    /// Proves them healthy.
+    pub probe: Arc<dyn HealthProbe>,
+    /// Keeps the record.
+    pub store: Arc<dyn StateStore>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Routes requests.
+    pub traffic: Arc<dyn Traffic>,
+    /// Knows the files.
+    pub sources: Arc<dyn Sources>,
+    /// Hears what people should know.
+    pub observer: Arc<dyn Observer>,
+}

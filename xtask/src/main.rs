@@ -1,0 +1,3 @@
+//! The one script runner.
+
+fn main() {}
