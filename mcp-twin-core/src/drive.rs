@@ -1,1 +1,362 @@
-//! To be written in this change.
+//! Runs a [`Swap`] against a [`Host`], on any async runtime: what the machine wants is done by the host, what came of it
+//! goes back into the machine.
+//!
+//! The driver owns the running twins. It never blocks: each effect is a future of its own, so a probe that takes its time
+//! delays neither a newer change nor the death of another twin.
+
+use crate::error::{Code, Fault};
+use crate::host::{Host, Instance, SpawnOrder};
+use crate::ids::{CommandId, OpId, Source, TwinId};
+use crate::swap::{Command, Effect, Event, Outcome, Status, Swap};
+use futures_channel::{mpsc, oneshot};
+use futures_util::future::{AbortHandle, Abortable, BoxFuture, Either, FutureExt, select};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many inputs may wait for the driver. A sender waits when it is full.
+const INBOX: usize = 64;
+
+/// Gives commands and file changes to a [`Driver`]; cheap to clone. The driver ends when all of them are gone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    inbox: mpsc::Sender<Input>,
+}
+
+#[derive(Debug)]
+enum Input {
+    Touched,
+    Changed(Source),
+    Command(Command, oneshot::Sender<Outcome>),
+    Status(oneshot::Sender<Status>),
+}
+
+impl Handle {
+    /// Gives a command and waits for its outcome.
+    pub async fn command(&self, command: Command) -> Outcome {
+        let (tx, rx) = oneshot::channel();
+        let gone = || Outcome::Failed { active: None, fault: Fault::new(Code::Stopped, "the front is ending") };
+        if !self.send(Input::Command(command, tx)).await {
+            return gone();
+        }
+        rx.await.unwrap_or_else(|_| gone())
+    }
+
+    /// Says that a watched file was touched just now.
+    pub async fn touched(&self) {
+        self.send(Input::Touched).await;
+    }
+
+    /// Says that the watched files came to rest.
+    pub async fn changed(&self, source: Source) {
+        self.send(Input::Changed(source)).await;
+    }
+
+    /// The machine as shown to people; `None` if the driver has ended.
+    pub async fn status(&self) -> Option<Status> {
+        let (tx, rx) = oneshot::channel();
+        self.send(Input::Status(tx)).await;
+        rx.await.ok()
+    }
+
+    async fn send(&self, input: Input) -> bool {
+        let mut inbox = self.inbox.clone();
+        let ready = std::future::poll_fn(|cx| inbox.poll_ready(cx)).await;
+        ready.is_ok() && inbox.start_send(input).is_ok()
+    }
+}
+
+/// What a future of the driver brings back.
+enum Done {
+    Event(Event),
+    /// The probe of this twin can begin.
+    Wanted(TwinId),
+    Spawned(TwinId, Result<Box<dyn Instance>, Fault>),
+    Command(CommandId, Command, Source),
+    /// Given up on purpose, or done with nothing to say.
+    Nothing,
+}
+
+/// How a twin is asked to end.
+type StopOrder = (Duration, Duration);
+
+/// One machine and its world.
+pub struct Driver {
+    swap: Swap,
+    host: Host,
+    inbox: mpsc::Receiver<Input>,
+    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// To end a running twin.
+    stops: BTreeMap<TwinId, oneshot::Sender<StopOrder>>,
+    /// Twins that were to be ended while they were still being spawned.
+    doomed: BTreeMap<TwinId, StopOrder>,
+    /// What waits for something of a twin, and is pointless once the twin is gone.
+    waits: BTreeMap<TwinId, Vec<AbortHandle>>,
+    bakes: BTreeMap<TwinId, AbortHandle>,
+    builds: BTreeMap<OpId, AbortHandle>,
+    replies: BTreeMap<CommandId, oneshot::Sender<Outcome>>,
+    next_command: u64,
+}
+
+impl Driver {
+    /// A driver for `swap`, and the handle that feeds it.
+    #[must_use]
+    pub fn new(swap: Swap, host: Host) -> (Self, Handle) {
+        let (tx, inbox) = mpsc::channel(INBOX);
+        let driver = Self {
+            swap,
+            host,
+            inbox,
+            work: FuturesUnordered::new(),
+            stops: BTreeMap::new(),
+            doomed: BTreeMap::new(),
+            waits: BTreeMap::new(),
+            bakes: BTreeMap::new(),
+            builds: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            next_command: 0,
+        };
+        (driver, Handle { inbox: tx })
+    }
+
+    /// Runs until every [`Handle`] is gone. Twins that still run then are the spawner's to end.
+    pub async fn run(mut self) {
+        loop {
+            self.perform_all();
+            let clock = Arc::clone(&self.host.clock);
+            let timeout = self.swap.poll_timeout();
+            let timer = match timeout {
+                Some(at) => async move { clock.sleep_until(at).await }.boxed(),
+                None => std::future::pending().boxed(),
+            };
+            let work = if self.work.is_empty() {
+                std::future::pending().left_future()
+            } else {
+                self.work.next().right_future()
+            };
+            // What was done comes before what is asked: an answer may make the question moot.
+            match select(work, select(self.inbox.next(), timer)).await {
+                Either::Left((done, _)) => {
+                    if let Some(done) = done {
+                        self.done(done);
+                    }
+                }
+                Either::Right((Either::Left((Some(input), _)), _)) => self.input(input),
+                Either::Right((Either::Left((None, _)), _)) => return,
+                Either::Right((Either::Right(((), _)), _)) => {
+                    let now = self.host.clock.now();
+                    self.swap.handle_timeout(now);
+                }
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        match input {
+            Input::Touched => self.event(Event::Touched),
+            Input::Changed(source) => self.event(Event::Changed { source }),
+            Input::Status(reply) => {
+                let _ = reply.send(self.swap.status());
+            }
+            Input::Command(command, reply) => {
+                let id = CommandId(self.next_command);
+                self.next_command += 1;
+                self.replies.insert(id, reply);
+                let sources = Arc::clone(&self.host.sources);
+                self.push(async move { Done::Command(id, command, sources.now().await) });
+            }
+        }
+    }
+
+    fn done(&mut self, done: Done) {
+        match done {
+            Done::Nothing => {}
+            Done::Command(id, command, source) => self.event(Event::Command { id, command, source }),
+            Done::Wanted(twin) => {
+                self.event(Event::Probing { twin });
+                let probe = Arc::clone(&self.host.probe);
+                self.wait_for(twin, async move {
+                    match probe.check(twin).await {
+                        Ok(report) => Event::Healthy { twin, report },
+                        Err(fault) => Event::Unhealthy { twin, fault },
+                    }
+                });
+            }
+            Done::Spawned(twin, Err(fault)) => {
+                self.doomed.remove(&twin);
+                self.event(Event::SpawnFailed { twin, fault });
+            }
+            Done::Spawned(twin, Ok(instance)) => self.adopt(twin, instance),
+            Done::Event(event) => {
+                if let Event::Exited { twin, .. } = &event {
+                    self.forget(*twin);
+                }
+                self.event(event);
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        let now = self.host.clock.now();
+        self.swap.handle(event, now);
+        // Effects are performed before the next event goes in, so that none acts on a state that has moved on.
+        self.perform_all();
+    }
+
+    fn adopt(&mut self, twin: TwinId, mut instance: Box<dyn Instance>) {
+        let process = instance.identity();
+        let (tx, rx) = oneshot::channel::<StopOrder>();
+        match self.doomed.remove(&twin) {
+            Some(order) => drop(tx.send(order)),
+            None => drop(self.stops.insert(twin, tx)),
+        }
+        self.push(async move {
+            let order = match select(instance.exited(), rx).await {
+                Either::Left((exit, _)) => return Done::Event(Event::Exited { twin, exit }),
+                Either::Right((order, _)) => order,
+            };
+            let exit = match order {
+                Ok((term, kill)) => instance.stop(term, kill).await,
+                Err(_) => instance.exited().await,
+            };
+            Done::Event(Event::Exited { twin, exit })
+        });
+        self.event(Event::Spawned { twin, process });
+    }
+
+    fn perform_all(&mut self) {
+        while let Some(effect) = self.swap.poll_effect() {
+            self.perform(effect);
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        let host = self.host.clone();
+        match effect {
+            Effect::Persist { seq, record } => self.push(async move {
+                Done::Event(match host.store.save(&record).await {
+                    Ok(()) => Event::Persisted { seq },
+                    Err(why) => Event::PersistFailed { seq, why },
+                })
+            }),
+            Effect::Build { op, source: _ } => {
+                let (abort, registration) = AbortHandle::new_pair();
+                self.builds.insert(op, abort);
+                let build = async move {
+                    match host.sources.build(op).await {
+                        Ok(source) => Done::Event(Event::Built { op, source }),
+                        Err(fault) => Done::Event(Event::BuildFailed { op, fault }),
+                    }
+                };
+                self.push(Abortable::new(build, registration).map(|done| done.unwrap_or(Done::Nothing)));
+            }
+            Effect::AbandonBuild { op } => {
+                if let Some(abort) = self.builds.remove(&op) {
+                    abort.abort();
+                }
+            }
+            Effect::Spawn { twin, slot, source } => self.push(async move {
+                host.sources.mark(twin).await;
+                Done::Spawned(twin, host.spawner.spawn(&SpawnOrder { twin, slot, source }).await)
+            }),
+            Effect::Probe { twin, force } => {
+                let (abort, registration) = AbortHandle::new_pair();
+                self.waits.entry(twin).or_default().push(abort);
+                let wanted = async move {
+                    host.probe.begin(twin, force).await;
+                    Done::Wanted(twin)
+                };
+                self.push(Abortable::new(wanted, registration).map(|done| done.unwrap_or(Done::Nothing)));
+            }
+            Effect::Rehash { twin } => self.wait_for(twin, async move {
+                let (source, touched) = host.sources.compare(twin).await;
+                Event::Hashed { twin, source, touched }
+            }),
+            Effect::Prepare { twin } => self.wait_for(twin, async move {
+                match host.traffic.prepare(twin).await {
+                    Ok(()) => Event::Prepared { twin },
+                    Err(fault) => Event::PrepareFailed { twin, fault },
+                }
+            }),
+            Effect::Handover { from, to, bake } => {
+                if bake {
+                    let (abort, registration) = AbortHandle::new_pair();
+                    self.bakes.insert(to, abort);
+                    let traffic = Arc::clone(&host.traffic);
+                    let trial = async move {
+                        let fault = traffic.bake_failed(to).await;
+                        Done::Event(Event::BakeFailed { twin: to, fault })
+                    };
+                    self.push(Abortable::new(trial, registration).map(|done| done.unwrap_or(Done::Nothing)));
+                }
+                // Not aborted with the twin: the machine always hears how a handover ended.
+                self.push(async move {
+                    Done::Event(match host.traffic.handover(from, to, bake).await {
+                        Ok(()) => Event::HandedOver { twin: to },
+                        Err(fault) => Event::HandoverRefused { twin: to, fault },
+                    })
+                });
+            }
+            Effect::EndBake { twin } => {
+                if let Some(abort) = self.bakes.remove(&twin) {
+                    abort.abort();
+                }
+                host.traffic.end_bake(twin);
+            }
+            Effect::Hold => host.traffic.hold(),
+            Effect::Refuse { fault } => host.traffic.refuse(&fault),
+            Effect::AwaitIdle { twin } => self.wait_for(twin, async move {
+                host.traffic.idle(twin).await;
+                Event::Idle { twin }
+            }),
+            Effect::Cut { twin, fault } => host.traffic.cut(twin, &fault),
+            Effect::Drain { twin } => self.wait_for(twin, async move {
+                host.traffic.drained(twin).await;
+                Event::Drained { twin }
+            }),
+            Effect::Stop { twin, term, kill } => match self.stops.remove(&twin) {
+                Some(stop) => {
+                    let _ = stop.send((term, kill));
+                }
+                None => drop(self.doomed.insert(twin, (term, kill))),
+            },
+            Effect::Sweep { keep } => self.push(async move {
+                host.spawner.sweep(&keep).await;
+                Done::Nothing
+            }),
+            Effect::Reply { id, outcome } => {
+                if let Some(reply) = self.replies.remove(&id) {
+                    let _ = reply.send(outcome);
+                }
+            }
+            Effect::History(entry) => self.push(async move {
+                host.store.history(&entry).await;
+                Done::Nothing
+            }),
+            Effect::Notice(notice) => host.observer.notice(&notice),
+            Effect::Ignored(why) => host.observer.ignored(why),
+        }
+    }
+
+    /// Runs what waits for something of a twin; given up when the twin is gone.
+    fn wait_for(&mut self, twin: TwinId, future: impl Future<Output = Event> + Send + 'static) {
+        let (abort, registration) = AbortHandle::new_pair();
+        let waits = self.waits.entry(twin).or_default();
+        waits.retain(|wait| !wait.is_aborted());
+        waits.push(abort);
+        self.push(Abortable::new(future, registration).map(|event| event.map_or(Done::Nothing, Done::Event)));
+    }
+
+    fn forget(&mut self, twin: TwinId) {
+        self.stops.remove(&twin);
+        self.doomed.remove(&twin);
+        for wait in self.waits.remove(&twin).into_iter().flatten().chain(self.bakes.remove(&twin)) {
+            wait.abort();
+        }
+    }
+
+    fn push(&mut self, future: impl Future<Output = Done> + Send + 'static) {
+        self.work.push(future.boxed());
+    }
+}

@@ -49,15 +49,14 @@ pub trait Instance: Send {
 /// Proves twins healthy.
 #[async_trait]
 pub trait HealthProbe: Send + Sync {
-    /// Returns when the probe of this twin can begin (over stdio: when the client has opened the session).
-    async fn wait_until_wanted(&self, twin: TwinId) {
-        let _ = twin;
-    }
+    /// Begins to prove this twin, and returns when its first byte can be sent (over stdio: when the client has opened the
+    /// session; a twin is sent nothing before). `force`: a lost capability is accepted.
+    async fn begin(&self, twin: TwinId, force: bool);
     /// Returns when the twin is ready, or will never be. The machine's `start_timeout` bounds it.
     ///
     /// # Errors
     /// Why the twin will not be ready.
-    async fn check(&self, twin: TwinId, force: bool) -> Result<ProbeReport, Fault>;
+    async fn check(&self, twin: TwinId) -> Result<ProbeReport, Fault>;
 }
 
 /// Keeps the record.

@@ -6,5 +6,8 @@ pub mod fronts;
 pub mod history;
 pub mod home;
 pub mod logs;
+pub mod pipes;
+pub mod process;
 pub mod run;
 pub mod store;
+pub mod wire;

@@ -1,0 +1,189 @@
+//! One twin's process from its start to its last descendant.
+
+use super::sweep::sweep_orphans;
+use mcp_twin_core::ProcessIdentity;
+use mcp_twin_core::swap::ExitReport;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
+use std::future::{Future, pending};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+/// How long output is still read after the exit of a process whose descendant holds its stdout open.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+/// How long a process that closed its stdout may take to end by itself.
+const AFTER_STDOUT: Duration = Duration::from_millis(500);
+/// How long a process may take to die of KILL before it is given up (it sits in the kernel).
+const UNKILLABLE: Duration = Duration::from_secs(5);
+
+/// How a twin is to end: its stdin is closed now, the rest follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StopOrder {
+    /// From now to TERM.
+    pub term: Duration,
+    /// From TERM to KILL.
+    pub kill: Duration,
+}
+
+/// A handle to the task that minds one process.
+#[derive(Clone, Debug)]
+pub struct Minder {
+    orders: mpsc::Sender<StopOrder>,
+    exit: watch::Receiver<Option<ExitReport>>,
+}
+
+/// What the minder needs of whoever owns the pipes.
+pub trait Pipes: Send + 'static {
+    /// Ends the process's stdin.
+    fn close_stdin(&mut self);
+    /// Returns when its stdout was read to the end. Cancel-safe, repeatable.
+    fn stdout_ended(&mut self) -> impl Future<Output = ()> + Send;
+    /// Returns when its stdout and its stderr were read to the end. Cancel-safe, repeatable.
+    fn output_ended(&mut self) -> impl Future<Output = ()> + Send;
+    /// Nothing more is read of it; the tail of its stderr is wanted.
+    fn finish(&mut self, code: Option<i32>, signal: Option<i32>) -> ExitReport;
+}
+
+impl Minder {
+    /// Minds a process that was just started, on the current runtime.
+    pub fn start(identity: ProcessIdentity, pipes: impl Pipes) -> Self {
+        let (orders, inbox) = mpsc::channel(4);
+        let (report, exit) = watch::channel(None);
+        tokio::spawn(mind(identity, pipes, inbox, report));
+        Self { orders, exit }
+    }
+
+    /// Asks for the end. A second order can only bring it nearer.
+    pub fn stop(&self, order: StopOrder) {
+        // A full queue holds four orders already: the process is as good as stopped.
+        let _ = self.orders.try_send(order);
+    }
+
+    /// Waits for the end. Cancel-safe, repeatable.
+    pub async fn exited(&mut self) -> ExitReport {
+        match self.exit.wait_for(Option::is_some).await {
+            Ok(report) => report.clone().unwrap_or_else(unknown),
+            // The task ended without a report: only with the runtime itself.
+            Err(_) => unknown(),
+        }
+    }
+}
+
+fn unknown() -> ExitReport {
+    ExitReport { code: None, signal: None, stderr_tail: String::new() }
+}
+
+async fn mind(
+    identity: ProcessIdentity,
+    mut pipes: impl Pipes,
+    mut orders: mpsc::Receiver<StopOrder>,
+    report: watch::Sender<Option<ExitReport>>,
+) {
+    let Some(pid) = i32::try_from(identity.pid).ok().and_then(Pid::from_raw) else { return };
+    let mut term_at: Option<Instant> = None;
+    let mut kill_at: Option<Instant> = None;
+    let mut give_up_at: Option<Instant> = None;
+    let mut stdout_open = true;
+    let mut ended = std::pin::pin!(ended(pid));
+    loop {
+        let next = [term_at, kill_at, give_up_at].into_iter().flatten().min();
+        let timer = async {
+            match next {
+                Some(at) => sleep_until(at).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = &mut ended => break,
+            Some(order) = orders.recv() => {
+                pipes.close_stdin();
+                let now = Instant::now();
+                let sooner = |old: Option<Instant>, new: Instant| Some(old.map_or(new, |old| old.min(new)));
+                if give_up_at.is_none() {
+                    // Once TERM was sent (no `term_at`, but a `kill_at`) only KILL is left to come.
+                    let term_sent = term_at.is_none() && kill_at.is_some();
+                    let kill = if term_sent { now + order.kill } else { now + order.term + order.kill };
+                    kill_at = sooner(kill_at, kill);
+                    if !term_sent { term_at = sooner(term_at, now + order.term); }
+                }
+            }
+            () = pipes.stdout_ended(), if stdout_open => {
+                // It can answer nothing any more; if it does not end by itself it is ended.
+                stdout_open = false;
+                if kill_at.is_none() && give_up_at.is_none() {
+                    term_at = Some(Instant::now() + AFTER_STDOUT);
+                    kill_at = Some(Instant::now() + AFTER_STDOUT * 3);
+                }
+            }
+            () = timer => {
+                let now = Instant::now();
+                if give_up_at.is_some_and(|at| at <= now) { break; }
+                if kill_at.is_some_and(|at| at <= now) {
+                    let _ = kill_process_group(pid, Signal::KILL);
+                    (term_at, kill_at, give_up_at) = (None, None, Some(now + UNKILLABLE));
+                } else if term_at.is_some_and(|at| at <= now) {
+                    pipes.close_stdin();
+                    let _ = kill_process_group(pid, Signal::TERM);
+                    term_at = None;
+                }
+            }
+        }
+    }
+    let _ = timeout(LAST_WORDS, pipes.output_ended()).await;
+    // The leader is not reaped yet, so the group's number can belong to nobody else.
+    let _ = kill_process_group(pid, Signal::KILL);
+    let status = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG).ok().flatten();
+    let (code, by) = status.as_ref().map_or((None, None), |status: &WaitIdStatus| {
+        (status.exit_status(), status.terminating_signal())
+    });
+    let exit = pipes.finish(code, by);
+    reap_group(pid).await;
+    sweep_orphans(&identity.token);
+    let _ = report.send(Some(exit));
+}
+
+/// Returns when the process has ended, and leaves it unreaped.
+async fn ended(pid: Pid) {
+    // Registered before the first look, so that no end is missed between look and wait.
+    let mut sigchld = signal(SignalKind::child()).ok();
+    loop {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        match waitid(WaitId::Pid(pid), options) {
+            Ok(None) => {}
+            Ok(Some(_)) | Err(_) => return,
+        }
+        match &mut sigchld {
+            Some(signals) => {
+                if signals.recv().await.is_none() {
+                    sigchld = None;
+                }
+            }
+            None => sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+/// Reaps what is left of a killed group, where this process became its parent (subreaper). Bounded: what was killed is
+/// gone within moments, and what is not ours is not waited for.
+async fn reap_group(pid: Pid) {
+    let mut sigchld = signal(SignalKind::child()).ok();
+    let reap = async {
+        loop {
+            match waitid(WaitId::Pgid(Some(pid)), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+                Ok(Some(_)) => {}
+                Ok(None) => match &mut sigchld {
+                    Some(signals) => {
+                        if signals.recv().await.is_none() {
+                            return;
+                        }
+                    }
+                    None => return,
+                },
+                Err(_) => return,
+            }
+        }
+    };
+    let _ = timeout(Duration::from_secs(1), reap).await;
+}

@@ -1,0 +1,87 @@
+//! Ending what bears a token of ours: descendants that left their group, and twins whose front died.
+//!
+//! The token in a process's environment is the proof of identity; it is read again through a pidfd's lifetime before the
+//! signal is sent, so that a number that was reused in between is never hit.
+
+use super::TOKEN;
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
+use std::fs;
+
+/// Ends every descendant with this very token that has become a child of this process.
+pub fn sweep_orphans(token: &str) {
+    // Ending one may hand its own children over: until nothing is found, but not for ever.
+    for _ in 0..16 {
+        let found: Vec<u32> = children().into_iter().filter(|pid| bears(*pid, |found| found == token)).collect();
+        if found.is_empty() {
+            return;
+        }
+        for pid in found {
+            if let Some(ended) = end(pid, |found| found == token) {
+                let _ = waitpid(Some(ended), WaitOptions::empty());
+            }
+        }
+    }
+}
+
+/// Ends every process on this machine whose token begins with `prefix`, and returns how many. Only for a front whose lock
+/// is free, by whoever holds that lock now, or for a front's own tokens.
+pub fn sweep_token(prefix: &str, spare: impl Fn(&str) -> bool) -> usize {
+    let doomed = |token: &str| token.starts_with(prefix) && !spare(token);
+    let Ok(entries) = fs::read_dir("/proc") else { return 0 };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| bears(*pid, doomed) && end(*pid, doomed).is_some()).count()
+}
+
+fn children() -> Vec<u32> {
+    let Ok(threads) = fs::read_dir("/proc/self/task") else { return Vec::new() };
+    let lists = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()).collect()
+}
+
+fn bears(pid: u32, wanted: impl Fn(&str) -> bool) -> bool {
+    let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return false };
+    let prefix = [TOKEN.as_bytes(), b"="].concat();
+    environment
+        .split(|byte| *byte == 0)
+        .filter_map(|entry| std::str::from_utf8(entry.strip_prefix(prefix.as_slice())?).ok())
+        .any(wanted)
+}
+
+fn end(pid: u32, wanted: impl Fn(&str) -> bool) -> Option<Pid> {
+    let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+    if pid == rustix::process::getpid() {
+        return None;
+    }
+    let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+    // Asked again now that the handle pins the process.
+    if !bears(pid.as_raw_nonzero().get().unsigned_abs(), wanted) {
+        return None;
+    }
+    pidfd_send_signal(&handle, Signal::KILL).ok()?;
+    Some(pid)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn only_bearers_of_the_token_are_ended() {
+        let mut mine = Command::new("sleep").arg("60").env(TOKEN, "sweep-test-1/a").spawn().unwrap();
+        let mut kept = Command::new("sleep").arg("60").env(TOKEN, "sweep-test-1/b").spawn().unwrap();
+        let mut other = Command::new("sleep").arg("60").env(TOKEN, "sweep-test-2/a").spawn().unwrap();
+        // The environment is the new one only once exec has happened.
+        while !bears(mine.id(), |_| true) || !bears(kept.id(), |_| true) || !bears(other.id(), |_| true) {
+            std::thread::yield_now();
+        }
+        assert_eq!(sweep_token("sweep-test-1/", |token| token.ends_with("/b")), 1);
+        assert!(!mine.wait().unwrap().success());
+        assert!(kept.try_wait().unwrap().is_none());
+        assert!(other.try_wait().unwrap().is_none());
+        kept.kill().unwrap();
+        other.kill().unwrap();
+        kept.wait().unwrap();
+        other.wait().unwrap();
+    }
+}
