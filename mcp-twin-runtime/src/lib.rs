@@ -10,4 +10,6 @@ pub mod pipes;
 pub mod process;
 pub mod run;
 pub mod store;
+pub mod sources;
+pub mod watcher;
 pub mod wire;

@@ -2,6 +2,8 @@
 
 use crate::home::Home;
 use mcp_twin_core::spec::Options;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
 /// What `mcp-twin run` was asked to do.
@@ -27,6 +29,23 @@ pub struct RunOrder {
 ///
 /// # Errors
 /// The front could not begin at all (no such folder, no pipes).
-pub fn run(_order: RunOrder) -> std::io::Result<u8> {
-    Ok(0)
+pub fn run(order: RunOrder) -> io::Result<u8> {
+    // One thread: it relays, and twins die with it. The few looks at files have a small pool that goes away again.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(2)
+        .thread_stack_size(512 << 10)
+        .build()?;
+    let status = runtime.block_on(crate::front::serve(order));
+    // A thread that still reads a terminal must not keep the process.
+    runtime.shutdown_background();
+    status
+}
+
+pub(crate) fn stdin() -> io::Result<OwnedFd> {
+    rustix::stdio::stdin().as_fd().try_clone_to_owned()
+}
+
+pub(crate) fn stdout() -> io::Result<OwnedFd> {
+    rustix::stdio::stdout().as_fd().try_clone_to_owned()
 }

@@ -1,0 +1,260 @@
+//! The stdio front: one client, one server, its twins; from the first byte to the last process.
+
+mod answers;
+mod files;
+mod plan;
+mod spawner;
+mod voice;
+
+use crate::control;
+use crate::fronts::{self, FrontInfo, FrontSeat, token_prefix};
+use crate::history::Numbers;
+use crate::logs::LogFile;
+use crate::pipes::{Input, Output};
+use crate::process::{self, StopOrder, sweep_token};
+use crate::run::RunOrder;
+use crate::servers::{self, ServerEntry, ServerKey};
+use crate::store::{FileStore, last_good};
+use crate::watcher::{Seen, Watch};
+use crate::wire::{ClientEnd, Wire};
+use answers::Answers;
+use files::ServerFiles;
+use mcp_twin_core::drive::{Driver, Handle};
+use mcp_twin_core::host::{Host, Sources};
+use mcp_twin_core::relay::Relay;
+use mcp_twin_core::spec::Transport;
+use mcp_twin_core::swap::{Command, Swap};
+use mcp_twin_core::watch::Debounce;
+use plan::Plan;
+use spawner::TwinSpawner;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, timeout_at};
+use voice::Voice;
+
+/// The client is gone: it kills its servers 4 s after it closed their stdin, so everything must be over by then.
+const CLIENT_GONE: StopOrder = StopOrder { term: Duration::from_millis(1500), kill: Duration::from_millis(1800) };
+/// We were told to end.
+const TOLD_TO_END: StopOrder = StopOrder { term: Duration::ZERO, kill: Duration::from_millis(1500) };
+/// What is not gone by then is left to the sweep.
+const ALL_GONE: Duration = Duration::from_millis(3600);
+
+/// Runs a stdio front until its client is gone, on the runtime of this thread. Returns the exit status.
+///
+/// # Errors
+/// Stdin or stdout cannot be used at all.
+pub async fn serve(order: RunOrder) -> io::Result<u8> {
+    process::become_subreaper();
+    let mut plan = Plan::new(&order);
+    let mut off: Vec<String> = plan.warnings.drain(..).collect();
+    if let Err(error) = order.home.ensure() {
+        off.push(format!("the state directory cannot be used, so other commands do not see this front: {error}"));
+    }
+    let name = registered(&order, &plan, &mut off);
+    let key = ServerKey::new(&name, &plan.root);
+    let swept = sweep_the_dead(&order);
+    let info = FrontInfo { server: name.clone(), display: order.name.clone(), root: plan.root.clone() };
+    let seat = FrontSeat::take(&order.home, info).map_err(|error| off.push(format!("`mcp-twin status` cannot see this front: {error}"))).ok();
+    let front = seat.as_ref().map_or_else(|| format!("{name}-{}", std::process::id()), |seat| seat.front().to_owned());
+
+    let log = LogFile::open(&order.home.logs_of(&key), &front);
+    let home = order.home.clone();
+    let last_good_key = key.clone();
+    let keep = move |found: &mcp_twin_core::relay::LastGood| {
+        // Only a help for a later start: what cannot be kept is missing then, nothing more.
+        let _ = last_good::save(&home, &last_good_key, found);
+    };
+    let voice = Voice::new(Some(log), order.options.tell, Box::new(keep));
+    if swept > 0 {
+        voice.say(&format!("ended {swept} process(es) that a killed front had left behind"));
+    }
+
+    let mut relay = Relay::new(&order.options);
+    relay.set_last_good(last_good::load(&order.home, &key));
+    let wire = Wire::new(relay, Output::new(crate::run::stdout()?)?, Arc::clone(&voice) as Arc<_>);
+    voice.speak_through(wire.clone());
+    let debounce = Debounce::new(order.options.watch_quiet, order.options.watch_max).with_script(plan.script.clone());
+    let debounce = Arc::new(Mutex::new(debounce));
+    let numbers = Numbers::new(&order.home, &key);
+    let files = ServerFiles::new(Arc::clone(&plan.tree), Arc::clone(&debounce), numbers, Arc::clone(&voice), wire.clone());
+    let heard = Arc::clone(&voice);
+    let (store, _) = FileStore::open(&order.home, &front, &key, &plan.root, move |text| heard.warn(text));
+    let store = Arc::new(store);
+    let spawner = Arc::new(TwinSpawner {
+        command: order.command.clone(),
+        cwd: order.cwd.clone(),
+        front: front.clone(),
+        server: name.clone(),
+        max_message: order.options.max_message,
+        wire: wire.clone(),
+        voice: Arc::clone(&voice),
+        files: Arc::clone(&files),
+    });
+    let host = Host {
+        spawner: Arc::clone(&spawner) as Arc<_>,
+        probe: Arc::new(wire.clone()),
+        store: Arc::clone(&store) as Arc<_>,
+        clock: Arc::new(wire.clone()),
+        traffic: Arc::new(wire.clone()),
+        sources: Arc::clone(&files) as Arc<_>,
+        observer: Arc::clone(&voice) as Arc<_>,
+    };
+    let (driver, handle) = Driver::new(Swap::new(order.options.clone()), host);
+    let driver = tokio::spawn(driver.run());
+    // The twin starts before anything is read: its boot is what the client waits for.
+    let start = handle.clone();
+    tokio::spawn(async move { start.command(Command::Start).await });
+    for text in off {
+        voice.warn(&text);
+    }
+    let answers = Arc::new(Answers {
+        order: order.clone(),
+        name,
+        root: plan.root.clone(),
+        front,
+        started: seat.as_ref().map_or_else(fronts::seconds_now, FrontSeat::started),
+        logs: order.home.logs_of(&key),
+        watching: order.options.watch_files && !plan.tree.is_empty(),
+        handle: handle.clone(),
+        wire: wire.clone(),
+        voice: Arc::clone(&voice),
+        files: Arc::clone(&files),
+    });
+    if let Some(seat) = &seat {
+        match control::Server::bind(seat) {
+            Ok(server) => {
+                let answers = Arc::clone(&answers);
+                tokio::spawn(server.serve(move |ask| Arc::clone(&answers).answer(ask)));
+            }
+            Err(error) => voice.warn(&format!("`mcp-twin status` cannot see this front: {error}")),
+        }
+    }
+    if answers.watching {
+        let watching = watch(Arc::clone(&plan.tree), debounce, handle, store, Arc::clone(&files), wire.clone());
+        tokio::spawn(watching_or_saying(watching, Arc::clone(&voice)));
+    }
+
+    let stop = tokio::select! {
+        end = wire.serve_client(Input::new(crate::run::stdin()?)?, order.options.max_message) => {
+            voice.write_log(match end {
+                ClientEnd::Finished => "the client ended its input",
+                ClientEnd::Gone => "the client is gone",
+            });
+            CLIENT_GONE
+        }
+        name = told_to_end() => {
+            voice.write_log(&format!("ended by {name}"));
+            TOLD_TO_END
+        }
+    };
+    // Nothing is to be started any more.
+    driver.abort();
+    let _ = driver.await;
+    end_twins(&wire, stop).await;
+    spawner.sweep_all();
+    drop(seat);
+    Ok(0)
+}
+
+async fn end_twins(wire: &Wire, stop: StopOrder) {
+    let deadline = Instant::now() + ALL_GONE;
+    wire.stop_all(stop);
+    for mut minder in wire.minders() {
+        if timeout_at(deadline, minder.exited()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The name under which other commands know this server.
+fn registered(order: &RunOrder, plan: &Plan, off: &mut Vec<String>) -> String {
+    use mcp_twin_core::spec::{ServerName, disambiguate};
+    let decide = |known: &[ServerEntry]| {
+        let taken: Vec<(ServerName, std::path::PathBuf)> = known
+            .iter()
+            .filter_map(|entry| Some((ServerName::new(entry.name.clone()).ok()?, entry.root.clone())))
+            .collect();
+        ServerEntry {
+            name: disambiguate(&plan.name, &plan.root, &taken).as_str().to_owned(),
+            root: plan.root.clone(),
+            command: order.command.first().cloned().unwrap_or_default(),
+            args: order.command.iter().skip(1).cloned().collect(),
+            cwd: order.cwd.clone(),
+            transport: Transport::Stdio,
+            env_names: Vec::new(),
+            last_used: fronts::seconds_now(),
+        }
+    };
+    match servers::register(&order.home, decide) {
+        Ok(entry) => entry.name,
+        Err(error) => {
+            off.push(format!("the server is not registered: {error}"));
+            plan.name.as_str().to_owned()
+        }
+    }
+}
+
+/// Ends what fronts that were killed have left behind. Their locks are held meanwhile, so nobody else does.
+fn sweep_the_dead(order: &RunOrder) -> usize {
+    let sweep = |stale: fronts::StaleFront| {
+        let ended = sweep_token(&token_prefix(stale.front()), |_| false);
+        stale.clear();
+        ended
+    };
+    fronts::stale(&order.home).into_iter().map(sweep).sum()
+}
+
+async fn told_to_end() -> &'static str {
+    let wait = async |kind| match signal(kind) {
+        Ok(mut signals) => drop(signals.recv().await),
+        Err(_) => std::future::pending().await,
+    };
+    tokio::select! {
+        () = wait(SignalKind::terminate()) => "SIGTERM",
+        () = wait(SignalKind::interrupt()) => "SIGINT",
+        () = wait(SignalKind::hangup()) => "SIGHUP",
+    }
+}
+
+async fn watching_or_saying(watching: impl Future<Output = Option<String>>, voice: Arc<Voice>) {
+    if let Some(why) = watching.await {
+        voice.warn(&format!("files are not watched, so use `mcp-twin reload`: {why}"));
+    }
+}
+
+/// Passes on what the watches see; returns why they see nothing.
+async fn watch(
+    tree: Arc<crate::sources::Tree>,
+    debounce: Arc<Mutex<Debounce>>,
+    handle: Handle,
+    store: Arc<FileStore>,
+    files: Arc<ServerFiles>,
+    wire: Wire,
+) -> Option<String> {
+    // Setting up watches walks the tree: off this thread.
+    let begun = tokio::task::spawn_blocking(move || Watch::begin(tree, debounce)).await.ok()?;
+    let (mut watch, off) = match begun {
+        Ok(begun) => begun,
+        Err(error) => return Some(error.to_string()),
+    };
+    if let Some(off) = off {
+        files.voice().warn(&off);
+    }
+    // What was saved while the watches were set up was seen by nobody.
+    handle.changed(files.now().await).await;
+    while let Some(seen) = watch.next(&wire).await {
+        match seen {
+            Seen::Touched => handle.touched().await,
+            Seen::Burst(burst) => {
+                let source = files.now().await;
+                if let Some(path) = burst.paths.first() {
+                    store.note_cause(source.generation, path);
+                }
+                handle.changed(source).await;
+            }
+        }
+    }
+    Some("the watcher ended".to_owned())
+}

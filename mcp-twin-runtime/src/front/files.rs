@@ -1,0 +1,115 @@
+//! The server's files as the swap machine asks for them.
+
+use super::voice::Voice;
+use crate::history::Numbers;
+use crate::sources::{MAX_FILES, Snapshot, Tree};
+use crate::wire::Wire;
+use async_trait::async_trait;
+use mcp_twin_core::host::Sources;
+use mcp_twin_core::watch::Debounce;
+use mcp_twin_core::{Source, SourceHash, TwinId};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The files of one server.
+pub struct ServerFiles {
+    /// Which files they are.
+    pub tree: Arc<Tree>,
+    /// The debouncer, to be told of boots.
+    pub debounce: Arc<Mutex<Debounce>>,
+    voice: Arc<Voice>,
+    wire: Wire,
+    numbers: tokio::sync::Mutex<Numbers>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    seen: Arc<Snapshot>,
+    marks: BTreeMap<TwinId, Arc<Snapshot>>,
+}
+
+impl ServerFiles {
+    /// The files `tree` of one server, whose generations are numbered by `numbers`.
+    pub fn new(
+        tree: Arc<Tree>,
+        debounce: Arc<Mutex<Debounce>>,
+        numbers: Numbers,
+        voice: Arc<Voice>,
+        wire: Wire,
+    ) -> Arc<Self> {
+        let numbers = tokio::sync::Mutex::new(numbers);
+        Arc::new(Self { tree, debounce, voice, wire, numbers, inner: Mutex::default() })
+    }
+
+    /// How many files there were at the last look.
+    pub fn count(&self) -> usize {
+        self.lock().seen.len()
+    }
+
+    /// The twin's boot is over, well or not: what changes from now on is not its doing.
+    pub fn boot_ended(&self) {
+        let mut debounce = self.debounce.lock().unwrap_or_else(PoisonError::into_inner);
+        debounce.boot_ended(self.wire.now());
+        while let Some(path) = debounce.poll_newly_noisy() {
+            let quiet = debounce.noisy().into_iter().find(|(noisy, _)| *noisy == path).map(|(_, quiet)| quiet);
+            self.voice.warn(&mcp_twin_core::watch::noisy_text(&path, quiet.unwrap_or_default()));
+        }
+    }
+
+    async fn look(&self) -> Arc<Snapshot> {
+        let tree = Arc::clone(&self.tree);
+        let before = Arc::clone(&self.lock().seen);
+        // Off this thread: a large tree must not hold up the client's calls.
+        let now = tokio::task::spawn_blocking(move || Arc::new(tree.look(&before))).await.unwrap_or_default();
+        if now.too_many {
+            self.voice.warn(&format!(
+                "more than {MAX_FILES} files would be watched, so the rest is not; name the server's own folder with --watch"
+            ));
+        }
+        self.lock().seen = Arc::clone(&now);
+        now
+    }
+
+    async fn source(&self, hash: Option<SourceHash>) -> Source {
+        let mut numbers = self.numbers.lock().await;
+        let generation = numbers.of(hash).await;
+        if let Some(why) = numbers.off() {
+            self.voice.warn(&format!("generations are numbered in memory only: {why}"));
+        }
+        Source { hash, generation }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Sources for ServerFiles {
+    async fn now(&self) -> Source {
+        let hash = self.look().await.hash();
+        self.source(hash).await
+    }
+
+    async fn mark(&self, twin: TwinId) {
+        let now = self.look().await;
+        let mut inner = self.lock();
+        inner.marks.insert(twin, now);
+        // Marks are wanted until their twin is verified; a few older ones do no harm.
+        while inner.marks.len() > 8 {
+            inner.marks.pop_first();
+        }
+        drop(inner);
+        self.debounce.lock().unwrap_or_else(PoisonError::into_inner).boot_began(self.wire.now());
+    }
+
+    async fn compare(&self, twin: TwinId) -> (Source, bool) {
+        let now = self.look().await;
+        self.boot_ended();
+        let mark = self.lock().marks.remove(&twin);
+        let touched = mark.is_none_or(|mark| now.touched_since(&mark));
+        let hash = now.hash();
+        (self.source(hash).await, touched)
+    }
+}

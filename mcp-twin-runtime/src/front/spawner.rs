@@ -1,0 +1,108 @@
+//! Starts twins behind a wire.
+
+use super::files::ServerFiles;
+use super::voice::Voice;
+use crate::fronts::token_prefix;
+use crate::process::{self, Launch, Minder, StopOrder, sweep_token};
+use crate::wire::Wire;
+use async_trait::async_trait;
+use mcp_twin_core::host::{Instance, ProcessSpawner, SpawnOrder};
+use mcp_twin_core::swap::ExitReport;
+use mcp_twin_core::{Code, Fault, ProcessIdentity, Slot, TwinId};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Starts the twins of one front.
+pub struct TwinSpawner {
+    /// The command and its arguments.
+    pub command: Vec<String>,
+    /// Where it runs.
+    pub cwd: PathBuf,
+    /// The front's id.
+    pub front: String,
+    /// The server's name.
+    pub server: String,
+    /// The largest message.
+    pub max_message: usize,
+    /// What carries its messages.
+    pub wire: Wire,
+    /// What speaks for it.
+    pub voice: Arc<Voice>,
+    /// What it is made of.
+    pub files: Arc<ServerFiles>,
+}
+
+impl TwinSpawner {
+    fn token(&self, twin: TwinId) -> String {
+        format!("{}{twin}", token_prefix(&self.front))
+    }
+
+    /// Ends whatever still bears a token of this front.
+    pub fn sweep_all(&self) -> usize {
+        sweep_token(&token_prefix(&self.front), |_| false)
+    }
+}
+
+#[async_trait]
+impl ProcessSpawner for TwinSpawner {
+    async fn spawn(&self, order: &SpawnOrder) -> Result<Box<dyn Instance>, Fault> {
+        let slot = match order.slot {
+            Slot::A => "A",
+            Slot::B => "B",
+            Slot::Extra => "extra",
+        };
+        let generation = order.source.generation;
+        self.voice.name(order.twin, format!("{} generation {generation}", order.slot));
+        let launch = Launch {
+            command: self.command.clone(),
+            cwd: self.cwd.clone(),
+            token: self.token(order.twin),
+            env: vec![
+                ("MCP_TWIN_SERVER".to_owned(), self.server.clone()),
+                ("MCP_TWIN_FRONT".to_owned(), self.front.clone()),
+                ("MCP_TWIN_SLOT".to_owned(), slot.to_owned()),
+                ("MCP_TWIN_GENERATION".to_owned(), generation.to_string()),
+            ],
+        };
+        // On this very thread: it lives as long as the front, and the twin's parent-death signal follows it.
+        let launched = process::spawn(&launch)?;
+        let identity = launched.identity.clone();
+        let voice = Arc::clone(&self.voice);
+        let hear = Arc::new(move |twin, line: &str| voice.twin_said(twin, line));
+        let minder = self
+            .wire
+            .join(order.twin, launched, self.max_message, hear)
+            .map_err(|error| Fault::new(Code::SpawnFailed, format!("its pipes could not be set up: {error}")))?;
+        Ok(Box::new(Twin { identity, minder, files: Arc::clone(&self.files) }))
+    }
+
+    async fn sweep(&self, keep: &[TwinId]) {
+        let kept: Vec<String> = keep.iter().map(|twin| self.token(*twin)).collect();
+        sweep_token(&token_prefix(&self.front), |token| kept.iter().any(|kept| kept == token));
+    }
+}
+
+struct Twin {
+    identity: ProcessIdentity,
+    minder: Minder,
+    files: Arc<ServerFiles>,
+}
+
+#[async_trait]
+impl Instance for Twin {
+    fn identity(&self) -> ProcessIdentity {
+        self.identity.clone()
+    }
+
+    async fn exited(&mut self) -> ExitReport {
+        let report = self.minder.exited().await;
+        self.files.boot_ended();
+        report
+    }
+
+    async fn stop(&mut self, term: Duration, kill: Duration) -> ExitReport {
+        self.minder.stop(StopOrder { term, kill });
+        self.minder.exited().await
+    }
+}

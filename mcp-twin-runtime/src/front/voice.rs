@@ -1,0 +1,200 @@
+//! What a front says to people: on its stderr, in its log, and, once per failure, to the client.
+
+use crate::logs::LogFile;
+use crate::wire::{Listener, Wire};
+use mcp_twin_core::host::Observer;
+use mcp_twin_core::relay::LastGood;
+use mcp_twin_core::swap::Notice;
+use mcp_twin_core::{Fault, TwinId};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// How many warnings `status` shows at most; the oldest go first.
+const WARNINGS: usize = 8;
+/// How much of the stderr of one failure is shown on the front's stderr.
+const SHOWN: usize = 15;
+
+/// A front's voice. Cheap to share.
+pub struct Voice {
+    log: Mutex<Option<LogFile>>,
+    warnings: Mutex<VecDeque<String>>,
+    /// How a twin is named in front of its lines, such as `A generation 3`.
+    names: Mutex<BTreeMap<TwinId, String>>,
+    wire: OnceLock<Wire>,
+    tell: bool,
+    keep_last_good: Box<dyn Fn(&LastGood) + Send + Sync>,
+}
+
+impl Voice {
+    /// A voice that writes to `log`, if there is one, and tells the client of failures if `tell`.
+    pub fn new(log: Option<LogFile>, tell: bool, keep_last_good: Box<dyn Fn(&LastGood) + Send + Sync>) -> Arc<Self> {
+        nonblocking_stderr();
+        Arc::new(Self {
+            log: Mutex::new(log),
+            warnings: Mutex::default(),
+            names: Mutex::default(),
+            wire: OnceLock::new(),
+            tell,
+            keep_last_good,
+        })
+    }
+
+    /// From now on failures are told to the client behind this wire.
+    pub fn speak_through(&self, wire: Wire) {
+        let _ = self.wire.set(wire);
+    }
+
+    /// Names a twin.
+    pub fn name(&self, twin: TwinId, name: String) {
+        let mut names = lock(&self.names);
+        names.insert(twin, name);
+        // Twins are few at a time; the lines of one long gone are not.
+        while names.len() > 32 {
+            names.pop_first();
+        }
+    }
+
+    /// One line to stderr and log.
+    pub fn say(&self, text: &str) {
+        self.write_log(text);
+        for line in text.lines() {
+            write_stderr(&format!("mcp-twin: {line}\n"));
+        }
+    }
+
+    /// Something is off, and stays so: said once, and shown by `status`.
+    pub fn warn(&self, text: &str) {
+        {
+            let mut warnings = lock(&self.warnings);
+            if warnings.iter().any(|known| known == text) {
+                return;
+            }
+            warnings.push_back(text.to_owned());
+            if warnings.len() > WARNINGS {
+                warnings.pop_front();
+            }
+        }
+        self.say(text);
+    }
+
+    /// What is off.
+    pub fn warnings(&self) -> Vec<String> {
+        lock(&self.warnings).iter().cloned().collect()
+    }
+
+    /// One line of a twin's stderr.
+    pub fn twin_said(&self, twin: TwinId, line: &str) {
+        let name = self.name_of(twin);
+        self.write_log(&format!("[{name}] {line}"));
+        write_stderr(&format!("[{name}] {line}\n"));
+    }
+
+    fn name_of(&self, twin: TwinId) -> String {
+        lock(&self.names).get(&twin).cloned().unwrap_or_else(|| format!("twin {twin}"))
+    }
+
+    fn write_log(&self, text: &str) {
+        if let Some(log) = lock(&self.log).as_mut() {
+            log.line(text);
+        }
+    }
+
+    fn tell(&self, text: String) {
+        if let Some(wire) = self.wire.get().filter(|_| self.tell) {
+            wire.with(|relay, _| relay.tell(text));
+        }
+    }
+
+    fn fail(&self, said: &str, fault: &Fault) {
+        self.say(&format!("{said}: {}", fault.message));
+        let lines: Vec<&str> = fault.stderr_tail.lines().filter(|line| !line.trim().is_empty()).collect();
+        for line in &lines[lines.len().saturating_sub(SHOWN)..] {
+            write_stderr(&format!("mcp-twin:   | {line}\n"));
+        }
+        if let Some(help) = &fault.help {
+            self.say(help);
+        }
+    }
+}
+
+impl Observer for Voice {
+    fn notice(&self, notice: &Notice) {
+        match notice {
+            Notice::ReloadFailed { generation, fault } => {
+                self.fail(&format!("generation {generation} does not serve, the old code goes on"), fault);
+                self.tell(told(&format!("the newest code (generation {generation}) does not serve"), fault, "The answers are still those of the code before it."));
+            }
+            Notice::RolledBack { left, active, why: Some(fault) } => {
+                self.fail(&format!("rolled back from generation {left} to {active}"), fault);
+                self.tell(told(&format!("generation {left} was rolled back to {active}"), fault, ""));
+            }
+            Notice::RolledBack { left, active, why: None } => {
+                self.say(&format!("rolled back from generation {left} to {active}"));
+                self.tell(format!("mcp-twin: generation {left} was rolled back to {active} by command. `mcp-twin status` says more."));
+            }
+            Notice::Crashed { generation, fault } => {
+                self.fail(&format!("generation {generation} crashed"), fault);
+                self.tell(told(&format!("the server (generation {generation}) crashed"), fault, "What it held in memory is lost."));
+            }
+            Notice::Swapped { previous: None, active, .. } => self.say(&format!("generation {active} serves")),
+            Notice::Swapped { previous: Some(previous), active, diff } => {
+                let lists = diff.describe();
+                let lists = if lists.is_empty() { String::new() } else { format!("; {lists}") };
+                self.say(&format!("swapped generation {previous} for {active}{lists}"));
+                for breaking in &diff.breaking {
+                    self.say(&format!("breaking change: {breaking}"));
+                }
+            }
+            Notice::Waiting { generation, breaking } => {
+                let why = if breaking.is_empty() { String::new() } else { format!(" (breaking: {})", breaking.join("; ")) };
+                self.say(&format!("generation {generation} is verified and waits for `mcp-twin swap`{why}"));
+            }
+            Notice::Down { fault } => self.fail("nothing serves", fault),
+            Notice::StateOff { why } => {
+                self.warn(&format!("the state cannot be written, so it is kept in memory only: {why}"));
+            }
+        }
+    }
+
+    fn ignored(&self, why: &'static str) {
+        self.write_log(&format!("(ignored: {why})"));
+    }
+}
+
+impl Listener for Voice {
+    fn log(&self, twin: Option<TwinId>, text: &str) {
+        let name = twin.map_or_else(|| "front".to_owned(), |twin| self.name_of(twin));
+        self.write_log(&format!("[{name}] {text}"));
+    }
+
+    fn opened(&self, last_good: &LastGood) {
+        (self.keep_last_good)(last_good);
+    }
+}
+
+fn told(what: &str, fault: &Fault, then: &str) -> String {
+    let first = fault.first_line();
+    let quoted = if first.is_empty() { String::new() } else { format!(" It said: {first}") };
+    let then = if then.is_empty() { String::new() } else { format!(" {then}") };
+    format!("mcp-twin: {what}: {}.{quoted}{then} `mcp-twin status` says more.", fault.message)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A client that does not read our stderr must not stop us. Only pipes and sockets are made so: other processes share a
+/// terminal's or a file's mode.
+fn nonblocking_stderr() {
+    let stderr = rustix::stdio::stderr();
+    let kind = rustix::fs::fstat(stderr).map(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode));
+    if let (Ok(rustix::fs::FileType::Fifo | rustix::fs::FileType::Socket), Ok(flags)) = (kind, fcntl_getfl(stderr)) {
+        let _ = fcntl_setfl(stderr, flags | OFlags::NONBLOCK);
+    }
+}
+
+/// Best effort: what does not fit is lost here, and is in the log.
+fn write_stderr(line: &str) {
+    let _ = rustix::io::write(rustix::stdio::stderr(), line.as_bytes());
+}

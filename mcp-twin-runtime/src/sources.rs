@@ -1,0 +1,264 @@
+//! The files of a server: which they are, what they hash to, and whether one was touched.
+//!
+//! A file that did not change since the last look (size, inode, modification and change time in nanoseconds) is not read
+//! again, so a look at an unchanged tree costs one `stat` a file.
+
+use globset::GlobSet;
+use ignore::WalkBuilder;
+use mcp_twin_core::SourceHash;
+use siphasher::sip128::{Hasher128, SipHasher13};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::hash::Hasher;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// More files than this are not looked at: such a folder is not a server's source, and `--watch` names a better one.
+pub const MAX_FILES: usize = 20_000;
+/// Of a larger file only the stamp counts, not the content.
+const MAX_READ: u64 = 32 << 20;
+
+/// Which files belong to a server.
+#[derive(Clone)]
+pub struct Tree {
+    /// Folders that are walked, without what `.gitignore` and its like leave out.
+    pub folders: Vec<PathBuf>,
+    /// Files that count whatever they are.
+    pub files: Vec<PathBuf>,
+    /// Globs that count by themselves, absolute.
+    pub globs: GlobSet,
+    /// What never counts, absolute or by name.
+    pub ignored: GlobSet,
+    /// Whether a file in a walked folder counts, by its path.
+    pub counts: fn(&Path) -> bool,
+    /// Folders that are never entered (the state directory).
+    pub never: Vec<PathBuf>,
+}
+
+/// What tells that a file was touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    size: u64,
+    inode: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// The files at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    files: BTreeMap<PathBuf, (Stamp, u128)>,
+    /// There were more than [`MAX_FILES`].
+    pub too_many: bool,
+}
+
+impl Tree {
+    /// Whether there is anything to watch at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.folders.is_empty() && self.files.is_empty() && self.globs.is_empty()
+    }
+
+    /// Whether a change of this path is a change of the server.
+    #[must_use]
+    pub fn includes(&self, path: &Path) -> bool {
+        if self.never.iter().any(|never| path.starts_with(never)) {
+            return false;
+        }
+        if self.files.iter().any(|file| file == path) {
+            return true;
+        }
+        if self.is_ignored(path) {
+            return false;
+        }
+        self.globs.is_match(path)
+            || (self.folders.iter().any(|folder| path.starts_with(folder)) && (self.counts)(path))
+    }
+
+    fn is_ignored(&self, path: &Path) -> bool {
+        self.ignored.is_match(path) || path.file_name().is_some_and(|name| self.ignored.is_match(name))
+    }
+
+    /// Calls `visit` for every folder and file that may matter, folders first.
+    pub fn walk(&self, mut visit: impl FnMut(&Path, bool)) {
+        for file in &self.files {
+            visit(file, false);
+        }
+        for folder in &self.folders {
+            let never = self.never.clone();
+            let walk = WalkBuilder::new(folder)
+                .hidden(true)
+                .require_git(false)
+                .follow_links(false)
+                .filter_entry(move |entry| {
+                    let name = entry.file_name().to_string_lossy();
+                    !never.iter().any(|never| entry.path().starts_with(never)) && !is_bulk(&name)
+                })
+                .build();
+            for entry in walk.flatten() {
+                let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
+                if is_dir {
+                    if entry.depth() == 0 || !self.is_ignored(entry.path()) {
+                        visit(entry.path(), true);
+                    }
+                } else if self.includes(entry.path()) {
+                    visit(entry.path(), false);
+                }
+            }
+        }
+    }
+
+    /// Looks at all files; what did not change since `before` is not read again.
+    #[must_use]
+    pub fn look(&self, before: &Snapshot) -> Snapshot {
+        let mut now = Snapshot::default();
+        self.walk(|path, is_dir| {
+            if is_dir || now.too_many || now.files.contains_key(path) {
+                return;
+            }
+            if now.files.len() == MAX_FILES {
+                now.too_many = true;
+                return;
+            }
+            // A file that vanished in between is no file.
+            let Ok(metadata) = fs::metadata(path) else { return };
+            if !metadata.is_file() {
+                return;
+            }
+            let stamp = Stamp {
+                size: metadata.size(),
+                inode: metadata.ino(),
+                modified: (metadata.mtime(), metadata.mtime_nsec()),
+                changed: (metadata.ctime(), metadata.ctime_nsec()),
+            };
+            let known = before.files.get(path).filter(|(old, _)| *old == stamp).map(|(_, hash)| *hash);
+            if let Some(hash) = known.or_else(|| hash_file(path, stamp)) {
+                now.files.insert(path.to_owned(), (stamp, hash));
+            }
+        });
+        now
+    }
+}
+
+impl Snapshot {
+    /// The hash of all files; `None` if there are none.
+    #[must_use]
+    pub fn hash(&self) -> Option<SourceHash> {
+        if self.files.is_empty() {
+            return None;
+        }
+        let mut hasher = SipHasher13::new();
+        for (path, (_, hash)) in &self.files {
+            hasher.write(path.as_os_str().as_encoded_bytes());
+            hasher.write_u8(0);
+            hasher.write(&hash.to_le_bytes());
+        }
+        Some(SourceHash(hasher.finish128().into()))
+    }
+
+    /// Whether any file was touched, added or removed between the two.
+    #[must_use]
+    pub fn touched_since(&self, before: &Self) -> bool {
+        self.files.len() != before.files.len()
+            || self.files.iter().zip(&before.files).any(|(now, old)| now.0 != old.0 || now.1.0 != old.1.0)
+    }
+
+    /// How many files there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+}
+
+/// Folders with many files that are nobody's source; hidden ones are left out anyway.
+fn is_bulk(name: &str) -> bool {
+    matches!(name, "node_modules" | "__pycache__" | "venv" | "site-packages" | "target" | "bower_components")
+}
+
+fn hash_file(path: &Path, stamp: Stamp) -> Option<u128> {
+    let mut hasher = SipHasher13::new();
+    if stamp.size > MAX_READ {
+        hasher.write_u64(stamp.size);
+        hasher.write_i64(stamp.modified.0);
+        hasher.write_i64(stamp.modified.1);
+        return Some(hasher.finish128().into());
+    }
+    let mut file = File::open(path).ok()?;
+    let mut chunk = [0; 8192];
+    loop {
+        match file.read(&mut chunk) {
+            Ok(0) => return Some(hasher.finish128().into()),
+            Ok(read) => hasher.write(&chunk[..read]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(root: &Path) -> Tree {
+        Tree {
+            folders: vec![root.to_owned()],
+            files: vec![],
+            globs: GlobSet::empty(),
+            ignored: GlobSet::empty(),
+            counts: |path| path.extension().is_some_and(|extension| extension == "py"),
+            never: vec![root.join("state")],
+        }
+    }
+
+    #[test]
+    fn content_decides_and_a_touch_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.py");
+        fs::write(&file, "one").unwrap();
+        fs::write(folder.path().join("a.log"), "noise").unwrap();
+        let tree = tree(folder.path());
+        let first = tree.look(&Snapshot::default());
+        assert_eq!(first.len(), 1);
+        assert!(!tree.look(&first).touched_since(&first));
+
+        fs::write(folder.path().join("a.log"), "more noise").unwrap();
+        assert_eq!(tree.look(&first), first);
+
+        let other = folder.path().join("new");
+        fs::write(&other, "one").unwrap();
+        fs::rename(&other, &file).unwrap();
+        let same = tree.look(&first);
+        assert_eq!(same.hash(), first.hash());
+        assert!(same.touched_since(&first), "another inode with the same content");
+
+        fs::write(&file, "two").unwrap();
+        let changed = tree.look(&same);
+        assert_ne!(changed.hash(), first.hash());
+        fs::remove_file(&file).unwrap();
+        assert_eq!(tree.look(&changed).hash(), None);
+    }
+
+    #[test]
+    fn ignored_bulky_and_own_folders_are_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in ["x.py", "node_modules/x.py", ".venv/x.py", "state/x.py", "gen/x.py", "sub/x.py"] {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        fs::write(folder.path().join(".gitignore"), "gen/\n").unwrap();
+        let mut tree = tree(folder.path());
+        assert_eq!(tree.look(&Snapshot::default()).len(), 2);
+        tree.files.push(folder.path().join("gen/x.py"));
+        assert_eq!(tree.look(&Snapshot::default()).len(), 3);
+        assert!(tree.includes(&folder.path().join("gen/x.py")));
+        assert!(!tree.includes(&folder.path().join("state/x.py")));
+    }
+}

@@ -1,0 +1,142 @@
+//! Says when a server's files changed: watches on the folders that matter, gathered into bursts by core's debouncer.
+//!
+//! The system's watches sleep; the only timer is the debouncer's, and it is set only while something is going on.
+
+use crate::sources::Tree;
+use crate::wire::Wire;
+use mcp_twin_core::watch::{Burst, Debounce};
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+
+/// Paths that may wait; beyond that only the fact that something changed is kept.
+const BACKLOG: usize = 1024;
+/// Folders that are watched at most (systems have bounds of their own).
+const MAX_FOLDERS: usize = 4096;
+
+/// Watches one tree.
+pub struct Watch {
+    tree: Arc<Tree>,
+    watcher: RecommendedWatcher,
+    folders: BTreeSet<PathBuf>,
+    paths: mpsc::Receiver<PathBuf>,
+    lost: Arc<AtomicBool>,
+    debounce: Arc<Mutex<Debounce>>,
+}
+
+/// What the watch hears.
+#[derive(Debug)]
+pub enum Seen {
+    /// A file that counts was touched just now.
+    Touched,
+    /// A burst came to rest.
+    Burst(Burst),
+}
+
+impl Watch {
+    /// Begins to watch. The second value says what is off, where something is.
+    ///
+    /// # Errors
+    /// The system gives no watches at all.
+    pub fn begin(tree: Arc<Tree>, debounce: Arc<Mutex<Debounce>>) -> notify::Result<(Self, Option<String>)> {
+        let (tx, paths) = mpsc::channel(BACKLOG);
+        let lost = Arc::new(AtomicBool::new(false));
+        let overflow = Arc::clone(&lost);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            let Ok(event) = event else {
+                overflow.store(true, Ordering::Relaxed);
+                return;
+            };
+            if !tells_of_a_change(&event.kind) {
+                return;
+            }
+            for path in event.paths {
+                if tx.try_send(path).is_err() {
+                    overflow.store(true, Ordering::Relaxed);
+                }
+            }
+        })?;
+        let mut watch = Self { tree, watcher, folders: BTreeSet::new(), paths, lost, debounce };
+        let off = watch.scan();
+        Ok((watch, off))
+    }
+
+    /// The next thing seen. Cancel-safe. Never returns `None` while the watcher lives.
+    pub async fn next(&mut self, clock: &Wire) -> Option<Seen> {
+        loop {
+            let wanted = self.debounce().poll_timeout();
+            let path = match wanted {
+                None => self.paths.recv().await?,
+                Some(at) => tokio::select! {
+                    path = self.paths.recv() => path?,
+                    () = tokio::time::sleep_until(clock.instant(at)) => {
+                        if let Some(burst) = self.debounce().handle_timeout(clock.now()) {
+                            return Some(Seen::Burst(burst));
+                        }
+                        continue;
+                    }
+                },
+            };
+            let mut counts = false;
+            if self.lost.swap(false, Ordering::Relaxed) {
+                // Some names were lost: anything may have changed.
+                counts = true;
+                self.scan();
+            }
+            if self.tree.includes(&path) {
+                counts = true;
+            } else if !self.folders.contains(&path) && path.is_dir() {
+                // A new folder: whatever is in it already was written before there was a watch on it.
+                let before = self.folders.len();
+                self.scan();
+                counts |= self.folders.len() > before;
+            }
+            if counts {
+                self.debounce().touched(path, clock.now());
+                return Some(Seen::Touched);
+            }
+        }
+    }
+
+    fn debounce(&self) -> std::sync::MutexGuard<'_, Debounce> {
+        self.debounce.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Watches every folder that is not watched yet.
+    fn scan(&mut self) -> Option<String> {
+        let mut wanted = BTreeSet::new();
+        // A file is watched through its folder: editors replace files, and a watch on the old one would go with it.
+        self.tree.walk(|path, is_dir| {
+            if wanted.len() < MAX_FOLDERS {
+                let folder = if is_dir { Some(path) } else { path.parent() };
+                wanted.extend(folder.map(PathBuf::from));
+            }
+        });
+        let full = wanted.len() == MAX_FOLDERS;
+        let mut off = full.then(|| format!("only the first {MAX_FOLDERS} folders are watched; name fewer with --watch"));
+        self.folders.retain(|folder| wanted.contains(folder));
+        for folder in wanted {
+            if !self.folders.contains(&folder) {
+                match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                    Ok(()) => drop(self.folders.insert(folder)),
+                    Err(error) => off = Some(format!("{} is not watched: {error}", folder.display())),
+                }
+            }
+        }
+        off
+    }
+}
+
+/// Reading a file is no change; closing one that was written is.
+fn tells_of_a_change(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
+        EventKind::Access(_) => false,
+        EventKind::Modify(ModifyKind::Metadata(_)) => false,
+        _ => true,
+    }
+}
