@@ -1,5 +1,13 @@
 //! What a server is and how it wants to be treated: name, command, transport, options with their defaults.
 
+mod name;
+mod table;
+mod value;
+
+pub use name::{NameError, ServerId, ServerName, default_name, disambiguate, slug};
+pub use table::{Kind, OPTIONS, OptionError, OptionInfo, nearest};
+
+use crate::detect::launch::Launch;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -151,6 +159,17 @@ impl Options {
             backoff_max: Duration::from_secs(30),
             call_timeout: None,
         }
+    }
+}
+
+impl Options {
+    /// The defaults for what a command line really runs: what fetches or compiles before it starts (npx, uvx, docker)
+    /// gets three minutes to be ready.
+    #[must_use]
+    pub fn defaults_for(transport: Transport, launch: &Launch) -> Self {
+        let options = Self::defaults(transport);
+        let patient = if launch.launcher { Duration::from_secs(180) } else { Duration::ZERO };
+        Self { start_timeout: options.start_timeout.max(patient), ..options }
     }
 }
 

@@ -1,1 +1,7 @@
-//! To be written in this change.
+//! x
+/// x
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// x
+    pub launcher: bool,
+}

@@ -1,0 +1,220 @@
+//! Words of command lines: options with and without values, whole lines in one word.
+
+/// What stands before the first word that is no option.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Opts<'a> {
+    values: Vec<(&'a str, &'a str)>,
+    switches: Vec<&'a str>,
+    /// The first word that is no option, and all after it.
+    pub(super) rest: &'a [String],
+}
+
+impl<'a> Opts<'a> {
+    /// Takes options off the front of `args`. Those in `valued` take the next word, unless they hold a `=`; `--` ends them.
+    pub(super) fn read(args: &'a [String], valued: &[&str]) -> Self {
+        let mut opts = Self::default();
+        let mut at = 0;
+        while let Some(word) = args.get(at) {
+            at += 1;
+            if word == "--" {
+                break;
+            }
+            if !word.starts_with('-') || word == "-" {
+                at -= 1;
+                break;
+            }
+            if let Some((name, value)) = word.split_once('=') {
+                opts.values.push((name, value));
+            } else if valued.contains(&word.as_str()) {
+                if let Some(value) = args.get(at) {
+                    opts.values.push((word, value));
+                    at += 1;
+                }
+            } else {
+                opts.switches.push(word);
+            }
+        }
+        opts.rest = &args[at.min(args.len())..];
+        opts
+    }
+
+    /// The last value given to one of these options.
+    pub(super) fn value(&self, names: &[&str]) -> Option<&'a str> {
+        self.values.iter().rev().find(|(name, _)| names.contains(name)).map(|(_, value)| *value)
+    }
+
+    /// Every value given to one of these options.
+    pub(super) fn all(&self, names: &[&str]) -> Vec<&'a str> {
+        self.values.iter().filter(|(name, _)| names.contains(name)).map(|(_, value)| *value).collect()
+    }
+
+    /// Whether one of these stands there, with or without a value.
+    pub(super) fn has(&self, names: &[&str]) -> bool {
+        self.switches.iter().any(|word| names.contains(word)) || self.value(names).is_some()
+    }
+}
+
+/// What one line of a shell comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ShellLine {
+    /// Each simple command in order, words without quotes.
+    pub(super) commands: Vec<Vec<String>>,
+}
+
+/// Takes a shell line apart: `a && b; exec c`. `None` if it holds what only a shell can say: pipes, loops, conditions,
+/// substitutions, background jobs.
+pub(super) fn shell_line(line: &str) -> Option<ShellLine> {
+    let mut commands = vec![Vec::new()];
+    let mut word = None::<String>;
+    let mut quoted = false;
+    let mut chars = line.trim().chars().peekable();
+    // A redirection takes the word behind it away.
+    let mut redirected = false;
+    macro_rules! end_word {
+        () => {
+            if let Some(word) = word.take() {
+                if redirected {
+                    redirected = false;
+                } else if let Some(command) = commands.last_mut() {
+                    command.push(word);
+                }
+            }
+        };
+    }
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' => {
+                quoted = true;
+                let text = word.get_or_insert_default();
+                loop {
+                    match chars.next()? {
+                        '\'' => break,
+                        c => text.push(c),
+                    }
+                }
+            }
+            '"' => {
+                quoted = true;
+                let text = word.get_or_insert_default();
+                loop {
+                    match chars.next()? {
+                        '"' => break,
+                        '\\' if matches!(chars.peek(), Some('"' | '\\' | '$' | '`')) => text.push(chars.next()?),
+                        '`' => return None,
+                        '$' if chars.peek() == Some(&'(') => return None,
+                        c => text.push(c),
+                    }
+                }
+            }
+            '\\' => match chars.next() {
+                Some('\n') => {}
+                Some(c) => word.get_or_insert_default().push(c),
+                None => {}
+            },
+            '`' | '(' | ')' => return None,
+            '$' if chars.peek() == Some(&'(') => return None,
+            '|' => return None,
+            '&' => match chars.peek() {
+                Some('&') => {
+                    chars.next();
+                    end_word!();
+                    commands.push(Vec::new());
+                }
+                // `2>&1` was taken with its redirection; a lone `&` is a background job.
+                Some('>') => redirected = true,
+                _ => return None,
+            },
+            ';' | '\n' => {
+                end_word!();
+                commands.push(Vec::new());
+            }
+            '>' | '<' => {
+                // `2>` takes its number along.
+                if word.as_deref().is_some_and(|text| !quoted && text.chars().all(|c| c.is_ascii_digit())) {
+                    word = None;
+                }
+                end_word!();
+                while matches!(chars.peek(), Some('>' | '<' | '&')) {
+                    chars.next();
+                }
+                redirected = true;
+            }
+            '#' if word.is_none() => {
+                while !matches!(chars.peek(), None | Some('\n')) {
+                    chars.next();
+                }
+            }
+            c if c.is_whitespace() => {
+                end_word!();
+                quoted = false;
+            }
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    end_word!();
+    commands.retain(|command| !command.is_empty());
+    let compound = ["if", "for", "while", "until", "case", "function", "{", "[[", "!", "trap", "eval", "wait"];
+    let simple = |command: &Vec<String>| !compound.contains(&command[0].as_str());
+    (!commands.is_empty() && commands.iter().all(simple)).then_some(ShellLine { commands })
+}
+
+/// Splits a whole line as Windows does: double quotes only, backslashes are ordinary.
+pub(super) fn windows_words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
+    for c in line.chars() {
+        match c {
+            '"' => {
+                quoted = !quoted;
+                word.get_or_insert_default();
+            }
+            c if c.is_whitespace() && !quoted => words.extend(word.take()),
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn options_end_at_the_first_other_word() {
+        let args = words("-q --with mcp --python=3.12 --directory /x run --with y");
+        let opts = Opts::read(&args, &["--with", "--directory"]);
+        assert_eq!((opts.value(&["--with"]), opts.value(&["--python"])), (Some("mcp"), Some("3.12")));
+        assert!(opts.has(&["-q"]) && opts.has(&["--directory"]) && !opts.has(&["run"]));
+        assert_eq!(opts.rest, words("run --with y"));
+        let args = words("-y -- -odd");
+        assert_eq!(Opts::read(&args, &[]).rest, words("-odd"));
+        assert!(Opts::read(&words("-x --with"), &["--with"]).rest.is_empty());
+    }
+
+    #[test]
+    fn a_simple_line_comes_apart_and_a_program_does_not() {
+        let split = |line: &str| shell_line(line).map(|line| line.commands.iter().map(|c| c.join("|")).collect::<Vec<_>>());
+        let ok = |commands: &[&str]| Some(commands.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>());
+        assert_eq!(split("cd a && exec python 'b c.py' --x"), ok(&["cd|a", "exec|python|b c.py|--x"]));
+        assert_eq!(split("A=1 node \"x $Y\".js 2>/tmp/log; # done"), ok(&["A=1|node|x $Y.js"]));
+        assert_eq!(split("node x.js 2>&1 >> log < /dev/null"), ok(&["node|x.js"]));
+        assert_eq!(split("node x.js &> log"), ok(&["node|x.js"]));
+        assert_eq!(split(r"python my\ server.py"), ok(&["python|my server.py"]));
+        assert_eq!(split("#!/bin/sh\nset -e\nnode x.js\n"), ok(&["set|-e", "node|x.js"]));
+        for program in
+            ["a | b", "a || b", "a &", "a $(b)", "a `b`", "(a)", "for x in y; do z; done", "if a; then b; fi", "a 'b", ""]
+        {
+            assert_eq!(split(program), None, "{program}");
+        }
+    }
+
+    #[test]
+    fn windows_lines_keep_their_backslashes() {
+        let split = windows_words(r#""C:\Program Files\node.exe" C:\x\y.js  "" a"#);
+        assert_eq!(split, [r"C:\Program Files\node.exe", r"C:\x\y.js", "", "a"]);
+    }
+}
