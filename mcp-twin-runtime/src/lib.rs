@@ -2,6 +2,7 @@
 
 pub mod control;
 pub mod files;
+mod front;
 pub mod fronts;
 pub mod history;
 pub mod home;

@@ -3,9 +3,10 @@
 //! A file that did not change since the last look (size, inode, modification and change time in nanoseconds) is not read
 //! again, so a look at an unchanged tree costs one `stat` a file.
 
-use globset::GlobSet;
+use globset::{GlobBuilder, GlobMatcher};
 use ignore::WalkBuilder;
 use mcp_twin_core::SourceHash;
+use mcp_twin_core::watch::{Asked, Filter};
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -20,20 +21,10 @@ pub const MAX_FILES: usize = 20_000;
 const MAX_READ: u64 = 32 << 20;
 
 /// Which files belong to a server.
-#[derive(Clone)]
 pub struct Tree {
-    /// Folders that are walked, without what `.gitignore` and its like leave out.
-    pub folders: Vec<PathBuf>,
-    /// Files that count whatever they are.
-    pub files: Vec<PathBuf>,
-    /// Globs that count by themselves, absolute.
-    pub globs: GlobSet,
-    /// What never counts, absolute or by name.
-    pub ignored: GlobSet,
-    /// Whether a file in a walked folder counts, by its path.
-    pub counts: fn(&Path) -> bool,
-    /// Folders that are never entered (the state directory).
-    pub never: Vec<PathBuf>,
+    filter: Filter,
+    /// Every pattern of the filter, compiled.
+    patterns: BTreeMap<String, GlobMatcher>,
 }
 
 /// What tells that a file was touched.
@@ -54,59 +45,75 @@ pub struct Snapshot {
 }
 
 impl Tree {
+    /// The files that `filter` lets count. `patterns`: every pattern that it may ask to be matched; the second value names
+    /// those that are no patterns.
+    #[must_use]
+    pub fn new<'a>(filter: Filter, patterns: impl IntoIterator<Item = &'a str>) -> (Self, Vec<String>) {
+        let mut compiled = BTreeMap::new();
+        let mut wrong = Vec::new();
+        for pattern in patterns {
+            match GlobBuilder::new(pattern).literal_separator(true).build() {
+                Ok(glob) => drop(compiled.insert(pattern.to_owned(), glob.compile_matcher())),
+                Err(error) => wrong.push(error.to_string()),
+            }
+        }
+        (Self { filter, patterns: compiled }, wrong)
+    }
+
     /// Whether there is anything to watch at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.folders.is_empty() && self.files.is_empty() && self.globs.is_empty()
+        self.filter.asked().is_empty()
     }
 
     /// Whether a change of this path is a change of the server.
     #[must_use]
     pub fn includes(&self, path: &Path) -> bool {
-        if self.never.iter().any(|never| path.starts_with(never)) {
-            return false;
-        }
-        if self.files.iter().any(|file| file == path) {
-            return true;
-        }
-        if self.is_ignored(path) {
-            return false;
-        }
-        self.globs.is_match(path)
-            || (self.folders.iter().any(|folder| path.starts_with(folder)) && (self.counts)(path))
+        self.filter.verdict(path, |pattern, path| self.matches(pattern, path)).counts()
     }
 
-    fn is_ignored(&self, path: &Path) -> bool {
-        self.ignored.is_match(path) || path.file_name().is_some_and(|name| self.ignored.is_match(name))
+    fn matches(&self, pattern: &str, path: &Path) -> bool {
+        self.patterns.get(pattern).is_some_and(|pattern| pattern.is_match(path))
     }
 
-    /// Calls `visit` for every folder and file that may matter, folders first.
+    /// Calls `visit` for every folder that must be watched (`true`) and every file that counts (`false`).
     pub fn walk(&self, mut visit: impl FnMut(&Path, bool)) {
-        for file in &self.files {
-            visit(file, false);
-        }
-        for folder in &self.folders {
-            let never = self.never.clone();
+        for asked in self.filter.asked() {
+            let (folder, deep) = asked.folder();
+            if let Asked::File(file) = asked {
+                visit(folder, true);
+                visit(file, false);
+                continue;
+            }
+            // What was asked for by name is looked into even if a `.gitignore` above it leaves it out, as it does with
+            // build output. Hidden files count (`.env`); hidden folders are left out by name.
             let walk = WalkBuilder::new(folder)
-                .hidden(true)
+                .hidden(false)
+                .parents(false)
                 .require_git(false)
-                .follow_links(false)
-                .filter_entry(move |entry| {
-                    let name = entry.file_name().to_string_lossy();
-                    !never.iter().any(|never| entry.path().starts_with(never)) && !is_bulk(&name)
-                })
+                .max_depth(if deep { None } else { Some(1) })
                 .build();
+            let mut skipped: Option<PathBuf> = None;
             for entry in walk.flatten() {
-                let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
-                if is_dir {
-                    if entry.depth() == 0 || !self.is_ignored(entry.path()) {
-                        visit(entry.path(), true);
+                let path = entry.path();
+                if skipped.as_ref().is_some_and(|skipped| path.starts_with(skipped)) {
+                    continue;
+                }
+                if entry.file_type().is_some_and(|kind| kind.is_dir()) {
+                    if self.skips(path) && entry.depth() > 0 {
+                        skipped = Some(path.to_owned());
+                    } else if deep || entry.depth() == 0 {
+                        visit(path, true);
                     }
-                } else if self.includes(entry.path()) {
-                    visit(entry.path(), false);
+                } else if self.includes(path) {
+                    visit(path, false);
                 }
             }
         }
+    }
+
+    fn skips(&self, path: &Path) -> bool {
+        self.filter.skips_folder(path, |pattern, path| self.matches(pattern, path))
     }
 
     /// Looks at all files; what did not change since `before` is not read again.
@@ -177,11 +184,6 @@ impl Snapshot {
     }
 }
 
-/// Folders with many files that are nobody's source; hidden ones are left out anyway.
-fn is_bulk(name: &str) -> bool {
-    matches!(name, "node_modules" | "__pycache__" | "venv" | "site-packages" | "target" | "bower_components")
-}
-
 fn hash_file(path: &Path, stamp: Stamp) -> Option<u128> {
     let mut hasher = SipHasher13::new();
     if stamp.size > MAX_READ {
@@ -206,15 +208,10 @@ fn hash_file(path: &Path, stamp: Stamp) -> Option<u128> {
 mod tests {
     use super::*;
 
-    fn tree(root: &Path) -> Tree {
-        Tree {
-            folders: vec![root.to_owned()],
-            files: vec![],
-            globs: GlobSet::empty(),
-            ignored: GlobSet::empty(),
-            counts: |path| path.extension().is_some_and(|extension| extension == "py"),
-            never: vec![root.join("state")],
-        }
+    fn tree(root: &Path, ignored: &[&str]) -> Tree {
+        let ignored = ignored.iter().map(|&pattern| pattern.to_owned()).collect();
+        let filter = Filter::new(vec![Asked::Folder(root.to_owned())], ignored, root).forbid([root.join("state")]);
+        Tree::new(filter, []).0
     }
 
     #[test]
@@ -223,7 +220,7 @@ mod tests {
         let file = folder.path().join("a.py");
         fs::write(&file, "one").unwrap();
         fs::write(folder.path().join("a.log"), "noise").unwrap();
-        let tree = tree(folder.path());
+        let tree = tree(folder.path(), &[]);
         let first = tree.look(&Snapshot::default());
         assert_eq!(first.len(), 1);
         assert!(!tree.look(&first).touched_since(&first));
@@ -254,11 +251,18 @@ mod tests {
             fs::write(path, "").unwrap();
         }
         fs::write(folder.path().join(".gitignore"), "gen/\n").unwrap();
-        let mut tree = tree(folder.path());
-        assert_eq!(tree.look(&Snapshot::default()).len(), 2);
-        tree.files.push(folder.path().join("gen/x.py"));
-        assert_eq!(tree.look(&Snapshot::default()).len(), 3);
-        assert!(tree.includes(&folder.path().join("gen/x.py")));
+        assert_eq!(tree(folder.path(), &[]).look(&Snapshot::default()).len(), 2);
+        let tree = tree(folder.path(), &["sub"]);
+        assert_eq!(tree.look(&Snapshot::default()).len(), 1);
+        assert!(tree.includes(&folder.path().join("x.py")));
+        assert!(!tree.includes(&folder.path().join("sub/x.py")));
         assert!(!tree.includes(&folder.path().join("state/x.py")));
+        let mut folders = Vec::new();
+        tree.walk(|path, is_dir| {
+            if is_dir {
+                folders.push(path.to_owned());
+            }
+        });
+        assert_eq!(folders, [folder.path()]);
     }
 }

@@ -111,9 +111,8 @@ impl Watch {
         let mut wanted = BTreeSet::new();
         // A file is watched through its folder: editors replace files, and a watch on the old one would go with it.
         self.tree.walk(|path, is_dir| {
-            if wanted.len() < MAX_FOLDERS {
-                let folder = if is_dir { Some(path) } else { path.parent() };
-                wanted.extend(folder.map(PathBuf::from));
+            if is_dir && wanted.len() < MAX_FOLDERS {
+                wanted.insert(path.to_owned());
             }
         });
         let full = wanted.len() == MAX_FOLDERS;

@@ -1,0 +1,98 @@
+//! What a front is going to run and watch, read from its order.
+
+use crate::run::RunOrder;
+use crate::sources::Tree;
+use mcp_twin_core::detect::launch::{Launch, Look, Place};
+use mcp_twin_core::spec::{ServerName, default_name, slug};
+use mcp_twin_core::watch::{Asked, Filter};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a front is going to run and watch.
+pub struct Plan {
+    /// The server's name, before another root's claim to it.
+    pub name: ServerName,
+    /// The project root.
+    pub root: PathBuf,
+    /// The script that is run, if it is known.
+    pub script: Option<PathBuf>,
+    /// Its files.
+    pub tree: Arc<Tree>,
+    /// What was odd about the order.
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// Reads an order.
+    #[must_use]
+    pub fn new(order: &RunOrder) -> Self {
+        let mut warnings = Vec::new();
+        let home = dirs::home_dir();
+        let place = Place { cwd: Some(&order.cwd), home: home.as_deref(), env: &[], look: &Disk };
+        let launch = Launch::read_in(&order.command, &place);
+        let root = launch.root.clone().unwrap_or_else(|| order.cwd.clone());
+        let name = match &order.name {
+            Some(name) => slug(name),
+            None => default_name(Some(&root), launch.stem.as_deref()),
+        };
+        let is_dir = |path: &Path| path.is_dir();
+        let asked: Vec<Asked> = if order.watch.is_empty() {
+            launch.asked().to_vec()
+        } else {
+            order.watch.iter().map(|argument| Asked::from_argument(argument, &order.cwd, is_dir)).collect()
+        };
+        if order.options.watch_files && asked.is_empty() {
+            warnings.push(
+                "it is not known which files this command is made of, so none are watched; name them with --watch, or use `mcp-twin reload`"
+                    .to_owned(),
+            );
+        }
+        for asked in &asked {
+            let (folder, _) = asked.folder();
+            if !folder.is_dir() {
+                warnings.push(format!("{} does not exist, so nothing in it is watched", folder.display()));
+            }
+        }
+        let patterns: Vec<String> = asked
+            .iter()
+            .filter_map(|asked| match asked {
+                Asked::Glob { pattern, .. } => Some(pattern.clone()),
+                Asked::File(_) | Asked::Folder(_) => None,
+            })
+            .chain(order.ignore.iter().flat_map(|argument| variants(argument)))
+            .collect();
+        let forbidden = [Some(order.home.path().to_owned()), fs::canonicalize(order.home.path()).ok()];
+        let filter = Filter::new(asked, order.ignore.clone(), &order.cwd).forbid(forbidden.into_iter().flatten());
+        let (tree, wrong) = Tree::new(filter, patterns.iter().map(String::as_str));
+        warnings.extend(wrong);
+        Self { name, root, script: launch.script, tree: Arc::new(tree), warnings }
+    }
+}
+
+/// The forms in which the filter asks for an `--ignore` pattern.
+fn variants(argument: &str) -> [String; 2] {
+    let pattern = argument.strip_prefix("./").unwrap_or(argument).trim_end_matches('/');
+    [pattern.to_owned(), pattern.trim_start_matches('/').to_owned()]
+}
+
+/// The real file system.
+struct Disk;
+
+impl Look for Disk {
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
+    }
+
+    fn is_dir(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+
+    fn read_small(&self, path: &Path) -> Option<String> {
+        const SMALL: u64 = 64 << 10;
+        let mut text = String::new();
+        let read = fs::File::open(path).ok()?.take(SMALL + 1).read_to_string(&mut text).ok()?;
+        (read as u64 <= SMALL).then_some(text)
+    }
+}
