@@ -7,4 +7,5 @@ pub mod history;
 pub mod home;
 pub mod logs;
 pub mod run;
+pub mod servers;
 pub mod store;
