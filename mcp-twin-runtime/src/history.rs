@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn lines_come_back_in_order_with_their_time() {
         let (_dir, home) = home();
-        assert_eq!(generations(&home), []);
+        assert_eq!(generations(&home), [0; 0]);
         for generation in 1..=3 {
             append(&home, &key(), &line(generation)).unwrap();
         }
