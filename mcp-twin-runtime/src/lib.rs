@@ -10,6 +10,7 @@ pub mod logs;
 pub mod pipes;
 pub mod process;
 pub mod run;
+pub mod servers;
 pub mod store;
 pub mod sources;
 pub mod watcher;
