@@ -77,7 +77,7 @@ pub(crate) fn ask_all(
 pub(crate) fn unanswered(error: &AskError) -> Fault {
     let help = match error {
         AskError::Hung { pid } => {
-            format!("see whether process {pid} is stopped or overloaded; ending it makes the client reconnect")
+            format!("see whether process {pid} is stopped (`kill -CONT {pid}` wakes it) or overloaded, then ask again")
         }
         AskError::Gone => "its client has left; `mcp-twin status` shows what still runs".to_owned(),
         _ => "it may be of another release: reconnect the server in the client, so that both are of one".to_owned(),

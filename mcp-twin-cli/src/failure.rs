@@ -60,6 +60,12 @@ impl Failure {
             .advise("try", "set MCP_TWIN_HOME to a folder for mcp-twin's state")
     }
 
+    /// `MCP_TWIN_HOME` would mean another folder to every process.
+    pub(crate) fn relative_home(path: &std::path::Path) -> Self {
+        Self::new(Exit::Configuration, "cli::home::relative", format!("MCP_TWIN_HOME is relative: {}", path.display()))
+            .advise("try", "set it to an absolute path")
+    }
+
     /// Something of this machine is in the way.
     pub(crate) fn configuration(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Exit::Configuration, code, message)
@@ -104,7 +110,8 @@ impl Failure {
         for (label, advice) in &self.advice {
             let mut lines = advice.lines();
             let first = lines.next().unwrap_or_default();
-            let _ = writeln!(text, "  {} {}", paint(DIM, &format!("{label}:")), paint(GOOD, first));
+            let gap = if first.is_empty() { "" } else { " " };
+            let _ = writeln!(text, "  {}{gap}{}", paint(DIM, &format!("{label}:")), paint(GOOD, first));
             for line in lines {
                 let _ = writeln!(text, "    {line}");
             }

@@ -73,6 +73,9 @@ fn dispatch(args: &[OsString]) -> u8 {
 /// The state directory of this process.
 fn home() -> Result<Home, Failure> {
     let named = std::env::var_os("MCP_TWIN_HOME").filter(|path| !path.is_empty()).map(std::path::PathBuf::from);
+    if let Some(relative) = named.as_ref().filter(|path| path.is_relative()) {
+        return Err(Failure::relative_home(relative));
+    }
     named.or_else(|| std::env::home_dir().map(|user| user.join(".mcp-twin"))).map(Home).ok_or_else(Failure::no_home)
 }
 
@@ -86,16 +89,4 @@ fn completions(shell: clap_complete::Shell, json: bool) -> Exit {
         Screen::print(&script);
     }
     Exit::Fine
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_usage_error_is_exit_status_2_and_help_is_0() {
-        assert_eq!(dispatch(&["mcp-twin".into(), "frobnicate".into()]), 2);
-        assert_eq!(dispatch(&["mcp-twin".into(), "--help".into()]), 0);
-        assert_eq!(dispatch(&["mcp-twin".into(), "completions".into(), "bash".into()]), 0);
-    }
 }

@@ -87,10 +87,13 @@ pub(crate) fn known(home: &Home) -> BTreeSet<String> {
 
 /// The known name that is most like `name`, if one is like it at all.
 pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let distances = names.map(|known| (distance(name, known), known));
-    let (distance, nearest) = distances.min()?;
-    let part = nearest.contains(name) || name.contains(nearest);
-    (part || distance <= name.chars().count().div_ceil(3)).then_some(nearest)
+    let likeness = names.map(|known| {
+        // A part of a name is how people shorten it.
+        let part = name.len() > 2 && known.contains(name) || known.len() > 2 && name.contains(known);
+        (if part { 0 } else { distance(name, known) }, known)
+    });
+    let (distance, nearest) = likeness.min()?;
+    (distance <= name.chars().count().div_ceil(3)).then_some(nearest)
 }
 
 /// No front runs at all.

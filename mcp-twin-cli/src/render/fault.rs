@@ -79,6 +79,11 @@ fn advice(code: Code, server: &str) -> Option<String> {
         Code::VersionChanged => "reconnect the client: another protocol version takes a new session".to_owned(),
         Code::CapabilityLost | Code::BreakingWaits => format!("mcp-twin swap {server} --force, if it is meant so"),
         Code::ProtocolBroken => "write nothing but MCP to stdout; messages go to stderr".to_owned(),
+        Code::Crashed => format!("mcp-twin logs {server} shows its last words; fix it and save"),
+        Code::RetiringFull => {
+            "wait until the calls that older code still works on are answered, then swap again".to_owned()
+        }
+        Code::Superseded => format!("mcp-twin status {server} shows how the newer code does"),
         Code::DiedBeforeCommit | Code::StandbyExpired => format!("mcp-twin reload {server}"),
         Code::NotPersisted => "make the folder of mcp-twin's state writable, then swap again".to_owned(),
         Code::BakeCrashed | Code::BakeErrors => {

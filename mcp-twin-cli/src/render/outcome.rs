@@ -53,8 +53,7 @@ pub(crate) fn outcome(verb: Verb, server: &str, outcome: &Outcome) -> String {
             text += &line("Standby:", &twin(standby));
             text += &line("Health check:", &paint(GOOD, "passed").to_string());
             text += &diff::diff(&report.diff);
-            let force = if report.diff.breaking.is_empty() { "" } else { ", and say why to those who use it" };
-            let _ = write!(text, "  Ready to swap\n\n  Run `mcp-twin swap {server}` to switch traffic{force}\n");
+            let _ = write!(text, "  Ready to swap\n\n  Run `mcp-twin swap {server}` to switch traffic\n");
             text
         }
         Outcome::Swapped { previous, active, diff } => {

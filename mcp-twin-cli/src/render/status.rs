@@ -64,10 +64,14 @@ fn twins(text: &mut String, status: &FrontStatus) {
         Some((standby, stage)) => {
             line(text, "Standby:", &format!("{} {}", twin(standby), paint(WARN, &format!("◌ {stage}"))))
         }
-        None => line(text, "Standby:", &paint(DIM, "none (started at the next save)").to_string()),
+        None if swap.active.is_some() => {
+            let hint = if status.watched.is_some() { "none (started at the next save)" } else { "none" };
+            line(text, "Standby:", &paint(DIM, hint).to_string());
+        }
+        None => {}
     }
     if let Some(report) = swap.waiting.as_ref().filter(|report| !report.diff.is_empty()) {
-        text.push_str(&diff::diff(&report.diff).replace("\n  ", "\n           ").replacen("  ", "           ", 1));
+        text.push_str(&diff::diff(&report.diff).replace("\n  ", "\n            ").replacen("  ", "            ", 1));
     }
     if let Some(prev) = &swap.prev {
         line(text, "Previous:", &format!("{}, kept for rollback", twin(prev)));
