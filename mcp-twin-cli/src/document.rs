@@ -41,7 +41,7 @@ pub(crate) struct Logs<'a> {
     pub(crate) command: &'static str,
     pub(crate) exit: u8,
     pub(crate) server: &'a str,
-    pub(crate) file: Option<String>,
+    pub(crate) folder: Cow<'a, str>,
     pub(crate) lines: Vec<String>,
 }
 

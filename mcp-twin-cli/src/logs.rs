@@ -11,20 +11,19 @@ use crate::screen::Screen;
 use crate::target::{self, Wanted};
 use mcp_twin_runtime::fronts;
 use mcp_twin_runtime::home::Home;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Shows the last lines, and with `--follow` what comes.
 pub(crate) fn logs(home: &Home, wanted: &LogsArgs, json: bool) -> Result<Exit, Failure> {
-    let server = server(home, wanted.server.as_deref())?;
-    let folder = home.0.join("logs").join(&server);
+    let Kept { server, folder } = find(home, wanted.server.as_deref())?;
     let unreadable = |error: std::io::Error| {
         Failure::configuration("cli::logs::unreadable", format!("cannot read {}: {error}", folder.display()))
     };
     let (file, lines) = tail::last_lines(&folder, wanted.lines).map_err(unreadable)?;
     if json && !wanted.follow {
-        let file = file.map(|file| file.path.to_string_lossy().into_owned());
-        Screen::json(&document::Logs { command: "logs", exit: 0, server: &server, file, lines });
+        let folder = folder.to_string_lossy();
+        Screen::json(&document::Logs { command: "logs", exit: 0, server: &server, folder, lines });
         return Ok(Exit::Fine);
     }
     let show = |line: &str| {
@@ -40,33 +39,58 @@ pub(crate) fn logs(home: &Home, wanted: &LogsArgs, json: bool) -> Result<Exit, F
     }
     lines.iter().for_each(|line| show(line));
     if wanted.follow {
-        tail::follow(&folder, file, |line| show(line)).map_err(unreadable)?;
+        tail::follow(&folder, file, show).map_err(unreadable)?;
     }
     Ok(Exit::Fine)
 }
 
-/// The name of the folder below `logs/`: of a running server, or of one that ran.
-fn server(home: &Home, wanted: Option<&str>) -> Result<String, Failure> {
+/// A server of which log files are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Kept {
+    server: String,
+    folder: PathBuf,
+}
+
+/// The folder of the log files: of a running server, or of one that ran.
+fn find(home: &Home, wanted: Option<&str>) -> Result<Kept, Failure> {
     let running = fronts::running(home);
-    let written = folders(home);
-    match wanted {
-        Some(name) if written.contains(name) => Ok(name.to_owned()),
-        None if running.is_empty() && written.len() == 1 => Ok(written.into_iter().next().unwrap_or_default()),
-        None if running.is_empty() && !written.is_empty() => {
-            let names = written.iter().map(|name| format!("\nmcp-twin logs {name}")).collect::<String>();
-            Err(Failure::ambiguous_server("no server runs; whose logs?").advise("one of", names))
-        }
+    let kept = kept(home);
+    let named = |name: &str| {
+        let keys = kept.iter().filter(|(key, kept)| kept.server == name || *key == name);
+        keys.map(|(_, kept)| kept.clone()).collect::<Vec<_>>()
+    };
+    let found = match wanted {
+        Some(name) if !named(name).is_empty() => named(name),
+        None if running.is_empty() && !kept.is_empty() => kept.values().cloned().collect(),
         _ => {
-            let found = target::pick(&running, &target::known(home), Wanted::one(wanted), "logs")?;
-            Ok(found.into_iter().next().map(|front| front.server).unwrap_or_default())
+            let front = target::pick(&running, &target::known(home), Wanted::one(wanted), "logs")?.into_iter().next();
+            let server = front.map(|front| front.server).unwrap_or_default();
+            match named(&server) {
+                none if none.is_empty() => vec![Kept { folder: home.0.join("logs").join(&server), server }],
+                found => found,
+            }
+        }
+    };
+    match <[Kept; 1]>::try_from(found) {
+        Ok([one]) => Ok(one),
+        Err(several) => {
+            let key = |kept: &Kept| kept.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let lines = several.iter().map(|kept| format!("\nmcp-twin logs {}", key(kept))).collect::<String>();
+            Err(Failure::ambiguous_server(format!("{} servers have logs; whose?", several.len()))
+                .advise("one of", lines))
         }
     }
 }
 
-fn folders(home: &Home) -> BTreeSet<String> {
+/// Every folder of log files, by its own name.
+fn kept(home: &Home) -> BTreeMap<String, Kept> {
     let entries = std::fs::read_dir(home.0.join("logs")).into_iter().flatten().flatten();
     let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    folders.filter_map(|entry| PathBuf::from(entry.file_name()).to_str().map(str::to_owned)).collect()
+    let named = folders.filter_map(|entry| {
+        let key = entry.file_name().into_string().ok()?;
+        Some((key.clone(), Kept { server: target::name_of(&key).to_owned(), folder: entry.path() }))
+    });
+    named.collect()
 }
 
 #[cfg(test)]
@@ -82,22 +106,32 @@ mod tests {
         (folder, home)
     }
 
+    fn folder(home: &Home, wanted: Option<&str>) -> Option<String> {
+        let found = find(home, wanted).ok()?;
+        Some(found.folder.file_name()?.to_string_lossy().into_owned())
+    }
+
     #[test]
     fn a_server_that_ended_can_still_be_read() {
-        let (_guard, home) = home_with(&["web", "mail"]);
-        assert_eq!(server(&home, Some("web")), Ok("web".to_owned()));
+        let (_guard, home) = home_with(&["web@00000001", "mail@00000002", "mail@00000003"]);
+        assert_eq!(folder(&home, Some("web")).as_deref(), Some("web@00000001"));
+        assert_eq!(folder(&home, Some("mail@00000003")).as_deref(), Some("mail@00000003"));
+        assert_eq!(folder(&home, Some("mail")), None);
         let (_guard, home) = home_with(&["web"]);
-        assert_eq!(server(&home, None), Ok("web".to_owned()));
+        assert_eq!(folder(&home, None).as_deref(), Some("web"));
     }
 
     #[test]
     fn whose_logs_is_asked_back() {
-        let (_guard, home) = home_with(&["web", "mail"]);
-        let failure = server(&home, None).expect_err("two");
-        insta::assert_snapshot!("whose", anstream::adapter::strip_str(&failure.text()).to_string());
-        let failure = server(&home, Some("wbe")).expect_err("unknown");
-        insta::assert_snapshot!("unknown_log", anstream::adapter::strip_str(&failure.text()).to_string());
+        let text = |home: &Home, wanted| {
+            let failure = find(home, wanted).expect_err("not one");
+            format!("{}exit {}", anstream::adapter::strip_str(&failure.text()), failure.exit_status())
+        };
+        let (_guard, home) = home_with(&["web@00000001", "mail@00000002", "mail@00000003"]);
+        insta::assert_snapshot!("whose", text(&home, None));
+        insta::assert_snapshot!("whose_of_one_name", text(&home, Some("mail")));
+        insta::assert_snapshot!("unknown_log", text(&home, Some("wbe")));
         let (_guard, home) = home_with(&[]);
-        assert_eq!(server(&home, None).expect_err("none").exit_status(), 5);
+        assert_eq!(find(&home, None).expect_err("none").exit_status(), 5);
     }
 }

@@ -79,10 +79,16 @@ pub(crate) fn pick(
 pub(crate) fn known(home: &Home) -> BTreeSet<String> {
     let names = |folder: &Path, suffix: &'static str| {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.filter_map(move |entry| Some(entry.file_name().to_str()?.strip_suffix(suffix)?.to_owned()))
+        entries.filter_map(move |entry| Some(name_of(entry.file_name().to_str()?.strip_suffix(suffix)?).to_owned()))
     };
     let logs = names(&home.0.join("logs"), "");
     logs.chain(names(&home.0.join("history"), ".jsonl")).filter(|name| !name.starts_with('.')).collect()
+}
+
+/// The server's name in the name of a folder or file that is kept of it: without the digits of its root, `@1a2b3c4d`.
+pub(crate) fn name_of(kept: &str) -> &str {
+    let digits = |text: &str| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    kept.rsplit_once('@').filter(|(_, root)| digits(root)).map_or(kept, |(name, _)| name)
 }
 
 /// The known name that is most like `name`, if one is like it at all.
@@ -233,6 +239,11 @@ mod tests {
         insta::assert_snapshot!("not_running", text(&running()[..1], Wanted::Named("phi-proxy")));
         insta::assert_snapshot!("unknown_and_none", text(&[], Wanted::Named("zzz")));
         insta::assert_snapshot!("none", text(&[], Wanted::Only));
+    }
+
+    #[test]
+    fn names_of_what_is_kept() {
+        assert_eq!(["web@1a2b3c4d", "web", "web@1a2b", "@work"].map(name_of), ["web", "web", "web@1a2b", "@work"]);
     }
 
     #[test]

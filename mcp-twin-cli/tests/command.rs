@@ -1,5 +1,7 @@
 //! The binary as its user types it: streams, colours, exit statuses, documents.
 
+#![expect(clippy::expect_used, reason = "what a test expects")]
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
