@@ -1,1 +1,92 @@
-//! x
+//! The `mcp-twin` command as a library, so that packages of other languages ship the very same one.
+//!
+//! It owns the words: arguments, texts, colours, JSON documents and exit statuses. It decides nothing about twins: every
+//! command but `run` and `demo` asks the running fronts over their local sockets and shows what they answered.
+
+mod act;
+mod args;
+mod demo;
+mod document;
+mod exit;
+mod failure;
+mod logs;
+mod render;
+mod run;
+mod screen;
+mod status;
+mod target;
+
+pub use exit::Exit;
+
+use args::Verb;
+use failure::Failure;
+use mcp_twin_runtime::home::Home;
+use screen::Screen;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs one command line (the first argument is the program's own name) and returns its exit status: see [`Exit`].
+///
+/// Standard output carries the result; with `run` it carries MCP and nothing else. A panic is reported as a bug and
+/// becomes exit status 70.
+pub fn main_with_args<I, T>(args: I) -> ExitCode
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString>,
+{
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        told(info);
+        Screen::error(&failure::bug_report());
+    }));
+    match std::panic::catch_unwind(|| dispatch(&args)) {
+        Ok(status) => ExitCode::from(status),
+        Err(_) => Exit::Bug.into(),
+    }
+}
+
+fn dispatch(args: &[OsString]) -> u8 {
+    let (cli, options) = match args::parse(args) {
+        Ok(parsed) => parsed,
+        Err(args::Unparsed::Shown(text)) => {
+            Screen::print(&text);
+            return Exit::Fine.status();
+        }
+        Err(args::Unparsed::Wrong { failure, json }) => return failure.show(json).status(),
+    };
+    let json = cli.json;
+    let done = match cli.verb {
+        Verb::Run(order) => return run::run(order, options).unwrap_or_else(|failure| failure.show(json).status()),
+        Verb::Completions { shell } => Ok(completions(shell, json)),
+        Verb::Demo { keep } => demo::demo(args.first(), keep, json),
+        Verb::Status { server } => home().and_then(|home| status::status(&home, server.as_deref(), json)),
+        Verb::Logs(wanted) => home().and_then(|home| logs::logs(&home, &wanted, json)),
+        Verb::Reload { server } => home().and_then(|home| act::reload(&home, server.as_deref(), json)),
+        Verb::Swap { server, force } => home().and_then(|home| act::swap(&home, server.as_deref(), force, json)),
+        Verb::Rollback { server, to } => home().and_then(|home| act::rollback(&home, server.as_deref(), to, json)),
+        Verb::Stop { server, all } => home().and_then(|home| act::stop(&home, server.as_deref(), all, json)),
+    };
+    done.unwrap_or_else(|failure| failure.show(json)).status()
+}
+
+/// The state directory of this process.
+fn home() -> Result<Home, Failure> {
+    let named = std::env::var_os("MCP_TWIN_HOME").filter(|path| !path.is_empty()).map(std::path::PathBuf::from);
+    if let Some(relative) = named.as_ref().filter(|path| path.is_relative()) {
+        return Err(Failure::relative_home(relative));
+    }
+    named.or_else(|| std::env::home_dir().map(|user| user.join(".mcp-twin"))).map(Home).ok_or_else(Failure::no_home)
+}
+
+fn completions(shell: clap_complete::Shell, json: bool) -> Exit {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut args::command(), "mcp-twin", &mut script);
+    let script = String::from_utf8_lossy(&script);
+    if json {
+        Screen::json(&document::Completions { command: "completions", exit: 0, shell: shell.to_string(), script });
+    } else {
+        Screen::print(&script);
+    }
+    Exit::Fine
+}

@@ -1,3 +1,7 @@
 //! The `mcp-twin` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mcp_twin_cli::main_with_args(std::env::args_os())
+}

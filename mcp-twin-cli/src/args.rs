@@ -1,0 +1,253 @@
+//! The command line: what can be said, its help, and the correction of what was meant.
+
+mod correct;
+pub(crate) mod options;
+
+use crate::exit;
+use crate::failure::Failure;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use mcp_twin_core::spec::Options;
+use std::ffi::OsString;
+
+/// Swap the code of a live MCP server without restarting its client.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mcp-twin",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = exit::HELP,
+    long_about = "Swap the code of a live MCP server without restarting its client.\n\n\
+        Put `mcp-twin run --` before the server's command in the client's configuration. At each save a fresh twin \
+        of the server starts beside the one that serves, is proved healthy, and takes over; the old one finishes what \
+        it began. No request is lost and none is run twice; `mcp-twin rollback` goes back."
+)]
+pub(crate) struct Cli {
+    /// Answer with one JSON document
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const SERVER: &str = "Its name, the client's name for it, NAME@ROOT, its project folder or a front's id [default: the \
+    only one that runs]";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run a server behind a front: this is what a client's configuration starts
+    Run(RunArgs),
+    /// Show what serves, what waits and what went wrong
+    ///
+    /// Without SERVER: every running server. Exits with 4 if a server is down or its newest code does not serve.
+    Status {
+        #[arg(
+            help = "Its name, the client's name for it, NAME@ROOT, its project folder or a front's id [default: all]"
+        )]
+        server: Option<String>,
+    },
+    /// Start a fresh standby from the files as they are and verify it; traffic stays where it is
+    Reload {
+        #[arg(help = SERVER)]
+        server: Option<String>,
+    },
+    /// Switch traffic to the verified standby (reloads first if there is none)
+    Swap {
+        #[arg(help = SERVER)]
+        server: Option<String>,
+        /// Also switch if the new code lost a capability or breaks what the client was told
+        #[arg(long)]
+        force: bool,
+    },
+    /// Go back to the code that served before the last swap
+    Rollback {
+        #[arg(help = SERVER)]
+        server: Option<String>,
+        /// The generation to go back to [default: the previous one]
+        #[arg(long, value_name = "GENERATION")]
+        to: Option<u32>,
+    },
+    /// End the twins of a server; the front stays for its client
+    Stop {
+        #[arg(help = SERVER)]
+        server: Option<String>,
+        /// Every running server
+        #[arg(long, conflicts_with = "server")]
+        all: bool,
+    },
+    /// Show what a server wrote to its stderr, and what happened to it; also of one that does not run
+    Logs(LogsArgs),
+    /// See it work: a live server edited, broken, repaired and rolled back under load (about ten seconds)
+    Demo {
+        /// Keep the temporary folder and say where it is
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "mcp-twin run [OPTIONS] -- CMD [ARGS]…",
+    after_help = "Standard output carries MCP and nothing else; messages of mcp-twin and of the server go to standard \
+        error.\nMCP_TWIN_DISABLE=1 makes `run` become the server itself; MCP_TWIN_HOME moves ~/.mcp-twin.\n\
+        Durations: 100ms, 2s, 5min, 1h; a bare number is seconds."
+)]
+pub(crate) struct RunArgs {
+    /// The server's name [default: made of the folder and the script]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// A file, a folder (its source files) or a glob that counts as the server's code; repeatable [default: found by
+    /// the command line]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) watch: Vec<String>,
+    /// A glob of files that do not count; repeatable
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) ignore: Vec<String>,
+    /// Do not react to saved files; `mcp-twin reload` and `swap` still look at them
+    #[arg(long)]
+    pub(crate) no_watch: bool,
+    /// Do not add a text item to the first answer after a failed reload, a rollback or a crash
+    #[arg(long)]
+    pub(crate) no_tell: bool,
+    /// The server's command and its arguments, behind `--`
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    #[arg(help = SERVER)]
+    pub(crate) server: Option<String>,
+    /// Go on with what is written from now on, until Ctrl-C (with --json: one document a line)
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// How many lines to begin with
+    #[arg(short = 'n', long, value_name = "LINES", default_value_t = 50)]
+    pub(crate) lines: usize,
+}
+
+/// A command line that is not to be carried out.
+#[derive(Debug)]
+pub(crate) enum Unparsed {
+    /// Help or version: to be shown on standard output, with status 0.
+    Shown(String),
+    /// Not understood.
+    Wrong {
+        /// What is wrong.
+        failure: Failure,
+        /// Whether the answer is to be JSON.
+        json: bool,
+    },
+}
+
+/// The whole command, with a flag for every option of a server under `run`.
+pub(crate) fn command() -> clap::Command {
+    Cli::command().mut_subcommand("run", |run| run.args(options::flags()))
+}
+
+/// Reads a command line: the command and, for `run`, the options of the server.
+pub(crate) fn parse(args: &[OsString]) -> Result<(Cli, Options), Unparsed> {
+    let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+    let wrong = |failure| Unparsed::Wrong { failure, json };
+    let matches = command().try_get_matches_from(args).map_err(|error| match error.kind() {
+        clap::error::ErrorKind::DisplayVersion if json => Unparsed::Shown(format!(
+            "{{\"command\":\"version\",\"exit\":0,\"version\":\"{}\"}}\n",
+            env!("CARGO_PKG_VERSION")
+        )),
+        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => {
+            Unparsed::Shown(error.render().ansi().to_string())
+        }
+        _ => wrong(correct::usage(args, &error)),
+    })?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| wrong(correct::usage(args, &error)))?;
+    let options = match (&cli.verb, matches.subcommand_matches("run")) {
+        (Verb::Run(run), Some(matches)) => options::read(run, matches),
+        _ => Options::default(),
+    };
+    Ok((cli, options))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mcp_twin_core::spec::{Breaking, Promote, Strategy};
+    use std::time::Duration;
+
+    fn parsed(line: &str) -> (Cli, Options) {
+        parse(&words(line)).unwrap_or_else(|error| panic!("{line}: {error:?}"))
+    }
+
+    fn wrong(line: &str) -> String {
+        match parse(&words(line)) {
+            Err(Unparsed::Wrong { failure, .. }) => anstream::adapter::strip_str(&failure.text()).to_string(),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn words(line: &str) -> Vec<OsString> {
+        shell_words::split(line).expect("a line that splits").into_iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn help_of_every_command() {
+        let mut whole = command().term_width(100);
+        whole.build();
+        insta::assert_snapshot!("help", whole.render_help().to_string());
+        insta::assert_snapshot!("help_long", whole.render_long_help().to_string());
+        for sub in whole.get_subcommands().map(clap::Command::get_name).map(str::to_owned).collect::<Vec<_>>() {
+            let found = whole.find_subcommand_mut(&sub).expect("it was listed");
+            insta::assert_snapshot!(format!("help_{sub}"), found.render_long_help().to_string());
+        }
+    }
+
+    #[test]
+    fn everything_behind_the_dashes_is_the_server() {
+        let (cli, _) =
+            parsed("mcp-twin run --name web --watch src --watch '*.toml' -- python server.py --json --name x");
+        let Verb::Run(run) = cli.verb else { panic!("not run") };
+        assert_eq!(run.command, ["python", "server.py", "--json", "--name", "x"]);
+        assert_eq!((run.name.as_deref(), run.watch), (Some("web"), vec!["src".to_owned(), "*.toml".to_owned()]));
+        assert!(!cli.json);
+    }
+
+    #[test]
+    fn options_of_the_server_are_read() {
+        let (_, options) = parsed(
+            "mcp-twin run --promote manual --strategy handoff --breaking wait --no-tell --no-watch --watch-quiet 250ms \
+             --bake 2min --hold-bytes 1MiB --drain none --call-timeout 90 -- x",
+        );
+        assert_eq!(options.promote, Promote::Manual);
+        assert_eq!(options.strategy, Strategy::Handoff);
+        assert_eq!(options.breaking, Breaking::Wait);
+        assert!(!options.tell && !options.watch_files);
+        assert_eq!(options.watch_quiet, Duration::from_millis(250));
+        assert_eq!(options.bake, Duration::from_secs(120));
+        assert_eq!(options.hold_bytes, 1 << 20);
+        assert_eq!((options.drain, options.call_timeout), (None, Some(Duration::from_secs(90))));
+        assert_eq!(parsed("mcp-twin run -- x").1, Options::default());
+    }
+
+    #[test]
+    fn what_was_meant_is_named() {
+        insta::assert_snapshot!(
+            "missing_dashes",
+            wrong("mcp-twin run --name web python 'my server.py' --port 3 -- -x")
+        );
+        insta::assert_snapshot!("missing_command", wrong("mcp-twin run --no-watch"));
+        insta::assert_snapshot!("missing_run", wrong("mcp-twin python server.py"));
+        insta::assert_snapshot!("misspelt_command", wrong("mcp-twin stauts"));
+        insta::assert_snapshot!("misspelt_flag", wrong("mcp-twin run --wach src -- python server.py"));
+        insta::assert_snapshot!("bad_duration", wrong("mcp-twin run --bake soon -- python server.py"));
+    }
+}

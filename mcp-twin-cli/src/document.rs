@@ -1,0 +1,308 @@
+//! The JSON documents of `--json`. Field names are a promise: they are added to, never renamed. Every document has
+//! `exit`, the exit status of the command.
+
+use mcp_twin_core::control::FrontStatus;
+use mcp_twin_core::error::Fault;
+use mcp_twin_core::relay::diff::{ListDiff, ListKind};
+use mcp_twin_core::swap::{Outcome, ProbeReport, TwinView};
+use mcp_twin_runtime::fronts::FrontAddress;
+use serde::Serialize;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// A command that came to nothing.
+#[derive(Debug, Serialize)]
+pub(crate) struct Failed {
+    pub(crate) exit: u8,
+    pub(crate) error: Error,
+}
+
+/// What went wrong, in words.
+#[derive(Debug, Serialize)]
+pub(crate) struct Error {
+    pub(crate) code: String,
+    pub(crate) message: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) advice: Vec<String>,
+}
+
+/// `completions`
+#[derive(Debug, Serialize)]
+pub(crate) struct Completions<'a> {
+    pub(crate) command: &'static str,
+    pub(crate) exit: u8,
+    pub(crate) shell: String,
+    pub(crate) script: Cow<'a, str>,
+}
+
+/// `logs`
+#[derive(Debug, Serialize)]
+pub(crate) struct Logs<'a> {
+    pub(crate) command: &'static str,
+    pub(crate) exit: u8,
+    pub(crate) server: &'a str,
+    pub(crate) folder: Cow<'a, str>,
+    pub(crate) lines: Vec<String>,
+}
+
+/// One line of `logs --follow`
+#[derive(Debug, Serialize)]
+pub(crate) struct LogLine<'a> {
+    pub(crate) server: &'a str,
+    pub(crate) line: &'a str,
+}
+
+/// `status`
+#[derive(Debug, Serialize)]
+pub(crate) struct Statuses<'a> {
+    pub(crate) command: &'static str,
+    pub(crate) exit: u8,
+    pub(crate) fronts: Vec<Front<'a>>,
+    /// Fronts that run and did not answer.
+    pub(crate) silent: Vec<Silent<'a>>,
+}
+
+/// A front that did not answer.
+#[derive(Debug, Serialize)]
+pub(crate) struct Silent<'a> {
+    pub(crate) server: &'a str,
+    pub(crate) root: Cow<'a, str>,
+    pub(crate) front: &'a str,
+    pub(crate) front_pid: u32,
+    pub(crate) error: Error,
+}
+
+/// A front that answered `status`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Front<'a> {
+    pub(crate) server: &'a str,
+    pub(crate) display: Option<&'a str>,
+    pub(crate) root: &'a str,
+    pub(crate) command: &'a [String],
+    pub(crate) cwd: &'a str,
+    pub(crate) transport: &'a str,
+    pub(crate) front: &'a str,
+    pub(crate) front_pid: u32,
+    pub(crate) release: &'a str,
+    /// Seconds since 1970.
+    pub(crate) started: i64,
+    /// `stopped`, `starting`, `serving`, `handoff`, `down`.
+    pub(crate) state: &'a str,
+    pub(crate) active: Option<Twin>,
+    pub(crate) standby: Option<Twin>,
+    /// `building`, `spawning`, `warming`, `verified`, `committing`.
+    pub(crate) standby_stage: Option<&'a str>,
+    pub(crate) previous: Option<Twin>,
+    pub(crate) retiring: Vec<Twin>,
+    /// The active twin is on trial.
+    pub(crate) baking: bool,
+    /// Why the newest code does not serve.
+    pub(crate) degraded: Option<&'a Fault>,
+    /// What the waiting standby would change.
+    pub(crate) waiting: Option<Changes<'a>>,
+    pub(crate) swaps: u32,
+    pub(crate) last_swap_ms_ago: Option<u64>,
+    pub(crate) client: Option<&'a str>,
+    pub(crate) protocol: Option<&'a str>,
+    pub(crate) stale_lists: &'a [String],
+    pub(crate) in_flight: usize,
+    pub(crate) held: usize,
+    pub(crate) watched: Option<usize>,
+    pub(crate) warnings: &'a [String],
+    pub(crate) log: Option<&'a str>,
+    pub(crate) stderr_tail: &'a str,
+}
+
+/// A twin.
+#[derive(Debug, Serialize)]
+pub(crate) struct Twin {
+    /// `A`, `B`, `+`.
+    pub(crate) slot: String,
+    pub(crate) generation: u32,
+    pub(crate) pid: Option<u32>,
+    pub(crate) port: Option<u16>,
+    /// 32 hexadecimal digits, where the files are known.
+    pub(crate) source: Option<String>,
+}
+
+/// What differs in the lists.
+#[derive(Debug, Serialize)]
+pub(crate) struct Changes<'a> {
+    /// By `tools`, `prompts`, `resources`, `templates`: only those that differ.
+    pub(crate) lists: BTreeMap<&'static str, Change<'a>>,
+    pub(crate) breaking: &'a [String],
+}
+
+/// What differs in one list.
+#[derive(Debug, Serialize)]
+pub(crate) struct Change<'a> {
+    pub(crate) added: &'a [String],
+    pub(crate) removed: &'a [String],
+    pub(crate) changed: &'a [String],
+}
+
+/// `reload`, `swap`, `rollback`, `stop`
+#[derive(Debug, Serialize)]
+pub(crate) struct Acts<'a> {
+    pub(crate) command: &'static str,
+    pub(crate) exit: u8,
+    pub(crate) results: Vec<Act<'a>>,
+}
+
+/// What one front answered.
+#[derive(Debug, Serialize)]
+pub(crate) struct Act<'a> {
+    pub(crate) server: &'a str,
+    pub(crate) root: Cow<'a, str>,
+    pub(crate) front: &'a str,
+    pub(crate) front_pid: u32,
+    pub(crate) exit: u8,
+    /// `started`, `verified`, `swapped`, `nothing_newer`, `rolled_back`, `stopped`, `failed`, `superseded`, `no_answer`.
+    pub(crate) outcome: &'static str,
+    pub(crate) active: Option<Twin>,
+    /// The standby that waits.
+    pub(crate) standby: Option<Twin>,
+    /// Who served before.
+    pub(crate) previous: Option<Twin>,
+    /// Who was ended by `stop`.
+    pub(crate) ended: Vec<Twin>,
+    pub(crate) changes: Option<Changes<'a>>,
+    /// Why it failed or was rolled back.
+    pub(crate) fault: Option<Cow<'a, Fault>>,
+    /// The generation that took this one's place.
+    pub(crate) superseded_by: Option<u32>,
+}
+
+impl From<&TwinView> for Twin {
+    fn from(view: &TwinView) -> Self {
+        Self {
+            slot: view.slot.to_string(),
+            generation: view.source.generation.0,
+            pid: view.pid,
+            port: view.port,
+            source: view.source.hash.map(|hash| hash.to_string()),
+        }
+    }
+}
+
+impl<'a> From<&'a ListDiff> for Changes<'a> {
+    fn from(diff: &'a ListDiff) -> Self {
+        let name = |kind| match kind {
+            ListKind::Tools => "tools",
+            ListKind::Prompts => "prompts",
+            ListKind::Resources => "resources",
+            ListKind::Templates => "templates",
+        };
+        let lists = diff.lists.iter().map(|(kind, diff)| {
+            (name(*kind), Change { added: &diff.added, removed: &diff.removed, changed: &diff.changed })
+        });
+        Self { lists: lists.collect(), breaking: &diff.breaking }
+    }
+}
+
+impl<'a> From<&'a ProbeReport> for Changes<'a> {
+    fn from(report: &'a ProbeReport) -> Self {
+        Self::from(&report.diff)
+    }
+}
+
+impl<'a> From<&'a FrontStatus> for Front<'a> {
+    fn from(status: &'a FrontStatus) -> Self {
+        let swap = &status.swap;
+        Self {
+            server: &status.server,
+            display: status.display.as_deref(),
+            root: &status.root,
+            command: &status.command,
+            cwd: &status.cwd,
+            transport: &status.transport,
+            front: &status.front,
+            front_pid: status.pid,
+            release: &status.release,
+            started: status.started,
+            state: &swap.state,
+            active: swap.active.as_ref().map(Twin::from),
+            standby: swap.standby.as_ref().map(|(twin, _)| twin.into()),
+            standby_stage: swap.standby.as_ref().map(|(_, stage)| stage.as_str()),
+            previous: swap.prev.as_ref().map(Twin::from),
+            retiring: swap.retiring.iter().map(Twin::from).collect(),
+            baking: swap.baking,
+            degraded: swap.degraded.as_ref(),
+            waiting: swap.waiting.as_ref().map(Changes::from),
+            swaps: swap.swaps,
+            last_swap_ms_ago: status.last_swap_ms_ago,
+            client: status.client.as_deref(),
+            protocol: status.protocol.as_deref(),
+            stale_lists: &status.stale_lists,
+            in_flight: status.in_flight,
+            held: status.held,
+            watched: status.watched,
+            warnings: &status.warnings,
+            log: status.log.as_deref(),
+            stderr_tail: &status.stderr_tail,
+        }
+    }
+}
+
+impl<'a> Act<'a> {
+    /// An answer with nothing in it yet.
+    fn bare(front: &'a FrontAddress, outcome: &'static str, exit: u8) -> Self {
+        Self {
+            server: &front.server,
+            root: front.root.to_string_lossy(),
+            front: &front.front,
+            front_pid: front.pid,
+            exit,
+            outcome,
+            active: None,
+            standby: None,
+            previous: None,
+            ended: Vec::new(),
+            changes: None,
+            fault: None,
+            superseded_by: None,
+        }
+    }
+
+    /// The outcome that a front told.
+    pub(crate) fn outcome(front: &'a FrontAddress, outcome: &'a Outcome, exit: u8) -> Self {
+        let bare = |name| Self::bare(front, name, exit);
+        match outcome {
+            Outcome::Started { active } => Self { active: Some(active.into()), ..bare("started") },
+            Outcome::Verified { active, standby, report } => Self {
+                active: active.as_ref().map(Twin::from),
+                standby: Some(standby.into()),
+                changes: Some(report.into()),
+                ..bare("verified")
+            },
+            Outcome::Swapped { previous, active, diff } => Self {
+                active: Some(active.into()),
+                previous: previous.as_ref().map(Twin::from),
+                changes: Some(diff.into()),
+                ..bare("swapped")
+            },
+            Outcome::NothingNewer { active } => Self { active: Some(active.into()), ..bare("nothing_newer") },
+            Outcome::RolledBack { left, active, why } => Self {
+                active: Some(active.into()),
+                previous: left.as_ref().map(Twin::from),
+                fault: why.as_ref().map(Cow::Borrowed),
+                ..bare("rolled_back")
+            },
+            Outcome::Stopped { ended } => Self { ended: ended.iter().map(Twin::from).collect(), ..bare("stopped") },
+            Outcome::Failed { active, fault } => {
+                Self { active: active.as_ref().map(Twin::from), fault: Some(Cow::Borrowed(fault)), ..bare("failed") }
+            }
+            Outcome::Superseded { by } => Self { superseded_by: Some(by.0), ..bare("superseded") },
+        }
+    }
+
+    /// The front could not do it.
+    pub(crate) fn fault(front: &'a FrontAddress, fault: &'a Fault, exit: u8) -> Self {
+        Self { fault: Some(Cow::Borrowed(fault)), ..Self::bare(front, "failed", exit) }
+    }
+
+    /// The front did not answer.
+    pub(crate) fn silent(front: &'a FrontAddress, fault: Fault, exit: u8) -> Self {
+        Self { fault: Some(Cow::Owned(fault)), ..Self::bare(front, "no_answer", exit) }
+    }
+}

@@ -1,0 +1,77 @@
+//! Everything a person reads, made of plain data: no terminal, clock, home or front in here.
+
+pub(crate) mod ago;
+pub(crate) mod diff;
+pub(crate) mod fault;
+pub(crate) mod outcome;
+pub(crate) mod status;
+pub(crate) mod style;
+
+use mcp_twin_core::swap::TwinView;
+
+/// A twin in one phrase: `A generation 3 (PID 12345)`.
+pub(crate) fn twin(view: &TwinView) -> String {
+    let port = view.port.map(|port| format!("port {port}"));
+    let pid = view.pid.map(|pid| format!("PID {pid}"));
+    let place = [port, pid].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let place = if place.is_empty() { String::new() } else { format!(" ({place})") };
+    format!("{} generation {}{place}", view.slot, view.source.generation)
+}
+
+/// `1 call`, `2 calls`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+pub(crate) mod fixture {
+    //! Fixed data for the snapshots.
+
+    use mcp_twin_core::error::{Code, Fault};
+    use mcp_twin_core::ids::{Generation, Slot, Source, SourceHash, TwinId};
+    use mcp_twin_core::relay::diff::{KindDiff, ListDiff, ListKind};
+    use mcp_twin_core::swap::TwinView;
+    use mcp_twin_runtime::fronts::FrontAddress;
+
+    pub(crate) fn twin(slot: Slot, generation: u32, pid: u32) -> TwinView {
+        let hash = Some(SourceHash(u128::from(generation) << 100));
+        let source = Source { hash, generation: Generation(generation) };
+        TwinView { twin: TwinId(generation), slot, source, pid: Some(pid), port: None }
+    }
+
+    pub(crate) fn front() -> FrontAddress {
+        FrontAddress {
+            front: "inbox-collab-7f3a".to_owned(),
+            server: "inbox-collab".to_owned(),
+            display: Some("Inbox".to_owned()),
+            root: "/home/u/mail".into(),
+            pid: 12000,
+            socket: "/home/u/.mcp-twin/run/inbox-collab-7f3a".into(),
+        }
+    }
+
+    pub(crate) fn diff() -> ListDiff {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        ListDiff {
+            lists: vec![
+                (
+                    ListKind::Tools,
+                    KindDiff {
+                        added: names(&["shout"]),
+                        removed: names(&["whisper"]),
+                        changed: names(&["add", "echo"]),
+                    },
+                ),
+                (ListKind::Templates, KindDiff { added: names(&["mail://{id}"]), ..KindDiff::default() }),
+            ],
+            breaking: names(&["tool `add`: new required argument `c`", "tool `whisper` is gone"]),
+        }
+    }
+
+    pub(crate) fn syntax_error() -> Fault {
+        Fault::new(Code::ExitedEarly, "the twin exited with status 1 before it was ready").with_stderr(
+            "starting inbox 4.2\n  File \"/home/u/mail/server.py\", line 12\n    def add(a, b:\n           ^\n\
+             SyntaxError: '(' was never closed\n",
+        )
+    }
+}

@@ -1,0 +1,279 @@
+//! `mcp-twin status`.
+
+use super::ago::{ago, span};
+use super::style::{BAD, DIM, GOOD, NAME, WARN, harmless, paint};
+use super::{count, diff, fault, twin};
+use crate::exit::Exit;
+use mcp_twin_core::control::FrontStatus;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// The heading above all blocks.
+pub(crate) fn heading() -> String {
+    format!("{}\n{}\n", paint(NAME, "MCP Twin Status"), paint(DIM, &"═".repeat(39)))
+}
+
+/// Whether the newest code of the server serves.
+pub(crate) fn exit(status: &FrontStatus) -> Exit {
+    let broken = status.swap.degraded.is_some() || status.swap.state == "down";
+    if broken { Exit::Broken } else { Exit::Fine }
+}
+
+/// The block of one front. `now` is in seconds since 1970.
+pub(crate) fn status(status: &FrontStatus, now: i64) -> String {
+    let mut text = format!("\n{}\n", title(status));
+    twins(&mut text, status);
+    traffic(&mut text, status, now);
+    trouble(&mut text, status);
+    if let Some(next) = next(status) {
+        let _ = writeln!(text, "  {} {next}", paint(GOOD, "Next:"));
+    }
+    text
+}
+
+/// The block of a front that did not answer.
+pub(crate) fn silent(server: &str, root: &str, why: &str, advice: &str) -> String {
+    let title = format!("{}  {}", paint(NAME, server), paint(DIM, root));
+    format!("\n{title}\n  {} {why}\n  {} {advice}\n", paint(BAD, "✗"), paint(GOOD, "Next:"))
+}
+
+fn title(status: &FrontStatus) -> String {
+    let display = status.display.as_deref().filter(|display| *display != status.server);
+    let display = display.map_or_else(String::new, |display| format!(" (\"{}\")", harmless(display)));
+    format!("{}{display}  {}", paint(NAME, &status.server), paint(DIM, &status.root))
+}
+
+fn twins(text: &mut String, status: &FrontStatus) {
+    let swap = &status.swap;
+    let health = match (&swap.degraded, swap.baking) {
+        (Some(_), _) => paint(WARN, "● degraded: the newest code does not serve").to_string(),
+        (None, true) => format!("{}, on trial since the swap", paint(GOOD, "● healthy")),
+        (None, false) => paint(GOOD, "● healthy").to_string(),
+    };
+    match (&swap.active, swap.state.as_str()) {
+        (Some(active), _) => line(text, "Active:", &format!("{} {health}", twin(active))),
+        (None, "stopped") => line(text, "Active:", &format!("none {}", paint(WARN, "○ stopped by command"))),
+        (None, "starting") => line(text, "Active:", &format!("none {}", paint(WARN, "◌ starting"))),
+        (None, "handoff") => line(text, "Active:", &format!("none {}", paint(WARN, "◌ handing over, requests wait"))),
+        (None, _) => line(text, "Active:", &format!("none {}", paint(BAD, "● down"))),
+    }
+    match &swap.standby {
+        Some((standby, stage)) if stage == "verified" => {
+            line(text, "Standby:", &format!("{} {}, waits for swap", twin(standby), paint(GOOD, "● healthy")));
+        }
+        Some((standby, stage)) => {
+            line(text, "Standby:", &format!("{} {}", twin(standby), paint(WARN, &format!("◌ {stage}"))))
+        }
+        None if swap.active.is_some() => {
+            let hint = if status.watched.is_some() { "none (started at the next save)" } else { "none" };
+            line(text, "Standby:", &paint(DIM, hint).to_string());
+        }
+        None => {}
+    }
+    if let Some(report) = swap.waiting.as_ref().filter(|report| !report.diff.is_empty()) {
+        text.push_str(&diff::diff(&report.diff).replace("\n  ", "\n            ").replacen("  ", "            ", 1));
+    }
+    if let Some(prev) = &swap.prev {
+        line(text, "Previous:", &format!("{}, kept for rollback", twin(prev)));
+    }
+    for old in &swap.retiring {
+        line(text, "Retiring:", &format!("{}, finishes what it began", twin(old)));
+    }
+    let last =
+        status.last_swap_ms_ago.map(|ms| format!(" | Last: {}", ago(Duration::from_millis(ms)))).unwrap_or_default();
+    line(text, "Swaps:", &format!("{}{last}", swap.swaps));
+}
+
+fn traffic(text: &mut String, status: &FrontStatus, now: i64) {
+    let client = match (&status.client, &status.protocol) {
+        (Some(client), Some(protocol)) => format!("{} (MCP {})", harmless(client), harmless(protocol)),
+        (Some(client), None) => harmless(client),
+        (None, _) => "has not said who it is".to_owned(),
+    };
+    let held =
+        if status.held == 0 { String::new() } else { format!(", {}", paint(WARN, &format!("{} held", status.held))) };
+    line(text, "Client:", &format!("{client}, {} in flight{held}", count(status.in_flight, "call")));
+    let command = shell_words::join(&status.command);
+    line(text, "Command:", &harmless(&command));
+    let up = span(Duration::from_secs(u64::try_from(now - status.started).unwrap_or(0)));
+    let watched = status
+        .watched
+        .map_or_else(|| "no files watched".to_owned(), |files| format!("{} watched", count(files, "file")));
+    line(text, "Front:", &paint(DIM, &format!("PID {}, up {up}, {watched}", status.pid)).to_string());
+}
+
+fn trouble(text: &mut String, status: &FrontStatus) {
+    if let Some(why) = &status.swap.degraded {
+        let _ = write!(text, "  {}{}", paint(BAD, "✗"), fault::fault(why, &status.server).replacen("  ", " ", 1));
+    }
+    if !status.stale_lists.is_empty() {
+        let lists = status.stale_lists.join(" and ");
+        let _ = writeln!(
+            text,
+            "  {} the client has not listed {lists} again since the swap: it may go on with the old ones",
+            paint(WARN, "!")
+        );
+    }
+    for warning in &status.warnings {
+        let _ = writeln!(text, "  {} {}", paint(WARN, "!"), harmless(warning));
+    }
+}
+
+/// What to do, where there is something to do that no fault said already.
+fn next(status: &FrontStatus) -> Option<String> {
+    let server = &status.server;
+    let swap = &status.swap;
+    match (&swap.standby, swap.state.as_str()) {
+        (_, "stopped") => Some(format!("mcp-twin reload {server} to start it again")),
+        (Some((_, stage)), _) if stage == "verified" => Some(format!("mcp-twin swap {server} to switch traffic")),
+        (_, "down") if swap.degraded.is_none() => Some(format!("fix it and save, or mcp-twin reload {server}")),
+        _ if swap.degraded.is_some() => None,
+        _ if !status.stale_lists.is_empty() => {
+            Some("reconnect the server in the client to see the new lists".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn line(text: &mut String, label: &str, value: &str) {
+    let _ = writeln!(text, "  {label:<9} {value}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixture;
+    use mcp_twin_core::error::{Code, Fault};
+    use mcp_twin_core::ids::Slot;
+    use mcp_twin_core::swap::{ProbeReport, Status};
+
+    fn serving() -> FrontStatus {
+        FrontStatus {
+            release: "2.0.0".to_owned(),
+            front: "inbox-collab-7f3a".to_owned(),
+            server: "inbox-collab".to_owned(),
+            display: Some("Inbox".to_owned()),
+            root: "/home/u/mail".to_owned(),
+            command: ["python", "my server.py"].map(str::to_owned).to_vec(),
+            cwd: "/home/u/mail".to_owned(),
+            transport: "stdio".to_owned(),
+            pid: 12000,
+            started: 1_800_000_000,
+            swap: Status {
+                state: "serving".to_owned(),
+                active: Some(fixture::twin(Slot::A, 3, 12345)),
+                standby: None,
+                prev: Some(fixture::twin(Slot::B, 2, 12340)),
+                retiring: Vec::new(),
+                baking: false,
+                degraded: None,
+                waiting: None,
+                swaps: 3,
+                last_swap: None,
+            },
+            last_swap_ms_ago: Some(125_000),
+            client: Some("claude-code 2.1.330".to_owned()),
+            protocol: Some("2025-06-18".to_owned()),
+            stale_lists: Vec::new(),
+            in_flight: 1,
+            held: 0,
+            watched: Some(14),
+            warnings: Vec::new(),
+            log: Some("/home/u/.mcp-twin/logs/inbox-collab".to_owned()),
+            stderr_tail: String::new(),
+        }
+    }
+
+    fn states() -> Vec<(&'static str, FrontStatus)> {
+        let with = |change: &dyn Fn(&mut FrontStatus)| {
+            let mut status = serving();
+            change(&mut status);
+            status
+        };
+        vec![
+            ("serving", serving()),
+            (
+                "baking_and_draining",
+                with(&|status| {
+                    status.swap.baking = true;
+                    status.swap.retiring = vec![fixture::twin(Slot::Extra, 1, 12330)];
+                    status.last_swap_ms_ago = Some(400);
+                    status.stale_lists = vec!["tools".to_owned(), "prompts".to_owned()];
+                }),
+            ),
+            (
+                "waiting",
+                with(&|status| {
+                    status.swap.standby = Some((fixture::twin(Slot::B, 4, 12346), "verified".to_owned()));
+                    status.swap.prev = None;
+                    status.swap.waiting = Some(ProbeReport { lists_hash: 1, diff: fixture::diff(), server: None });
+                }),
+            ),
+            (
+                "degraded",
+                with(&|status| {
+                    status.swap.degraded = Some(fixture::syntax_error());
+                    status.held = 2;
+                    status.warnings =
+                        vec!["`cache/seen.py` changes at every start: try --ignore 'cache/**'".to_owned()];
+                }),
+            ),
+            (
+                "starting",
+                with(&|status| {
+                    status.swap.state = "starting".to_owned();
+                    status.swap.active = None;
+                    status.swap.prev = None;
+                    status.swap.standby = Some((fixture::twin(Slot::A, 1, 12345), "warming".to_owned()));
+                    status.swap.swaps = 0;
+                    status.last_swap_ms_ago = None;
+                    status.client = None;
+                    status.display = None;
+                    status.watched = None;
+                }),
+            ),
+            (
+                "down",
+                with(&|status| {
+                    status.swap.state = "down".to_owned();
+                    status.swap.active = None;
+                    status.swap.prev = None;
+                    status.swap.degraded = Some(
+                        Fault::new(Code::NotExecutable, "cannot run `pyhton`: no such file")
+                            .with_help("did you mean `python`?"),
+                    );
+                }),
+            ),
+            (
+                "stopped",
+                with(&|status| {
+                    status.swap.state = "stopped".to_owned();
+                    status.swap.active = None;
+                    status.swap.prev = None;
+                }),
+            ),
+        ]
+    }
+
+    #[test]
+    fn every_state_as_text() {
+        for (name, one) in states() {
+            let text = heading() + &status(&one, 1_800_000_720);
+            let text = anstream::adapter::strip_str(&text).to_string();
+            insta::assert_snapshot!(name, format!("{text}exit {}", exit(&one).status()));
+        }
+    }
+
+    #[test]
+    fn every_state_as_document() {
+        for (name, one) in states() {
+            insta::assert_json_snapshot!(format!("{name}_json"), crate::document::Front::from(&one));
+        }
+    }
+
+    #[test]
+    fn a_front_that_says_nothing() {
+        let text = silent("web", "/home/u/web", "the front (pid 12000) does not answer", "reconnect it");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text).to_string());
+    }
+}

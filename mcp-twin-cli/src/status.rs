@@ -1,0 +1,58 @@
+//! `mcp-twin status`.
+
+use crate::act::{ask_all, unanswered};
+use crate::document;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::render::status as render;
+use crate::screen::Screen;
+use crate::target::{self, Wanted};
+use mcp_twin_core::control::{Answer, Ask};
+use mcp_twin_core::error::Fault;
+use mcp_twin_runtime::fronts::{self, AskError};
+use mcp_twin_runtime::home::Home;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A front answers `status` at once or is hung.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Shows every front that is meant.
+pub(crate) fn status(home: &Home, server: Option<&str>, json: bool) -> Result<Exit, Failure> {
+    let fronts = target::pick(&fronts::running(home), &target::known(home), Wanted::all(server), "status")?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed());
+    let replies = ask_all(&fronts, &Ask::Status, PATIENCE, |_, _| ());
+    let mut worst = Exit::Fine;
+    let mut text = render::heading();
+    let mut document = document::Statuses { command: "status", exit: 0, fronts: Vec::new(), silent: Vec::new() };
+    for (front, reply) in fronts.iter().zip(&replies) {
+        let silent = match reply {
+            Ok(Answer::Status(status)) => {
+                worst = worst.max(render::exit(status));
+                text += &render::status(status, now);
+                document.fronts.push((&**status).into());
+                continue;
+            }
+            Ok(Answer::Error(fault)) => fault.clone(),
+            Ok(_) => unanswered(&AskError::Unknown("an answer to another question".to_owned())),
+            Err(error) => unanswered(error),
+        };
+        worst = worst.max(Exit::NoFront);
+        let Fault { code, message, help, .. } = silent;
+        let advice = help.unwrap_or_default();
+        text += &render::silent(&front.server, &front.root.to_string_lossy(), &message, &advice);
+        document.silent.push(document::Silent {
+            server: &front.server,
+            root: front.root.to_string_lossy(),
+            front: &front.front,
+            front_pid: front.pid,
+            error: document::Error { code: code.to_string(), message, advice: vec![advice] },
+        });
+    }
+    if json {
+        document.exit = worst.status();
+        Screen::json(&document);
+    } else {
+        Screen::print(&text);
+    }
+    Ok(worst)
+}
