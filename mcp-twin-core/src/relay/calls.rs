@@ -1,0 +1,220 @@
+//! The request ledger: every open request of the client, and every open request of a twin to the client.
+
+use super::Relay;
+use super::diff::ListKind;
+use super::frame;
+use super::ids::{ClientId, Token};
+use super::route::Timer;
+use crate::ids::TwinId;
+use crate::time::Moment;
+
+/// An open request of the client.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) id: ClientId,
+    pub(super) method: Method,
+    /// The capability that it needs of the server.
+    pub(super) needs: Option<Capability>,
+    pub(super) place: Place,
+    /// When it is answered with an error, if nothing happens until then.
+    pub(super) deadline: Option<Moment>,
+    /// The client's progress token.
+    pub(super) token: Option<Token>,
+    /// The line with our number, kept where it may go to a second twin after the first died.
+    pub(super) again: Option<Box<[u8]>>,
+    /// How many twins have accepted it.
+    pub(super) deliveries: u8,
+    /// The level or the URI of a ledger request, as JSON.
+    pub(super) entry: Option<Box<str>>,
+}
+
+/// Where an open request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It waits for a twin.
+    Held,
+    /// It is in the queue to this twin; its newline was not accepted yet.
+    Writing(TwinId),
+    /// This twin has it.
+    InFlight(TwinId),
+}
+
+impl Call {
+    /// The twin that has it or is about to.
+    pub(super) fn owner(&self) -> Option<TwinId> {
+        match self.place {
+            Place::Held => None,
+            Place::Writing(twin) | Place::InFlight(twin) => Some(twin),
+        }
+    }
+
+    /// Its newline was accepted.
+    pub(super) fn accepted(&mut self) {
+        if let Place::Writing(twin) = self.place {
+            self.place = Place::InFlight(twin);
+            self.deliveries = self.deliveries.saturating_add(1);
+        }
+    }
+}
+
+/// An open request of a twin to the client.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pub(super) twin: TwinId,
+    /// The twin's own id, as written.
+    pub(super) id: Box<str>,
+    /// The twin's own progress token, as written.
+    pub(super) token: Option<Box<str>>,
+}
+
+/// What the relay must know of a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    Initialize,
+    Discover,
+    Ping,
+    List(ListKind),
+    ToolCall,
+    /// Another call whose refusals count in a bake.
+    Work,
+    SetLevel,
+    Subscribe,
+    Unsubscribe,
+    Other,
+}
+
+/// A capability of a server, as far as the relay must know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Capability {
+    Tools,
+    Prompts,
+    Resources,
+    Subscriptions,
+    Logging,
+    Completions,
+    Tasks,
+}
+
+impl Capability {
+    /// What a method needs.
+    pub(super) fn of(method: &str) -> Option<Self> {
+        if matches!(method, "resources/subscribe" | "resources/unsubscribe") {
+            return Some(Self::Subscriptions);
+        }
+        match method.split_once('/')?.0 {
+            "tools" => Some(Self::Tools),
+            "prompts" => Some(Self::Prompts),
+            "resources" => Some(Self::Resources),
+            "logging" => Some(Self::Logging),
+            "completion" => Some(Self::Completions),
+            "tasks" => Some(Self::Tasks),
+            _ => None,
+        }
+    }
+}
+
+impl Method {
+    pub(super) fn of(name: &str) -> Self {
+        match name {
+            "initialize" => Self::Initialize,
+            "server/discover" => Self::Discover,
+            "ping" => Self::Ping,
+            "tools/list" => Self::List(ListKind::Tools),
+            "prompts/list" => Self::List(ListKind::Prompts),
+            "resources/list" => Self::List(ListKind::Resources),
+            "resources/templates/list" => Self::List(ListKind::Templates),
+            "tools/call" => Self::ToolCall,
+            "prompts/get" | "resources/read" | "completion/complete" => Self::Work,
+            "logging/setLevel" => Self::SetLevel,
+            "resources/subscribe" => Self::Subscribe,
+            "resources/unsubscribe" => Self::Unsubscribe,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether it may go to a second twin after the first died: it has no effect that could happen twice.
+    pub(super) fn may_repeat(self) -> bool {
+        matches!(self, Self::Initialize | Self::Ping | Self::List(_))
+    }
+
+    /// Whether it changes the ledger.
+    pub(super) fn is_ledger(self) -> bool {
+        matches!(self, Self::SetLevel | Self::Subscribe | Self::Unsubscribe)
+    }
+
+    /// Whether its refusals count in a bake.
+    pub(super) fn counts(self) -> bool {
+        matches!(self, Self::ToolCall | Self::Work)
+    }
+
+    /// As people know it.
+    pub(super) fn describe(self) -> &'static str {
+        match self {
+            Self::Initialize => "the opening of the session",
+            Self::Discover => "the discovery",
+            Self::Ping => "the ping",
+            Self::List(_) => "the list",
+            Self::ToolCall => "the tool call",
+            Self::SetLevel => "the log level",
+            Self::Subscribe | Self::Unsubscribe => "the subscription",
+            Self::Work | Self::Other => "the request",
+        }
+    }
+}
+
+/// The `params._meta.progressToken` of a message, as written.
+pub(super) fn progress_token(params: Option<&str>) -> Option<&str> {
+    // Parsing is paid only by messages that can have one. An escape may hide the name.
+    let params = params.filter(|params| params.contains("progressToken") || params.contains("\\u"))?;
+    let token = frame::member(frame::member(params, "_meta")?, "progressToken")?;
+    frame::is_id(token).then_some(token)
+}
+
+impl Relay {
+    /// Takes a call out of the ledger: it was answered, or cancelled.
+    pub(super) fn close(&mut self, number: u64) -> Option<Call> {
+        let call = self.calls.remove(&number)?;
+        self.names.remove(&call.id.token);
+        if let Some(token) = &call.token {
+            self.tokens.remove(token);
+        }
+        if let Some(at) = call.deadline {
+            self.timers.remove(&(at, Timer::Call(number)));
+        }
+        match call.owner() {
+            None => self.unhold(number),
+            Some(twin) => {
+                if let Some(state) = self.twins.get_mut(&twin) {
+                    state.calls = state.calls.saturating_sub(1);
+                }
+            }
+        }
+        Some(call)
+    }
+
+    /// Gives an open call a deadline, or takes it away.
+    pub(super) fn set_deadline(&mut self, number: u64, at: Option<Moment>) {
+        let Some(call) = self.calls.get_mut(&number) else { return };
+        if let Some(old) = call.deadline.take() {
+            self.timers.remove(&(old, Timer::Call(number)));
+        }
+        if let Some(at) = at {
+            call.deadline = Some(at);
+            self.timers.insert((at, Timer::Call(number)));
+        }
+    }
+
+    /// What must be looked at after a twin lost an open call or request: drain, idleness, owed list changes.
+    pub(super) fn after_close(&mut self, method: Method, twin: Option<TwinId>, now: Moment) {
+        if let Some(twin) = twin {
+            self.check_drained(twin);
+            self.check_idle(twin, now);
+        }
+        if let Method::List(_) = method {
+            self.send_owed_changes();
+        }
+        if method.is_ledger() {
+            self.check_prepared(now);
+        }
+    }
+}

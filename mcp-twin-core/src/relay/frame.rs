@@ -1,0 +1,323 @@
+//! The envelope of one message: which kind it is, its id, its method. Everything else stays the bytes that came.
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+/// One message, borrowed from its line.
+#[derive(Debug)]
+pub(super) struct Frame<'a> {
+    /// The whole message, without line end, byte order mark and outer white space.
+    pub(super) text: &'a str,
+    /// What it is.
+    pub(super) kind: Kind<'a>,
+    /// `params`, as written.
+    pub(super) params: Option<&'a str>,
+    /// `result`, as written.
+    pub(super) result: Option<&'a str>,
+    /// `error`, as written.
+    pub(super) error: Option<&'a str>,
+}
+
+/// The three kinds of message. An `id` is the token as written, quotes included.
+#[derive(Debug)]
+pub(super) enum Kind<'a> {
+    /// Wants an answer.
+    Request { id: &'a str, method: Cow<'a, str> },
+    /// Wants none.
+    Notification { method: Cow<'a, str> },
+    /// Is one.
+    Answer { id: &'a str },
+}
+
+/// Why a line is not a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unreadable<'a> {
+    /// Nothing but white space.
+    Blank,
+    /// Not JSON, or not UTF-8; with the reason.
+    NotJson(String),
+    /// A JSON array.
+    Batch,
+    /// JSON, but none of the three kinds; with the id, if a usable one is there.
+    Invalid(Option<&'a str>, &'static str),
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    method: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    params: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    error: Option<&'a RawValue>,
+}
+
+/// Keeps `null` apart from "not there": an error answer with `"id":null` must not look like a notification.
+pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+impl<'a> Frame<'a> {
+    /// Reads the envelope of a line.
+    pub(super) fn read(line: &'a [u8]) -> Result<Self, Unreadable<'a>> {
+        let text = std::str::from_utf8(line).map_err(|error| Unreadable::NotJson(error.to_string()))?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_ascii();
+        // A derived struct would also read an array, field by field: the first byte decides.
+        match text.as_bytes().first() {
+            None => return Err(Unreadable::Blank),
+            Some(b'[') => {
+                return match serde_json::from_str::<IgnoredAny>(text) {
+                    Ok(_) => Err(Unreadable::Batch),
+                    Err(error) => Err(Unreadable::NotJson(error.to_string())),
+                };
+            }
+            Some(b'{') => {}
+            Some(_) => {
+                return match serde_json::from_str::<IgnoredAny>(text) {
+                    Ok(_) => Err(Unreadable::Invalid(None, "not a JSON object")),
+                    Err(error) => Err(Unreadable::NotJson(error.to_string())),
+                };
+            }
+        }
+        let envelope: Envelope<'a> = match serde_json::from_str(text) {
+            Ok(envelope) => envelope,
+            Err(error) if error.is_data() => return Err(Unreadable::Invalid(None, "a field stands in it twice")),
+            Err(error) => return Err(Unreadable::NotJson(error.to_string())),
+        };
+        let id = envelope.id.map(RawValue::get);
+        let usable = id.filter(|id| is_id(id));
+        let kind = match (envelope.method, id) {
+            (Some(method), id) => {
+                let Some(method) = string(method.get()) else {
+                    return Err(Unreadable::Invalid(usable, "`method` is not a string"));
+                };
+                match (id, usable) {
+                    (None, _) => Kind::Notification { method },
+                    (Some(_), Some(id)) => Kind::Request { id, method },
+                    (Some(_), None) => return Err(Unreadable::Invalid(None, "`id` is neither a string nor a number")),
+                }
+            }
+            (None, Some(id)) if envelope.result.is_some() || envelope.error.is_some() => Kind::Answer { id },
+            (None, _) => return Err(Unreadable::Invalid(usable, "neither a request nor a notification nor an answer")),
+        };
+        Ok(Self {
+            text,
+            kind,
+            params: envelope.params.map(RawValue::get),
+            result: envelope.result.map(RawValue::get),
+            error: envelope.error.map(RawValue::get),
+        })
+    }
+
+    /// Where `part`, a slice of this message, stands in it.
+    pub(super) fn span(&self, part: &str) -> Range<usize> {
+        span(self.text, part)
+    }
+}
+
+/// Where `part`, a slice of `whole`, stands in it.
+pub(super) fn span(whole: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
+    start..start + part.len()
+}
+
+/// The text of a JSON string, borrowed where it has no escapes.
+pub(super) fn string(raw: &str) -> Option<Cow<'_, str>> {
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') { serde_json::from_str(raw).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
+}
+
+/// Whether a raw value may be an id: a string or a number.
+pub(super) fn is_id(raw: &str) -> bool {
+    matches!(raw.as_bytes().first(), Some(b'"' | b'-' | b'0'..=b'9'))
+}
+
+/// The member `name` of a raw JSON object, as written.
+pub(super) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
+    let mut found = None;
+    let mut reader = serde_json::Deserializer::from_str(object);
+    let seed = Member { name, found: &mut found };
+    if object.starts_with('{') && seed.deserialize(&mut reader).is_ok() { found } else { None }
+}
+
+struct Member<'f, 'n, 'a> {
+    name: &'n str,
+    found: &'f mut Option<&'a str>,
+}
+
+impl<'de> DeserializeSeed<'de> for Member<'_, '_, 'de> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Member<'_, '_, 'de> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<Key<'de>>()? {
+            if key.0 == self.name {
+                *self.found = Some(map.next_value::<&'de RawValue>()?.get());
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// What can be known of a message whose end is missing.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Beginning<'a> {
+    /// The id, if it stands in the beginning.
+    pub(super) id: Option<&'a str>,
+    /// Whether a method stands there.
+    pub(super) method: bool,
+    /// Whether a result or an error begins there.
+    pub(super) answer: bool,
+}
+
+impl<'a> Beginning<'a> {
+    /// Reads as far as the bytes go.
+    pub(super) fn read(bytes: &'a [u8]) -> Self {
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default(),
+        };
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_ascii_start();
+        let mut beginning = Self::default();
+        if text.starts_with('{') {
+            let mut reader = serde_json::Deserializer::from_str(text);
+            // It fails where the bytes end; what was seen until then is kept.
+            let _ = Cut { beginning: &mut beginning }.deserialize(&mut reader);
+        }
+        beginning
+    }
+}
+
+struct Cut<'f, 'a> {
+    beginning: &'f mut Beginning<'a>,
+}
+
+impl<'de> DeserializeSeed<'de> for Cut<'_, 'de> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Cut<'_, 'de> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<Key<'de>>()? {
+            match &*key.0 {
+                "id" => self.beginning.id = Some(map.next_value::<&'de RawValue>()?.get()).filter(|id| is_id(id)),
+                "method" => {
+                    self.beginning.method = true;
+                    map.next_value::<IgnoredAny>()?;
+                }
+                "result" | "error" => {
+                    self.beginning.answer = true;
+                    map.next_value::<IgnoredAny>()?;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Frame<'_>, Unreadable<'_>> {
+        Frame::read(line.as_bytes())
+    }
+
+    #[test]
+    fn kinds_are_told_apart() {
+        assert!(matches!(read(r#"{"id":1,"method":"a"}"#).unwrap().kind, Kind::Request { id: "1", .. }));
+        assert!(matches!(read(r#"{"method":"a"}"#).unwrap().kind, Kind::Notification { .. }));
+        assert!(matches!(read(r#"{"id":"x","result":{}}"#).unwrap().kind, Kind::Answer { id: "\"x\"" }));
+    }
+
+    #[test]
+    fn a_batch_is_not_read_field_by_field() {
+        assert_eq!(read(r#"[1,"m",{},null,null]"#).unwrap_err(), Unreadable::Batch);
+        assert!(matches!(read("[1,").unwrap_err(), Unreadable::NotJson(_)));
+    }
+
+    #[test]
+    fn a_null_id_is_not_a_missing_id() {
+        assert!(matches!(read(r#"{"id":null,"error":{}}"#).unwrap().kind, Kind::Answer { id: "null" }));
+        assert!(matches!(read(r#"{"id":null,"method":"a"}"#).unwrap_err(), Unreadable::Invalid(None, _)));
+    }
+
+    #[test]
+    fn escaped_names_are_understood() {
+        let frame = read(r#"{"\u0069d":7,"meth\u006fd":"tools\/call"}"#).unwrap();
+        assert!(matches!(frame.kind, Kind::Request { id: "7", method } if method == "tools/call"));
+    }
+
+    #[test]
+    fn bom_and_carriage_return_are_tolerated() {
+        let frame = read("\u{feff}{\"method\":\"a\"}\r").unwrap();
+        assert_eq!(frame.text, "{\"method\":\"a\"}");
+        assert_eq!(read("\r").unwrap_err(), Unreadable::Blank);
+    }
+
+    #[test]
+    fn a_doubled_field_is_refused() {
+        assert!(matches!(read(r#"{"id":1,"id":2,"method":"a"}"#).unwrap_err(), Unreadable::Invalid(..)));
+    }
+
+    #[test]
+    fn spans_point_into_the_message() {
+        let frame = read(r#"{"id": 12 ,"method":"a","params":{"x":[1]}}"#).unwrap();
+        let Kind::Request { id, .. } = &frame.kind else { panic!() };
+        assert_eq!(&frame.text[frame.span(id)], "12");
+        assert_eq!(&frame.text[frame.span(frame.params.unwrap())], r#"{"x":[1]}"#);
+    }
+
+    #[test]
+    fn members_are_found_as_written() {
+        assert_eq!(member(r#"{"a":{"b":1},"\u0062": 1e2 }"#, "b"), Some("1e2"));
+        assert_eq!(member("[1]", "b"), None);
+        assert_eq!(member(r#"{"a":1}"#, "b"), None);
+    }
+
+    #[test]
+    fn a_cut_message_gives_what_it_has() {
+        let found = Beginning::read(br#"{"jsonrpc":"2.0","id":"k","method":"tools/call","params":{"a":"bb"#);
+        assert_eq!(found, Beginning { id: Some("\"k\""), method: true, answer: false });
+        let found = Beginning::read(b"{\"result\":{\"a\":\"b\xc3");
+        assert_eq!(found, Beginning { id: None, method: false, answer: true });
+        assert_eq!(Beginning::read(b"[{"), Beginning::default());
+    }
+
+    #[test]
+    fn deep_nesting_does_not_overflow() {
+        let deep = format!(r#"{{"method":"a","params":{}{}}}"#, "[".repeat(200_000), "]".repeat(200_000));
+        assert!(matches!(read(&deep).unwrap().kind, Kind::Notification { .. }));
+    }
+}

@@ -1,0 +1,385 @@
+//! The client's opening: `initialize` … `initialized`, and what it settled.
+
+use super::calls::{Method, Place};
+use super::client::respell;
+use super::frame::{self, Frame};
+use super::ids::ClientId;
+use super::outbox::Digits;
+use super::probe::Stage;
+use super::refusal::INVALID_REQUEST;
+use super::route::{Route, Timer};
+use super::{LastGood, Relay, RelayEvent, refusal};
+use crate::error::{Code, Fault};
+use crate::ids::TwinId;
+use crate::swap::ProbeReport;
+use crate::time::Moment;
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+/// From the first failed twin the opening is held so long, over respawns and saves: clients give up after 30 s.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// How far the client's opening is.
+#[derive(Debug)]
+pub(super) enum Opening {
+    /// The client has not asked (or was refused, and may ask again).
+    Waiting,
+    /// It has asked.
+    Asked(Asked),
+    /// It has its answer; `initialized` or its next request completes the opening.
+    Answered,
+    /// Both are done.
+    Complete,
+}
+
+/// An opening that is not answered yet.
+#[derive(Debug)]
+pub(super) struct Asked {
+    /// The call in the ledger.
+    pub(super) call: u64,
+    /// The client's line with our number.
+    line: Box<[u8]>,
+    /// The client's `initialized`, sent before it had its answer.
+    early: Option<Box<str>>,
+}
+
+/// What the opening settled.
+#[derive(Debug, Default)]
+pub(super) struct Session {
+    /// The client's `params`, byte for byte.
+    pub(super) params: Box<str>,
+    /// The version that the client asked for.
+    pub(super) asked: String,
+    /// The version of the answer.
+    pub(super) version: Option<String>,
+    /// The capabilities that the client was told of.
+    pub(super) told: Map<String, Value>,
+    /// The twin that answered the client's own `initialize`, while it lives.
+    pub(super) opener: Option<TwinId>,
+    /// `clientInfo`: name and version.
+    pub(super) client: Option<(String, String)>,
+}
+
+impl Session {
+    /// Whether the client was told of the capability that this notification belongs to.
+    pub(super) fn told_of(&self, notification: &str) -> bool {
+        match notification {
+            "notifications/tools/list_changed" => self.told_flag("tools", "listChanged"),
+            "notifications/prompts/list_changed" => self.told_flag("prompts", "listChanged"),
+            "notifications/resources/list_changed" => self.told_flag("resources", "listChanged"),
+            "notifications/resources/updated" => self.told_flag("resources", "subscribe"),
+            "notifications/message" => self.told.contains_key("logging"),
+            name if name.starts_with("notifications/tasks/") => self.told.contains_key("tasks"),
+            _ => true,
+        }
+    }
+
+    pub(super) fn told_flag(&self, capability: &str, flag: &str) -> bool {
+        self.told.get(capability).and_then(|value| value.get(flag)).and_then(Value::as_bool).unwrap_or(false)
+    }
+}
+
+/// What a result of `initialize` says.
+pub(super) struct Welcome {
+    pub(super) version: String,
+    pub(super) capabilities: Map<String, Value>,
+    pub(super) server: Option<String>,
+}
+
+impl Welcome {
+    pub(super) fn read(result: &str) -> Self {
+        let text = |raw: Option<&str>| raw.and_then(frame::string).map(std::borrow::Cow::into_owned);
+        let capabilities = frame::member(result, "capabilities").and_then(|raw| serde_json::from_str(raw).ok());
+        let info = frame::member(result, "serverInfo");
+        let name = text(info.and_then(|info| frame::member(info, "name")));
+        let version = text(info.and_then(|info| frame::member(info, "version")));
+        Self {
+            version: text(frame::member(result, "protocolVersion")).unwrap_or_default(),
+            capabilities: capabilities.unwrap_or_default(),
+            server: name.map(|name| match version {
+                Some(version) => format!("{name} {version}"),
+                None => name,
+            }),
+        }
+    }
+}
+
+impl Relay {
+    /// The client sends `initialize`.
+    pub(super) fn ask_opening(&mut self, frame: &Frame<'_>, id: ClientId, raw_id: &str, now: Moment) {
+        if !matches!(self.opening, Opening::Waiting) {
+            let message = "the session is open already; `initialize` can be sent only once";
+            return self.answer_error(&id, &Fault::new(Code::BadMessage, message));
+        }
+        let number = self.number();
+        let line = respell(frame, raw_id, number);
+        let params = frame.params.unwrap_or("{}");
+        let text = |raw: Option<&str>| raw.and_then(frame::string).map(std::borrow::Cow::into_owned);
+        let info = frame::member(params, "clientInfo");
+        self.session = Session {
+            params: params.into(),
+            asked: text(frame::member(params, "protocolVersion")).unwrap_or_default(),
+            client: info.map(|info| {
+                let part = |name| text(frame::member(info, name)).unwrap_or_default();
+                (part("name"), part("version"))
+            }),
+            ..Session::default()
+        };
+        self.open_call(number, id, Method::Initialize, None, frame.params, None);
+        self.opening = Opening::Asked(Asked { call: number, line, early: None });
+        if self.failure.is_some() {
+            self.timers.insert((now + GRACE, Timer::Opening));
+            if let Route::Refusing(fault) = &self.route
+                && fault.code == Code::NotExecutable
+            {
+                return self.opening_expired(now);
+            }
+        }
+        self.offer_opening(now);
+    }
+
+    /// Sends the unanswered opening to the twin that waits for it, if there is one.
+    pub(super) fn offer_opening(&mut self, now: Moment) {
+        let Opening::Asked(asked) = &mut self.opening else { return };
+        let number = asked.call;
+        if self.calls.get(&number).is_none_or(|call| call.place != Place::Held) {
+            return;
+        }
+        let line = std::mem::take(&mut asked.line);
+        // A twin that refused an earlier opening serves already; else the newest one that waits.
+        let Some(twin) = self.active().filter(|twin| !self.is_closed(*twin)).or_else(|| self.waiting_twin()) else {
+            return self.opening_is_free(number, line, now);
+        };
+        if let Some(state) = self.twins.get_mut(&twin)
+            && let Stage::Waiting { .. } = state.stage
+        {
+            state.stage = Stage::Opening;
+            self.event(RelayEvent::Probing(twin));
+        }
+        // It is kept where it can be sent again: the next twin gets it if this one dies before it answers.
+        self.send_call(number, &line, twin, now);
+        if let Some(call) = self.calls.get_mut(&number) {
+            call.again = Some(line);
+        }
+    }
+
+    /// The opening is with no twin (again).
+    pub(super) fn opening_is_free(&mut self, number: u64, line: Box<[u8]>, now: Moment) {
+        let Opening::Asked(asked) = &mut self.opening else { return };
+        asked.line = line;
+        if self.waiting_twin().is_some() {
+            self.offer_opening(now);
+        } else if let Some((since, fault)) = &self.failure
+            && (*since + GRACE <= now && !self.timers.iter().any(|(_, timer)| *timer == Timer::Opening)
+                || fault.code == Code::NotExecutable)
+            && self.calls.contains_key(&number)
+        {
+            self.opening_expired(now);
+        }
+    }
+
+    /// The newest twin that is to be probed and was sent nothing yet.
+    pub(super) fn waiting_twin(&self) -> Option<TwinId> {
+        let waits = |twin: &super::Twin| matches!(twin.stage, Stage::Waiting { .. }) && !twin.closed;
+        self.twins.iter().rev().find(|(_, twin)| waits(twin)).map(|(twin, _)| *twin)
+    }
+
+    /// The first twin has answered the client's own opening.
+    pub(super) fn opening_answered(
+        &mut self,
+        number: u64,
+        twin: TwinId,
+        frame: &Frame<'_>,
+        raw_id: &str,
+        result: &str,
+        now: Moment,
+    ) {
+        let Some(call) = self.close(number) else { return };
+        call.id.with_bytes(|id| self.client.splice(frame.text, &mut [(frame.span(raw_id), id)]));
+        let welcome = Welcome::read(result);
+        let last = LastGood { asked: self.session.asked.clone(), result: result.to_owned() };
+        self.session.opener = Some(twin);
+        let was_probing = self.twins.get_mut(&twin).is_some_and(|state| {
+            state.capabilities = welcome.capabilities.clone();
+            std::mem::replace(&mut state.stage, Stage::Ready).is_probing()
+        });
+        self.settle(welcome.version, welcome.capabilities, now);
+        self.last_good = Some(last.clone());
+        self.event(RelayEvent::Opened(last));
+        if was_probing {
+            let report = ProbeReport { server: welcome.server, ..ProbeReport::default() };
+            self.event(RelayEvent::Ready(twin, report));
+        }
+        self.after_close(call.method, Some(twin), now);
+    }
+
+    /// The client's opening was answered: what stood behind it waits for a twin only so long from now on.
+    fn settle(&mut self, version: String, capabilities: Map<String, Value>, now: Moment) {
+        let early = match std::mem::replace(&mut self.opening, Opening::Answered) {
+            Opening::Asked(asked) => asked.early,
+            _ => None,
+        };
+        self.session.version = Some(version);
+        self.session.told = capabilities;
+        self.timers.retain(|(_, timer)| *timer != Timer::Opening);
+        if let Some(early) = early {
+            self.complete_opening(Some(&early), now);
+        }
+        self.arm_held(now);
+        self.refuse_held(now);
+        self.release(now);
+    }
+
+    fn arm_held(&mut self, now: Moment) {
+        let held: Vec<u64> = self.held.keys().copied().collect();
+        for number in held {
+            self.set_deadline(number, Some(now + self.limits.hold));
+        }
+    }
+
+    /// A twin answered the client's own opening with an error: the client gets it, as it would without a front, and may
+    /// ask again. The twin counts as ready.
+    pub(super) fn opening_refused(
+        &mut self,
+        number: u64,
+        twin: TwinId,
+        error: &str,
+        line: Option<(&Frame<'_>, &str)>,
+        now: Moment,
+    ) {
+        let Some(call) = self.close(number) else { return };
+        match line {
+            Some((frame, raw_id)) => {
+                call.id.with_bytes(|id| self.client.splice(frame.text, &mut [(frame.span(raw_id), id)]));
+            }
+            None => self.answer(&call.id, "error", error),
+        }
+        self.opening = Opening::Waiting;
+        self.timers.retain(|(_, timer)| *timer != Timer::Opening);
+        let state = self.twins.get_mut(&twin);
+        if state.is_some_and(|state| std::mem::replace(&mut state.stage, Stage::Ready).is_probing()) {
+            self.event(RelayEvent::Ready(twin, ProbeReport::default()));
+        }
+        self.arm_held(now);
+        self.release(now);
+        self.after_close(call.method, Some(twin), now);
+    }
+
+    /// The client sends `notifications/initialized`.
+    pub(super) fn client_initialized(&mut self, line: &str, now: Moment) {
+        match &mut self.opening {
+            Opening::Waiting => self.log(None, "the client sent `initialized` before `initialize`: dropped"),
+            Opening::Asked(asked) => asked.early = Some(line.into()),
+            Opening::Answered => self.complete_opening(Some(line), now),
+            Opening::Complete => {
+                // A late one goes only to a twin that had none.
+                if let Some(opener) = self.session.opener {
+                    self.pass_initialized(opener, line);
+                    if self.active() == Some(opener) {
+                        self.fetch_baseline(opener, now);
+                    }
+                }
+            }
+        }
+    }
+
+    fn pass_initialized(&mut self, twin: TwinId, line: &str) {
+        if let Some(state) = self.twins.get_mut(&twin).filter(|twin| !twin.initialized) {
+            state.initialized = true;
+            if !state.closed {
+                state.out.push(line);
+            }
+        }
+    }
+
+    /// The opening is complete: at the client's `initialized`, or at its next request.
+    pub(super) fn complete_opening(&mut self, line: Option<&str>, now: Moment) {
+        self.opening = Opening::Complete;
+        if let (Some(line), Some(opener)) = (line, self.session.opener) {
+            self.pass_initialized(opener, line);
+        }
+        if let Some(active) = self.active() {
+            self.fetch_baseline(active, now);
+        }
+        self.probe_waiting(now);
+    }
+
+    /// A twin failed, or nothing can be started.
+    pub(super) fn failed(&mut self, fault: &Fault, now: Moment) {
+        match &mut self.failure {
+            Some((_, latest)) => *latest = fault.clone(),
+            None => {
+                self.failure = Some((now, fault.clone()));
+                if let Opening::Asked(_) = self.opening {
+                    self.timers.insert((now + GRACE, Timer::Opening));
+                }
+            }
+        }
+        if fault.code == Code::NotExecutable {
+            self.opening_expired(now);
+        }
+    }
+
+    /// The opening has waited long enough for a broken server: the last good record answers it, or the reason does.
+    ///
+    /// While a live twin has it in hand and there is no record, that twin's answer or death is awaited.
+    pub(super) fn opening_expired(&mut self, now: Moment) {
+        let Opening::Asked(asked) = &self.opening else { return };
+        let number = asked.call;
+        let owner = self.calls.get(&number).and_then(super::Call::owner);
+        let last = self.last_good.clone().filter(|last| last.asked == self.session.asked);
+        match (last, owner) {
+            (None, Some(_)) => {}
+            (Some(last), owner) => {
+                let Some(call) = self.close(number) else { return };
+                self.answer(&call.id, "result", &last.result);
+                if let Some(twin) = owner {
+                    // Its answer proves it healthy now, as that to a replay would.
+                    self.adopt_opening(number, twin);
+                }
+                let welcome = Welcome::read(&last.result);
+                self.log(None, "the opening was answered from the last good record, for the server does not start");
+                self.settle(welcome.version, welcome.capabilities, now);
+            }
+            (None, None) => {
+                let unknown = || Fault::new(Code::Down, "no server process became ready in time");
+                let fault = self.failure.as_ref().map_or_else(unknown, |(_, fault)| fault.clone());
+                let Some(call) = self.close(number) else { return };
+                let fault = refusal::no_opening(&fault);
+                let code = refusal::number(fault.code);
+                self.answer(
+                    &call.id,
+                    "error",
+                    &refusal::object(if code == INVALID_REQUEST { -31000 } else { code }, &fault),
+                );
+                self.opening = Opening::Waiting;
+                self.timers.retain(|(_, timer)| *timer != Timer::Opening);
+                self.arm_held(now);
+                self.refuse_held(now);
+            }
+        }
+    }
+
+    /// The line of F's own `initialize`: the client's params with the version that was agreed on.
+    pub(super) fn replay_line(&self, number: u64) -> Vec<u8> {
+        let params = &*self.session.params;
+        let digits = Digits::new(number);
+        let mut line = Vec::with_capacity(params.len() + 96);
+        line.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
+        line.extend_from_slice(digits.bytes());
+        line.extend_from_slice(b",\"method\":\"initialize\",\"params\":");
+        match (frame::member(params, "protocolVersion"), &self.session.version) {
+            (Some(raw), Some(version)) if frame::string(raw).as_deref() != Some(version.as_str()) => {
+                let span = frame::span(params, raw);
+                let version = Value::from(version.as_str()).to_string();
+                let bytes = params.as_bytes();
+                line.extend_from_slice(bytes.get(..span.start).unwrap_or_default());
+                line.extend_from_slice(version.as_bytes());
+                line.extend_from_slice(bytes.get(span.end..).unwrap_or_default());
+            }
+            _ => line.extend_from_slice(params.as_bytes()),
+        }
+        line.push(b'}');
+        line
+    }
+}
