@@ -44,7 +44,7 @@ impl Lock {
     /// It is held longer than that, or the file cannot be opened.
     pub async fn take_async(path: &Path, wait: Duration) -> Result<Self, FileError> {
         let file = open(path)?;
-        let start = Instant::now();
+        let start = tokio::time::Instant::now();
         loop {
             if attempt(&file, path)? {
                 return Ok(Self { _file: file });

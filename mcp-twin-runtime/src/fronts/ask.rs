@@ -72,10 +72,9 @@ fn ask_within(front: &FrontAddress, ask: &Ask, first: Duration, deadline: Durati
         .spawn(move || converse(&address, &line, first, whole, &lines))
         .map_err(|source| AskError::Unreachable { pid, source })?;
 
-    let start = Instant::now();
+    let (mut start, mut limit) = (Instant::now(), first);
     let mut accepted = false;
     loop {
-        let limit = if accepted { whole } else { first };
         let response = match answers.recv_timeout(limit.saturating_sub(start.elapsed())) {
             Ok(Ok(line)) => read(&line)?,
             Ok(Err(error)) => return Err(classify(pid, accepted, error, limit)),
@@ -84,7 +83,7 @@ fn ask_within(front: &FrontAddress, ask: &Ask, first: Duration, deadline: Durati
             Err(RecvTimeoutError::Timeout) => return Err(AskError::Hung { pid }),
         };
         match response.answer {
-            Answer::Accepted => accepted = true,
+            Answer::Accepted => (accepted, start, limit) = (true, Instant::now(), deadline),
             answer => return Ok(answer),
         }
     }
@@ -161,7 +160,8 @@ fn read(line: &[u8]) -> Result<Response, AskError> {
     })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use crate::fronts::seat::tests::{home, seat};

@@ -69,7 +69,8 @@ fn short_hash(path: &Path) -> u32 {
     short
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
