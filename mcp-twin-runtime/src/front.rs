@@ -7,7 +7,8 @@ mod spawner;
 mod voice;
 
 use crate::control;
-use crate::fronts::{self, FrontInfo, FrontSeat, token_prefix};
+use crate::fronts::seat::FrontInfo;
+use crate::fronts::{self, FrontSeat, token_prefix};
 use crate::history::Numbers;
 use crate::logs::LogFile;
 use crate::pipes::{Input, Output};
@@ -114,7 +115,7 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
         name,
         root: plan.root.clone(),
         front,
-        started: seat.as_ref().map_or_else(fronts::seconds_now, FrontSeat::started),
+        started: seat.as_ref().map_or_else(seconds_now, FrontSeat::started),
         logs: order.home.logs_of(&key),
         watching: order.options.watch_files && !plan.tree.is_empty(),
         handle: handle.clone(),
@@ -184,7 +185,7 @@ fn registered(order: &RunOrder, plan: &Plan, off: &mut Vec<String>) -> String {
             cwd: order.cwd.clone(),
             transport: Transport::Stdio,
             env_names: Vec::new(),
-            last_used: fronts::seconds_now(),
+            last_used: seconds_now(),
         }
     };
     match servers::register(&order.home, decide) {
@@ -194,6 +195,10 @@ fn registered(order: &RunOrder, plan: &Plan, off: &mut Vec<String>) -> String {
             plan.name.as_str().to_owned()
         }
     }
+}
+
+fn seconds_now() -> i64 {
+    jiff::Timestamp::now().as_second()
 }
 
 /// Ends what fronts that were killed have left behind. Their locks are held meanwhile, so nobody else does.

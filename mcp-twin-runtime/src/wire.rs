@@ -10,6 +10,7 @@ mod twin;
 pub use client::ClientEnd;
 pub use twin::TwinPipes;
 
+use crate::logs::StderrTail;
 use crate::pipes::Output;
 use crate::process::Minder;
 use mcp_twin_core::relay::{LastGood, Relay, RelayEvent};
@@ -65,7 +66,8 @@ struct TwinEnd {
     stdin: Option<Arc<Output>>,
     full: bool,
     wake: Arc<Notify>,
-    minder: Option<Minder>,
+    minder: Minder,
+    tail: Arc<Mutex<StderrTail>>,
 }
 
 /// Who waits for what a relay finds out.

@@ -16,6 +16,19 @@ pub enum ListKind {
     Templates,
 }
 
+impl ListKind {
+    /// The list in one word, as `status` names it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Prompts => "prompts",
+            Self::Resources => "resources",
+            Self::Templates => "resource templates",
+        }
+    }
+}
+
 /// What differs in one list, by name (tools, prompts) or URI (resources, templates).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KindDiff {
@@ -49,5 +62,16 @@ impl ListDiff {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lists.is_empty() && self.breaking.is_empty()
+    }
+
+    /// In words: `tools: added a, b; removed c`, the lists separated by `, and `; empty if nothing differs.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let list = |(kind, diff): &(ListKind, KindDiff)| {
+            let part = |word: &str, names: &[String]| (!names.is_empty()).then(|| format!("{word} {}", names.join(", ")));
+            let parts = [part("added", &diff.added), part("removed", &diff.removed), part("changed", &diff.changed)];
+            format!("{}: {}", kind.word(), parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
+        };
+        self.lists.iter().map(list).collect::<Vec<_>>().join(", and ")
     }
 }

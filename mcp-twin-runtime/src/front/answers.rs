@@ -58,7 +58,11 @@ impl Answers {
         let last_swap_ms_ago = swap.last_swap.map(|at| u64::try_from((now - at).as_millis()).unwrap_or(u64::MAX));
         let active = swap.active.as_ref().map(|active| active.twin);
         let stderr_tail = active.and_then(|twin| self.wire.stderr_tail(twin)).unwrap_or_default();
-        let session = self.wire.with(|relay, _| relay.session());
+        let (client, protocol, stale_lists, in_flight, held) = self.wire.with(|relay, _| {
+            let client = relay.client_info().map(|(name, version)| format!("{name} {version}").trim_end().to_owned());
+            let stale = relay.stale_lists().into_iter().map(|kind| kind.word().to_owned()).collect();
+            (client, relay.version().map(str::to_owned), stale, relay.in_flight(), relay.held())
+        });
         Answer::Status(Box::new(FrontStatus {
             release: env!("CARGO_PKG_VERSION").to_owned(),
             front: self.front.clone(),
@@ -72,11 +76,11 @@ impl Answers {
             started: self.started,
             swap,
             last_swap_ms_ago,
-            client: session.client,
-            protocol: session.protocol,
-            stale_lists: session.stale_lists,
-            in_flight: session.in_flight,
-            held: session.held,
+            client,
+            protocol,
+            stale_lists,
+            in_flight,
+            held,
             watched: self.watching.then(|| self.files.count()),
             warnings: self.voice.warnings(),
             log: Some(self.logs.display().to_string()),

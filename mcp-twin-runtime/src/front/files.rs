@@ -42,6 +42,11 @@ impl ServerFiles {
         Arc::new(Self { tree, debounce, voice, wire, numbers, inner: Mutex::default() })
     }
 
+    /// Who speaks of them.
+    pub fn voice(&self) -> &Voice {
+        &self.voice
+    }
+
     /// How many files there were at the last look.
     pub fn count(&self) -> usize {
         self.lock().seen.len()

@@ -94,7 +94,8 @@ impl Voice {
         lock(&self.names).get(&twin).cloned().unwrap_or_else(|| format!("twin {twin}"))
     }
 
-    fn write_log(&self, text: &str) {
+    /// One line to the log only.
+    pub fn write_log(&self, text: &str) {
         if let Some(log) = lock(&self.log).as_mut() {
             log.line(text);
         }

@@ -47,7 +47,8 @@ impl Wire {
             stdin: Some(Arc::clone(&stdin)),
             full: false,
             wake: Arc::clone(&wake),
-            minder: Some(minder.clone()),
+            minder: minder.clone(),
+            tail: Arc::clone(&tail),
         };
         self.lock().twins.insert(twin, end);
         self.with(|relay, _| relay.attach(twin));
@@ -60,7 +61,15 @@ impl Wire {
     /// The minders of all twins that still run.
     #[must_use]
     pub fn minders(&self) -> Vec<Minder> {
-        self.lock().twins.values().filter_map(|end| end.minder.clone()).collect()
+        self.lock().twins.values().map(|end| end.minder.clone()).collect()
+    }
+
+    /// The last that a running twin wrote to its stderr.
+    #[must_use]
+    pub fn stderr_tail(&self, twin: TwinId) -> Option<String> {
+        let tail = Arc::clone(&self.lock().twins.get(&twin)?.tail);
+        let text = tail.lock().unwrap_or_else(PoisonError::into_inner).text();
+        Some(text)
     }
 
     /// Orders all twins to end.
@@ -206,7 +215,7 @@ async fn read_stderr(
         while let Some(line) = lines.next_line() {
             let (Line::Whole(line) | Line::Oversize(line)) = line;
             let line = String::from_utf8_lossy(line);
-            tail.lock().unwrap_or_else(PoisonError::into_inner).push_line(&line);
+            tail.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{line}\n").as_bytes());
             hear(twin, &line);
         }
     }
