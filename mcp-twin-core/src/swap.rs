@@ -1,8 +1,28 @@
 //! The swap state machine: which twin serves, what is being prepared, what is kept, and every step between.
+//!
+//! It owns every decision about twins and knows no process, file, clock or client: events and time come in, effects go
+//! out, in order. An effect that changes the world is preceded by the `Persist` that makes it recoverable, and the
+//! machine waits for that write's answer.
 
 pub mod effect;
 pub mod event;
 pub mod record;
+
+mod begin;
+mod change;
+mod command;
+mod commit;
+mod crash;
+mod flip;
+mod journal;
+mod recover;
+mod report;
+mod retire;
+mod state;
+mod step;
+mod stop;
+mod timers;
+mod verify;
 
 pub use effect::{Cause, Effect, HistoryEntry, Notice, Outcome, PhaseName, TwinView};
 pub use event::{Command, Event, ExitReport, ProbeReport};
@@ -12,11 +32,31 @@ use crate::error::Fault;
 use crate::spec::Options;
 use crate::time::Moment;
 use serde::{Deserialize, Serialize};
+use state::{Memory, State};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 /// The machine of one pair.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Swap {
-    _options: Options,
+    policy: Policy,
+    state: State,
+    memory: Memory,
+}
+
+/// What never changes in the life of a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Policy {
+    options: Arc<Options>,
+    /// The twins outlive the front, so that a swap which cannot be recorded is refused.
+    durable: bool,
+    /// There is a build step.
+    builds: bool,
+}
+
+// All machines that are ever compared share one policy: it tells nothing and is left out of the hash.
+impl Hash for Policy {
+    fn hash<H: Hasher>(&self, _state: &mut H) {}
 }
 
 /// The machine as shown to people.
@@ -45,23 +85,75 @@ pub struct Status {
 }
 
 impl Swap {
-    /// A machine that has nothing yet: give it `Command::Start` to begin.
+    /// A machine that has nothing yet: give it `Command::Start` to begin. Its twins die with the front (stdio): where the
+    /// record cannot be written it goes on in memory and says so once.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { _options: options }
+        let policy = Policy { options: Arc::new(options), durable: false, builds: false };
+        Self { policy, state: State::Stopped, memory: Memory::default() }
     }
+
+    /// The same machine for twins that outlive the front (HTTP): a swap that cannot be recorded is refused while another
+    /// twin serves.
+    #[must_use]
+    pub fn durable(mut self) -> Self {
+        self.policy.durable = true;
+        self
+    }
+
+    /// The same machine with a build step before each spawn. Under `handoff` there always is one: what can be checked
+    /// without running is checked before the old twin is ended.
+    #[must_use]
+    pub fn building(mut self) -> Self {
+        self.policy.builds = true;
+        self
+    }
+
     /// One event in. Never fails: what does not fit the state is ignored with a reason.
-    pub fn handle(&mut self, _event: Event, _now: Moment) {}
+    pub fn handle(&mut self, event: Event, now: Moment) {
+        match event {
+            Event::Touched => self.touched(),
+            Event::Changed { source } => self.changed(source, now),
+            Event::Command { id, command, source } => self.command(id, command, source, now),
+            Event::Built { op, source } => self.built(op, source, now),
+            Event::BuildFailed { op, fault } => self.build_failed(op, fault, now),
+            Event::Spawned { twin, process } => self.spawned(twin, process, now),
+            Event::SpawnFailed { twin, fault } => self.spawn_failed(twin, fault, now),
+            Event::Probing { twin } => self.probing(twin, now),
+            Event::Healthy { twin, report } => self.healthy(twin, report, now),
+            Event::Unhealthy { twin, fault } => self.unhealthy(twin, fault, now),
+            Event::Hashed { twin, source, touched } => self.hashed(twin, source, touched, now),
+            Event::Persisted { seq } => self.persisted(seq, now),
+            Event::PersistFailed { seq, why } => self.persist_failed(seq, &why, now),
+            Event::Prepared { twin } => self.prepared(twin, now),
+            Event::PrepareFailed { twin, fault } => self.prepare_failed(twin, fault, now),
+            Event::HandedOver { twin } => self.handed_over(twin, now),
+            Event::HandoverRefused { twin, fault } => self.handover_refused(twin, fault, now),
+            Event::Drained { twin } => self.drained(twin, now),
+            Event::Owes { twin, open_calls, human } => self.owes(twin, open_calls, human),
+            Event::Idle { twin } => self.idle(twin, now),
+            Event::BakeFailed { twin, fault } => self.bake_failed(twin, fault, now),
+            Event::Exited { twin, exit } => self.exited(twin, exit, now),
+        }
+        self.settle(now);
+    }
+
     /// The time of [`Swap::poll_timeout`] has come.
-    pub fn handle_timeout(&mut self, _now: Moment) {}
+    pub fn handle_timeout(&mut self, now: Moment) {
+        for timer in self.due(now) {
+            self.fire(timer, now);
+        }
+    }
+
     /// The next thing to do, in order; call until `None` after each input.
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        None
+        self.memory.effects.pop_front()
     }
+
     /// When [`Swap::handle_timeout`] is wanted, if at all.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Moment> {
-        None
+        self.timers().into_iter().map(|(_, at)| at).min()
     }
     /// The machine as shown to people.
     #[must_use]

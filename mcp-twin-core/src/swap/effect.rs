@@ -40,7 +40,7 @@ pub enum Effect {
         /// The source it is to run; the host hashes the files again just before the spawn and remembers their stamps.
         source: Source,
     },
-    /// Prove a spawned twin healthy. Answers: `Probing` when the first byte can be sent, then `Healthy` or `Unhealthy`.
+    /// Prove a spawned twin healthy. A later `Stop` of the twin takes it back. Answers: `Probing` when the first byte can be sent, then `Healthy` or `Unhealthy`.
     Probe {
         /// Which twin.
         twin: TwinId,
@@ -78,12 +78,14 @@ pub enum Effect {
         /// The reason.
         fault: Fault,
     },
-    /// Hold new requests as soon as the serving twin has no open call. Answer: `Idle`.
+    /// Hold new requests as soon as the serving twin has no open call. Answer: `Idle`. A later `Handover` takes it back
+    /// and releases what is held, also one to the twin that serves already.
     AwaitIdle {
         /// Which twin.
         twin: TwinId,
     },
-    /// Hold at once and cut: cancel what is open on the twin and answer it with this reason.
+    /// Cut: cancel what is open on the twin and answer it with this reason. If it is the twin that serves (handoff), hold
+    /// new requests from now on; if it is one that drains, the others go on. A `Stop` follows.
     Cut {
         /// Which twin.
         twin: TwinId,

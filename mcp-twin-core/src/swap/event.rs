@@ -122,6 +122,16 @@ pub enum Event {
         /// Which twin.
         twin: TwinId,
     },
+    /// What a draining twin still owes changed. Optional: without it the machine takes it that a call is open and that no
+    /// human is asked. Of two twins the one without an open call is given up first, and a human gets more time.
+    Owes {
+        /// Which twin.
+        twin: TwinId,
+        /// Whether a call of the client is open on it.
+        open_calls: bool,
+        /// Whether it waits for a human's answer (an elicitation).
+        human: bool,
+    },
     /// Answer to [`Effect::AwaitIdle`](super::Effect::AwaitIdle): the serving twin has no open call at this instant, and
     /// requests are held from now on.
     Idle {

@@ -26,6 +26,12 @@ pub struct Record {
     pub prev: Option<TwinId>,
     /// A source that a rollback or a failed bake left: not started again by itself.
     pub rejected: Option<Source>,
+    /// What the files held when a rollback was asked for, if that is not `rejected`: not started by itself either.
+    #[serde(default)]
+    pub passed_over: Option<Source>,
+    /// Whether the active twin is on trial.
+    #[serde(default)]
+    pub baking: bool,
     /// The operation under way.
     pub op: Option<OpRecord>,
     /// Every twin that may be alive.
@@ -59,6 +65,9 @@ pub struct OpRecord {
     pub causes: Vec<Cause>,
     /// The source that it brings.
     pub source: Source,
+    /// Whether somebody approved this very source (`swap`, `reload` of a server that is down, a rollback).
+    #[serde(default)]
+    pub approved: bool,
     /// Its twin, once spawned.
     pub twin: Option<TwinId>,
 }
