@@ -155,20 +155,4 @@ impl Swap {
     pub fn poll_timeout(&self) -> Option<Moment> {
         self.timers().into_iter().map(|(_, at)| at).min()
     }
-    /// The machine as shown to people.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        Status {
-            state: String::new(),
-            active: None,
-            standby: None,
-            prev: None,
-            retiring: vec![],
-            baking: false,
-            degraded: None,
-            waiting: None,
-            swaps: 0,
-            last_swap: None,
-        }
-    }
 }

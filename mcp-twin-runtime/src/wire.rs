@@ -264,7 +264,7 @@ impl Inner {
             RelayEvent::Probing(twin) => drop(waiters.probing.remove(&twin).map(|tx| tx.send(()))),
             RelayEvent::Ready(twin, report) => drop(waiters.ready.remove(&twin).map(|tx| tx.send(Ok(report)))),
             RelayEvent::NotReady(twin, fault) => {
-                drop(waiters.probing.remove(&twin).map(|tx| tx.send(())));
+                let _ = waiters.probing.remove(&twin).map(|tx| tx.send(()));
                 drop(waiters.ready.remove(&twin).map(|tx| tx.send(Err(fault))));
             }
             RelayEvent::Prepared(twin) => drop(waiters.prepared.remove(&twin).map(|tx| tx.send(Ok(())))),
