@@ -24,13 +24,13 @@ impl Report {
     /// Every front that `status --json` shows.
     #[must_use]
     pub fn fronts(&self) -> Vec<Value> {
-        self.objects(&|value| value["swap"]["state"].is_string() && value["front"].is_string())
+        self.list("fronts")
     }
 
-    /// Every outcome that a `--json` command shows.
+    /// What each front answered to `reload`, `swap`, `rollback` or `stop` with `--json`.
     #[must_use]
     pub fn outcomes(&self) -> Vec<Value> {
-        self.objects(&|value| value["outcome"].is_string())
+        self.list("results")
     }
 
     /// The kind of the only outcome, such as `swapped`.
@@ -48,23 +48,8 @@ impl Report {
         self
     }
 
-    fn objects(&self, wanted: &dyn Fn(&Value) -> bool) -> Vec<Value> {
-        let mut found = Vec::new();
-        for value in self.values() {
-            search(value, wanted, &mut found);
-        }
-        found
-    }
-}
-
-fn search(value: Value, wanted: &dyn Fn(&Value) -> bool, found: &mut Vec<Value>) {
-    if wanted(&value) {
-        found.push(value);
-        return;
-    }
-    match value {
-        Value::Array(items) => items.into_iter().for_each(|item| search(item, wanted, found)),
-        Value::Object(fields) => fields.into_iter().for_each(|(_, item)| search(item, wanted, found)),
-        _ => {}
+    fn list(&self, name: &str) -> Vec<Value> {
+        let found = self.values().into_iter().filter_map(|value| value[name].as_array().cloned());
+        found.flatten().collect()
     }
 }

@@ -252,10 +252,10 @@ impl Project {
         })
     }
 
-    /// Waits until nothing is being prepared and the newest failure is known: `swap.degraded`.
+    /// Waits until nothing is being prepared and the newest failure is known: `degraded`.
     pub fn until_degraded(&self) -> Value {
         self.until_status("a front that says why the newest code does not serve", |front| {
-            front["swap"]["degraded"].is_object() && front["swap"]["standby"].is_null()
+            front["degraded"].is_object() && front["standby"].is_null()
         })
     }
 
