@@ -1,3 +1,53 @@
-//! The one script runner.
+//! `cargo xtask`: the one script runner of this repository.
 
-fn main() {}
+mod bench;
+mod ci;
+mod conformance;
+mod exec;
+mod setup;
+mod soak;
+
+use std::process::ExitCode;
+
+/// A command: its name, what it does, and the function that does it with the arguments behind the name.
+type Task = (&'static str, &'static str, fn(&[String]) -> exec::Result);
+
+const TASKS: &[Task] = &[
+    ("setup", "install what the tests need into target/tools (or $MCP_TWIN_TOOLS)", setup::run),
+    ("test", "set up, build, and run every test", ci::test),
+    ("ci", "format, lints, documentation, purity of the core, then every test", ci::ci),
+    ("soak", "calls under swaps, in the full size: --fronts --calls --swaps --in-flight --cycles", soak::run),
+    ("bench", "speed and size beside the bare server: --peers --rounds N --calls N --reloads N --idle", bench::run),
+    ("conformance", "the Inspector's calls, bare and through `mcp-twin run`", conformance::run),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else {
+        usage();
+        return ExitCode::from(2);
+    };
+    if matches!(name.as_str(), "-h" | "--help" | "help") {
+        usage();
+        return ExitCode::SUCCESS;
+    }
+    let Some((_, _, task)) = TASKS.iter().find(|(task, _, _)| task == name) else {
+        eprintln!("xtask: no command is called `{name}`");
+        usage();
+        return ExitCode::from(2);
+    };
+    match task(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask {name}: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn usage() {
+    eprintln!("usage: cargo xtask COMMAND [ARGUMENTS]");
+    for (name, what, _) in TASKS {
+        eprintln!("  {name:<12} {what}");
+    }
+}

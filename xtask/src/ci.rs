@@ -1,0 +1,39 @@
+//! `cargo xtask test` and `cargo xtask ci`.
+
+use crate::exec::{Result, cargo, fail, output, run};
+use crate::setup;
+
+/// What the core may not depend on: it knows no clock, no files, no network and no operating system.
+const IMPURE: &[&str] = &["tokio", "hyper", "libc", "mio", "rustix"];
+
+/// Sets up, builds the command, runs all tests. The runner's summary is the last thing printed.
+pub(crate) fn test(arguments: &[String]) -> Result {
+    setup::run(&[])?;
+    run(&mut cargo(["build", "-p", "mcp-twin-cli"]))?;
+    run(&mut cargo(["test", "--workspace", "--doc", "--quiet"]))?;
+    if output(&mut cargo(["nextest", "--version"])).is_ok() {
+        run(cargo(["nextest", "run", "--workspace", "--no-fail-fast"]).args(arguments))
+    } else {
+        run(cargo(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]).args(arguments))
+    }
+}
+
+/// Everything that must hold before a change is taken.
+pub(crate) fn ci(_arguments: &[String]) -> Result {
+    run(&mut cargo(["fmt", "--all", "--check"]))?;
+    run(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    run(cargo(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+    purity()?;
+    test(&[])
+}
+
+fn purity() -> Result {
+    let tree = output(&mut cargo(["tree", "-p", "mcp-twin-core", "-e", "normal", "--prefix", "none"]))?;
+    let found = |name: &&&str| tree.lines().any(|line| line.split_whitespace().next() == Some(name));
+    let impure: Vec<&str> = IMPURE.iter().filter(found).copied().collect();
+    if impure.is_empty() {
+        eprintln!("purity: mcp-twin-core depends on none of {}", IMPURE.join(", "));
+        return Ok(());
+    }
+    fail(format!("mcp-twin-core depends on {}; see `cargo tree -p mcp-twin-core -e normal`", impure.join(", ")))
+}

