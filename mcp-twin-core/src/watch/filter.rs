@@ -89,6 +89,7 @@ pub const SOURCE_EXTENSIONS: &[&str] = &[
     "node",
     "wasm",
     "jar",
+    "class",
 ];
 
 /// Files that count by their whole name.

@@ -54,108 +54,116 @@ impl<'a> Opts<'a> {
     }
 }
 
-/// What one line of a shell comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ShellLine {
-    /// Each simple command in order, words without quotes.
-    pub(super) commands: Vec<Vec<String>>,
-}
-
-/// Takes a shell line apart: `a && b; exec c`. `None` if it holds what only a shell can say: pipes, loops, conditions,
-/// substitutions, background jobs.
-pub(super) fn shell_line(line: &str) -> Option<ShellLine> {
-    let mut commands = vec![Vec::new()];
-    let mut word = None::<String>;
-    let mut quoted = false;
+/// Takes a shell line apart, `a && b; exec c`, into its simple commands, each as words without quotes. `None` if it holds
+/// what only a shell can do: pipes, loops, conditions, substitutions, background jobs.
+pub(super) fn shell_line(line: &str) -> Option<Vec<Vec<String>>> {
+    let mut splitter = Splitter { commands: vec![Vec::new()], word: None, quoted: false, redirected: false };
     let mut chars = line.trim().chars().peekable();
-    // A redirection takes the word behind it away.
-    let mut redirected = false;
-    macro_rules! end_word {
-        () => {
-            if let Some(word) = word.take() {
-                if redirected {
-                    redirected = false;
-                } else if let Some(command) = commands.last_mut() {
-                    command.push(word);
-                }
-            }
-        };
-    }
     while let Some(c) = chars.next() {
         match c {
-            '\'' => {
-                quoted = true;
-                let text = word.get_or_insert_default();
-                loop {
-                    match chars.next()? {
-                        '\'' => break,
-                        c => text.push(c),
-                    }
-                }
-            }
-            '"' => {
-                quoted = true;
-                let text = word.get_or_insert_default();
-                loop {
-                    match chars.next()? {
-                        '"' => break,
-                        '\\' if matches!(chars.peek(), Some('"' | '\\' | '$' | '`')) => text.push(chars.next()?),
-                        '`' => return None,
-                        '$' if chars.peek() == Some(&'(') => return None,
-                        c => text.push(c),
-                    }
-                }
-            }
+            '\'' => splitter.quote().push_str(&single_quoted(&mut chars)?),
+            '"' => splitter.quote().push_str(&double_quoted(&mut chars)?),
             '\\' => match chars.next() {
-                Some('\n') => {}
-                Some(c) => word.get_or_insert_default().push(c),
-                None => {}
+                Some('\n') | None => {}
+                Some(c) => splitter.push(c),
             },
-            '`' | '(' | ')' => return None,
+            '`' | '(' | ')' | '|' => return None,
             '$' if chars.peek() == Some(&'(') => return None,
-            '|' => return None,
             '&' => match chars.peek() {
                 Some('&') => {
                     chars.next();
-                    end_word!();
-                    commands.push(Vec::new());
+                    splitter.end_command();
                 }
-                // `2>&1` was taken with its redirection; a lone `&` is a background job.
-                Some('>') => redirected = true,
+                // `&> log`; a lone `&` is a background job.
+                Some('>') => {}
                 _ => return None,
             },
-            ';' | '\n' => {
-                end_word!();
-                commands.push(Vec::new());
-            }
+            ';' | '\n' => splitter.end_command(),
             '>' | '<' => {
-                // `2>` takes its number along.
-                if word.as_deref().is_some_and(|text| !quoted && text.chars().all(|c| c.is_ascii_digit())) {
-                    word = None;
-                }
-                end_word!();
                 while matches!(chars.peek(), Some('>' | '<' | '&')) {
                     chars.next();
                 }
-                redirected = true;
+                splitter.redirect();
             }
-            '#' if word.is_none() => {
-                while !matches!(chars.peek(), None | Some('\n')) {
-                    chars.next();
-                }
-            }
-            c if c.is_whitespace() => {
-                end_word!();
-                quoted = false;
-            }
-            c => word.get_or_insert_default().push(c),
+            '#' if splitter.word.is_none() => while chars.next_if(|c| *c != '\n').is_some() {},
+            c if c.is_whitespace() => splitter.end_word(),
+            c => splitter.push(c),
         }
     }
-    end_word!();
+    splitter.end_word();
+    let mut commands = splitter.commands;
     commands.retain(|command| !command.is_empty());
     let compound = ["if", "for", "while", "until", "case", "function", "{", "[[", "!", "trap", "eval", "wait"];
     let simple = |command: &Vec<String>| !compound.contains(&command[0].as_str());
-    (!commands.is_empty() && commands.iter().all(simple)).then_some(ShellLine { commands })
+    (!commands.is_empty() && commands.iter().all(simple)).then_some(commands)
+}
+
+struct Splitter {
+    commands: Vec<Vec<String>>,
+    word: Option<String>,
+    quoted: bool,
+    /// The next word is the file of a redirection.
+    redirected: bool,
+}
+
+impl Splitter {
+    fn push(&mut self, c: char) {
+        self.word.get_or_insert_default().push(c);
+    }
+
+    fn quote(&mut self) -> &mut String {
+        self.quoted = true;
+        self.word.get_or_insert_default()
+    }
+
+    fn end_word(&mut self) {
+        self.quoted = false;
+        let Some(word) = self.word.take() else { return };
+        if !std::mem::take(&mut self.redirected)
+            && let Some(command) = self.commands.last_mut()
+        {
+            command.push(word);
+        }
+    }
+
+    fn end_command(&mut self) {
+        self.end_word();
+        self.commands.push(Vec::new());
+    }
+
+    /// `2>` takes its number along.
+    fn redirect(&mut self) {
+        if self.word.as_deref().is_some_and(|text| !self.quoted && text.chars().all(|c| c.is_ascii_digit())) {
+            self.word = None;
+        }
+        self.end_word();
+        self.redirected = true;
+    }
+}
+
+type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
+
+fn single_quoted(chars: &mut Chars<'_>) -> Option<String> {
+    let mut text = String::new();
+    loop {
+        match chars.next()? {
+            '\'' => return Some(text),
+            c => text.push(c),
+        }
+    }
+}
+
+fn double_quoted(chars: &mut Chars<'_>) -> Option<String> {
+    let mut text = String::new();
+    loop {
+        match chars.next()? {
+            '"' => return Some(text),
+            '\\' if matches!(chars.peek(), Some('"' | '\\' | '$' | '`')) => text.push(chars.next()?),
+            '`' => return None,
+            '$' if chars.peek() == Some(&'(') => return None,
+            c => text.push(c),
+        }
+    }
 }
 
 /// Splits a whole line as Windows does: double quotes only, backslashes are ordinary.
@@ -197,7 +205,8 @@ mod tests {
 
     #[test]
     fn a_simple_line_comes_apart_and_a_program_does_not() {
-        let split = |line: &str| shell_line(line).map(|line| line.commands.iter().map(|c| c.join("|")).collect::<Vec<_>>());
+        let split =
+            |line: &str| shell_line(line).map(|commands| commands.iter().map(|c| c.join("|")).collect::<Vec<_>>());
         let ok = |commands: &[&str]| Some(commands.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>());
         assert_eq!(split("cd a && exec python 'b c.py' --x"), ok(&["cd|a", "exec|python|b c.py|--x"]));
         assert_eq!(split("A=1 node \"x $Y\".js 2>/tmp/log; # done"), ok(&["A=1|node|x $Y.js"]));
@@ -205,9 +214,18 @@ mod tests {
         assert_eq!(split("node x.js &> log"), ok(&["node|x.js"]));
         assert_eq!(split(r"python my\ server.py"), ok(&["python|my server.py"]));
         assert_eq!(split("#!/bin/sh\nset -e\nnode x.js\n"), ok(&["set|-e", "node|x.js"]));
-        for program in
-            ["a | b", "a || b", "a &", "a $(b)", "a `b`", "(a)", "for x in y; do z; done", "if a; then b; fi", "a 'b", ""]
-        {
+        for program in [
+            "a | b",
+            "a || b",
+            "a &",
+            "a $(b)",
+            "a `b`",
+            "(a)",
+            "for x in y; do z; done",
+            "if a; then b; fi",
+            "a 'b",
+            "",
+        ] {
             assert_eq!(split(program), None, "{program}");
         }
     }

@@ -1,0 +1,307 @@
+//! Compiled languages, other interpreters, and files that are the command themselves.
+
+use super::reading::{Found, Reading};
+use super::root::Language;
+use super::words::Opts;
+use super::{Flag, Kind, TwinHint, path};
+
+impl Reading<'_> {
+    pub(super) fn native(&mut self, name: &str, args: &[String]) -> Option<Found> {
+        match name {
+            "cargo" => self.cargo(args),
+            "go" => self.go(args),
+            "dotnet" => self.dotnet(args),
+            "dnx" => Some(self.dnx(args)),
+            "java" => Some(self.java(args)),
+            "jbang" => Some(self.jbang(args)),
+            "gradle" | "gradlew" | "mvn" | "mvnw" => {
+                self.flags.insert(Flag::CompilesOnStart);
+                Some(Found::new(Kind::Gradle).slow().folder(self.cwd.clone(), Language::Java))
+            }
+            "ruby" | "php" | "perl" | "lua" | "luajit" | "rscript" | "julia" | "elixir" => Some(self.interpreter(args)),
+            _ => None,
+        }
+    }
+
+    fn cargo(&mut self, args: &[String]) -> Option<Found> {
+        const VALUED: &[&str] = &[
+            "-p",
+            "--package",
+            "--manifest-path",
+            "--bin",
+            "--example",
+            "--features",
+            "-F",
+            "--target",
+            "--target-dir",
+            "--profile",
+            "-j",
+            "--jobs",
+            "-Z",
+            "-C",
+            "--config",
+            "--color",
+            "--message-format",
+            "-x",
+            "--exec",
+            "-w",
+        ];
+        let args = match args.split_first() {
+            Some((toolchain, args)) if toolchain.starts_with('+') => args,
+            _ => args,
+        };
+        let global = Opts::read(args, VALUED);
+        if let Some(folder) = global.value(&["-C"]) {
+            self.enter(folder);
+        }
+        let (verb, rest) = global.rest.split_first()?;
+        match verb.as_str() {
+            "run" | "r" => {}
+            "watch" => {
+                self.flags.insert(Flag::SelfReloading);
+            }
+            _ => return None,
+        }
+        self.flags.extend([Flag::BuildLock, Flag::CompilesOnStart]);
+        let opts = Opts::read(rest, VALUED);
+        let manifest = opts.value(&["--manifest-path"]).or_else(|| global.value(&["--manifest-path"]));
+        let manifest = match manifest {
+            Some(manifest) => Some(self.script_at(manifest)),
+            None => self.cwd.as_deref().and_then(|cwd| {
+                let mut manifests = path::ancestors(cwd).map(|folder| path::join(folder, "Cargo.toml"));
+                manifests.find(|manifest| self.is_file(manifest))
+            }),
+        };
+        let folder = manifest.as_deref().and_then(path::parent).map(str::to_owned);
+        let found = Found::new(Kind::CargoRun).rest(opts.rest).slow().folder(folder, Language::Rust);
+        Some(Found { script: manifest, ..found })
+    }
+
+    fn go(&mut self, args: &[String]) -> Option<Found> {
+        const VALUED: &[&str] = &[
+            "-C",
+            "-p",
+            "-mod",
+            "-modfile",
+            "-tags",
+            "-ldflags",
+            "-gcflags",
+            "-asmflags",
+            "-exec",
+            "-overlay",
+            "-pkgdir",
+            "-toolexec",
+            "-pgo",
+            "-buildvcs",
+            "-covermode",
+            "-coverpkg",
+        ];
+        let global = Opts::read(args, VALUED);
+        let (verb, rest) = global.rest.split_first()?;
+        if verb != "run" {
+            return None;
+        }
+        let opts = Opts::read(rest, VALUED);
+        if let Some(folder) = opts.value(&["-C"]).or_else(|| global.value(&["-C"])) {
+            self.enter(folder);
+        }
+        self.flags.insert(Flag::CompilesOnStart);
+        let found = Found::new(Kind::GoRun).slow();
+        let Some((package, rest)) = opts.rest.split_first() else { return Some(found) };
+        if package.contains('@') {
+            self.flags.insert(Flag::InstalledPackage);
+            return Some(found.package(package).rest(rest));
+        }
+        let script = self.script_at(package);
+        let folder = if path::extension(package) == "go" { path::parent(&script).unwrap_or("/") } else { &script };
+        let module = path::ancestors(folder).find(|folder| self.is_file(&path::join(folder, "go.mod")));
+        let root = module.unwrap_or(folder).to_owned();
+        let found = found.rest(rest).folder(Some(root), Language::Go);
+        Some(Found { script: Some(script), ..found })
+    }
+
+    fn dotnet(&mut self, args: &[String]) -> Option<Found> {
+        const VALUED: &[&str] = &[
+            "--project",
+            "-p",
+            "-c",
+            "--configuration",
+            "-f",
+            "--framework",
+            "-r",
+            "--runtime",
+            "--launch-profile",
+            "-lp",
+            "-v",
+            "--verbosity",
+            "-a",
+            "--arch",
+            "--os",
+            "--property",
+            "--depsfile",
+            "--runtimeconfig",
+            "--roll-forward",
+            "--fx-version",
+            "--additionalprobingpath",
+            "--file",
+        ];
+        let global = Opts::read(args, VALUED);
+        let (verb, rest) = global.rest.split_first()?;
+        if path::extension(verb) == "dll" {
+            let script = self.script_at(verb);
+            return Some(Found::new(Kind::DotnetDll).only_file(script).rest(rest));
+        }
+        let rest = match verb.as_str() {
+            "run" => rest,
+            "watch" => {
+                self.flags.insert(Flag::SelfReloading);
+                rest.strip_prefix(&["run".to_owned()][..]).unwrap_or(rest)
+            }
+            "tool" | "dnx" => return Some(self.dnx(rest)),
+            _ => return None,
+        };
+        self.flags.insert(Flag::CompilesOnStart);
+        let opts = Opts::read(rest, VALUED);
+        let named = opts.value(&["--project", "-p", "--file"]).or_else(|| global.value(&["--project"]));
+        let script = named.map(|path| self.script_at(path)).or_else(|| self.cwd.clone());
+        let folder = script.clone().and_then(|script| {
+            let file = !path::extension(&script).is_empty() && !self.is_dir(&script);
+            if file { path::parent(&script).map(str::to_owned) } else { Some(script) }
+        });
+        let found = Found::new(Kind::DotnetRun).rest(opts.rest).slow().folder(folder, Language::Dotnet);
+        Some(Found { script, ..found })
+    }
+
+    fn dnx(&mut self, args: &[String]) -> Found {
+        let opts = Opts::read(args, &["--version", "--source", "--add-source", "--configfile", "--verbosity", "-v"]);
+        self.flags.insert(Flag::InstalledPackage);
+        let found = Found::new(Kind::Dnx).slow();
+        match opts.rest.split_first() {
+            Some((package, rest)) => found.package(package).rest(rest),
+            None => found,
+        }
+    }
+
+    fn java(&mut self, args: &[String]) -> Found {
+        let opts = Opts::read(
+            args,
+            &[
+                "-cp",
+                "-classpath",
+                "--class-path",
+                "-p",
+                "--module-path",
+                "-m",
+                "--module",
+                "--add-modules",
+                "--add-opens",
+                "--add-exports",
+                "-jar",
+            ],
+        );
+        if let Some(jar) = opts.value(&["-jar"]) {
+            let script = self.script_at(jar);
+            return Found::new(Kind::JavaJar).only_file(script).rest(opts.rest);
+        }
+        let Some((main, rest)) = opts.rest.split_first() else { return Found::new(Kind::JavaCp) };
+        if path::extension(main) == "java" {
+            let script = self.script_at(main);
+            self.flags.insert(Flag::CompilesOnStart);
+            return Found::new(Kind::JavaCp).script(script, Language::Other).rest(rest);
+        }
+        let found = Found::new(Kind::JavaCp).package(main).rest(rest);
+        // The first folder or jar of the class path is the server's own, as a rule.
+        let first = opts.value(&["-cp", "-classpath", "--class-path"]).and_then(|path| {
+            let separator = if path.contains(';') { ';' } else { ':' };
+            path.split(separator).next().map(|part| self.script_at(part))
+        });
+        match first {
+            Some(jar) if path::extension(&jar) == "jar" => found.only_file(jar),
+            Some(folder) if self.is_dir(&folder) => found.folder(Some(folder), Language::Java),
+            _ => found,
+        }
+    }
+
+    fn jbang(&mut self, args: &[String]) -> Found {
+        let args = args.strip_prefix(&["run".to_owned()][..]).unwrap_or(args);
+        let opts = Opts::read(args, &["--deps", "--repos", "--java", "-j", "-m", "--main", "--cp", "-D"]);
+        self.flags.insert(Flag::CompilesOnStart);
+        let found = Found::new(Kind::Jbang).slow();
+        match opts.rest.split_first() {
+            Some((script, rest)) if path::extension(script) == "java" && !script.contains("://") => {
+                let script = self.script_at(script);
+                found.script(script, Language::Other).rest(rest)
+            }
+            Some((package, rest)) => {
+                self.flags.insert(Flag::InstalledPackage);
+                found.package(package).rest(rest)
+            }
+            None => found,
+        }
+    }
+
+    fn interpreter(&mut self, args: &[String]) -> Found {
+        let opts = Opts::read(args, &["-r", "-I", "-S", "-d", "-c", "-e"]);
+        match opts.rest.split_first() {
+            Some((script, rest)) if !opts.has(&["-e"]) => {
+                let script = self.script_at(script);
+                Found::new(Kind::Interpreter).script(script, Language::Other).rest(rest)
+            }
+            _ => {
+                self.flags.insert(Flag::NoScript);
+                Found { twin: Some(TwinHint::Unknown), ..Found::new(Kind::Interpreter) }
+            }
+        }
+    }
+
+    /// A file that is the command itself: a script by its extension or first line, an entry point, else a program.
+    pub(super) fn executable(&mut self, script: String, args: &[String]) -> Found {
+        let extension = path::extension(&script);
+        let language = match extension.as_str() {
+            "py" | "pyw" => Some(Language::Python),
+            "js" | "mjs" | "cjs" => Some(Language::JavaScript),
+            "ts" | "mts" | "cts" => Some(Language::TypeScript),
+            "rb" | "php" | "pl" | "lua" => Some(Language::Other),
+            "sh" | "bash" | "zsh" | "cmd" | "bat" => Some(Language::File),
+            _ => None,
+        };
+        let installed = super::root::in_tool_folder(&script);
+        let bin = path::parent(&script).is_some_and(|bin| path::file_name(bin) == ".bin");
+        if installed && bin {
+            self.flags.insert(Flag::InstalledPackage);
+            let name = path::command(&script);
+            return Found::new(Kind::ExecutableScript).package(&name).rest(args);
+        }
+        if language.is_none()
+            && let Some(project) = self.project_of_venv(&script)
+        {
+            let name = path::command(&script);
+            let found = self.console_script(Kind::ExecutableScript, &name, args, Some(project));
+            return Found { script: found.script.clone().or(Some(script)), ..found };
+        }
+        let language = language.or_else(|| self.shebang(&script));
+        match language {
+            Some(Language::File) => {
+                self.flags.insert(Flag::OpaqueScript);
+                Found::new(Kind::ExecutableScript).only_file(script).rest(args)
+            }
+            Some(language) => Found::new(Kind::ExecutableScript).script(script, language).rest(args),
+            None => Found::new(Kind::Binary).only_file(script).rest(args),
+        }
+    }
+
+    fn shebang(&self, script: &str) -> Option<Language> {
+        let text = self.text(script)?;
+        let line = text.strip_prefix("#!")?.lines().next()?;
+        let has = |names: &[&str]| names.iter().any(|name| line.contains(name));
+        Some(if has(&["python", "uv run", "pypy"]) {
+            Language::Python
+        } else if has(&["node", "bun"]) {
+            Language::JavaScript
+        } else if has(&["deno", "tsx"]) {
+            Language::TypeScript
+        } else {
+            Language::File
+        })
+    }
+}

@@ -1,0 +1,202 @@
+//! Which folder belongs to a script, and what is watched in it.
+
+use super::reading::{Found, Reading};
+use super::{Flag, Kind, WatchGlob, path};
+use crate::watch::{Asked, SOURCE_EXTENSIONS};
+use std::path::{Path, PathBuf};
+
+/// What a family says about the place of the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ground {
+    /// There is nothing to watch.
+    Nothing,
+    /// The script alone.
+    File,
+    /// The project that the script belongs to.
+    Project,
+    /// This folder.
+    Folder(String),
+}
+
+/// What the code is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    Python,
+    JavaScript,
+    TypeScript,
+    Deno,
+    Rust,
+    Go,
+    Dotnet,
+    /// A project of Gradle or Maven, or a folder of classes.
+    Java,
+    /// Another interpreted language: files with the script's own extension.
+    Other,
+    /// Nothing that has sources here.
+    File,
+}
+
+/// What comes of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Watched {
+    pub(super) root: Option<String>,
+    pub(super) watch: Vec<WatchGlob>,
+    pub(super) extensions: &'static [&'static str],
+    pub(super) asked: Vec<Asked>,
+}
+
+/// Files that mark the root of a project.
+const MARKERS: &[&str] = &[
+    "pyproject.toml",
+    "package.json",
+    "Cargo.toml",
+    "go.mod",
+    "deno.json",
+    "deno.jsonc",
+    "pixi.toml",
+    "setup.py",
+    "requirements.txt",
+    "Gemfile",
+    "composer.json",
+];
+
+/// Folders that compilers write to.
+const OUTPUTS: &[&str] = &["build", "dist", "out", "target"];
+
+/// Folders that hold everybody's files: a script in one of them is watched alone.
+const TOO_WIDE: &[&str] =
+    &["/tmp", "/var/tmp", "/private/tmp", "/usr", "/opt", "/home", "/Users", "/root", "/var", "/srv"];
+
+impl Reading<'_> {
+    /// The folder to watch for what was found, and what counts in it.
+    pub(super) fn ground(&mut self, found: &Found) -> Watched {
+        let script = found.script.as_deref().filter(|script| path::is_absolute(script));
+        match (&found.ground, script) {
+            (Ground::Folder(folder), _) => watch_folder(folder, globs(found, script, true)),
+            (Ground::Project, Some(script)) => self.project(found, script),
+            (Ground::File, Some(script)) => {
+                self.mark_output(script);
+                watch_file(script)
+            }
+            (Ground::Nothing, _) | (_, None) => Watched::default(),
+        }
+    }
+
+    fn project(&mut self, found: &Found, script: &str) -> Watched {
+        if in_tool_folder(script) {
+            // Somebody else's code: it changes when it is installed anew.
+            self.flags.insert(Flag::InstalledPackage);
+            return watch_file(script);
+        }
+        let Some(folder) = path::parent(script) else { return watch_file(script) };
+        let marked = self.marked(folder).map(str::to_owned);
+        let compiled = matches!(found.language, Language::JavaScript)
+            && matches!(found.kind, Kind::Node | Kind::Npx | Kind::Bun | Kind::Deno);
+        if compiled && let Some(output) = output_folder(script, marked.as_deref()) {
+            self.flags.insert(Flag::BuildOutput);
+            return watch_folder(output, globs(found, Some(script), false));
+        }
+        if let Some(marked) = marked {
+            return watch_folder(&marked, globs(found, Some(script), true));
+        }
+        if self.home().is_some_and(|home| path::is_within(&home, folder)) {
+            self.flags.insert(Flag::WatchRootIsHome);
+            return watch_file(script);
+        }
+        if path::parent(folder).is_none() || TOO_WIDE.contains(&folder) || folder.starts_with("/usr/") {
+            return watch_file(script);
+        }
+        watch_folder(folder, globs(found, Some(script), true))
+    }
+
+    /// The nearest folder at or above this one that holds a project's marker, not home and nothing above it, and within
+    /// one repository.
+    pub(super) fn marked<'p>(&self, folder: &'p str) -> Option<&'p str> {
+        let home = self.home();
+        for folder in path::ancestors(folder) {
+            if home.as_deref().is_some_and(|home| path::is_within(home, folder)) || TOO_WIDE.contains(&folder) {
+                return None;
+            }
+            if MARKERS.iter().any(|marker| self.is_file(&path::join(folder, marker))) {
+                return Some(folder);
+            }
+            if self.exists(&path::join(folder, ".git")) {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// The folder of the project that a command without a script belongs to: the working directory's.
+    pub(super) fn project_of_cwd(&self) -> Option<String> {
+        let cwd = self.cwd.as_deref()?;
+        self.marked(cwd).map(str::to_owned)
+    }
+
+    fn mark_output(&mut self, script: &str) {
+        let parts: Vec<&str> = script.split(['/', '\\']).collect();
+        let folders = parts.split_last().map_or(&[][..], |(_, folders)| folders);
+        let bin = folders.windows(2).any(|pair| pair[0] == "bin" && matches!(pair[1], "Debug" | "Release"));
+        if bin || folders.iter().rev().take(3).any(|part| OUTPUTS.contains(part)) {
+            self.flags.insert(Flag::BuildOutput);
+        }
+    }
+}
+
+/// The patterns of a language, as they are shown.
+fn globs(found: &Found, script: Option<&str>, source: bool) -> Vec<String> {
+    let own = |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect::<Vec<_>>();
+    match found.language {
+        Language::Python => own(&["**/*.py", "pyproject.toml"]),
+        Language::JavaScript if source => own(&["**/*.{js,mjs,cjs}", "package.json"]),
+        Language::JavaScript => own(&["**/*.{js,mjs,cjs}"]),
+        Language::TypeScript => own(&["**/*.{ts,tsx,mts,cts,js,mjs,cjs}", "package.json"]),
+        Language::Deno => own(&["**/*.{ts,tsx,js,mjs}", "deno.json", "deno.jsonc"]),
+        Language::Rust => own(&["**/*.rs", "**/Cargo.toml", "Cargo.lock"]),
+        Language::Go => own(&["**/*.go", "go.mod", "go.sum"]),
+        Language::Dotnet => own(&["**/*.{cs,csproj}"]),
+        Language::Java => own(&["**/*.{java,kt,class}"]),
+        Language::Other | Language::File => {
+            script.map(|script| format!("**/*.{}", path::extension(script))).into_iter().collect()
+        }
+    }
+}
+
+fn watch_folder(folder: &str, patterns: Vec<String>) -> Watched {
+    let root = PathBuf::from(folder);
+    let mut asked = vec![Asked::Folder(root.clone())];
+    // A lock file counts only where the tool does not rewrite it at each start.
+    let locks = patterns.iter().filter(|pattern| matches!(pattern.as_str(), "Cargo.lock" | "go.sum"));
+    asked.extend(locks.map(|name| Asked::File(root.join(name))));
+    let watch = patterns.into_iter().map(|pattern| WatchGlob { root: root.clone(), pattern }).collect();
+    Watched { root: Some(folder.to_owned()), watch, extensions: SOURCE_EXTENSIONS, asked }
+}
+
+fn watch_file(script: &str) -> Watched {
+    let folder = path::parent(script).unwrap_or("/");
+    let pattern = path::file_name(script).to_owned();
+    Watched {
+        root: Some(folder.to_owned()),
+        watch: vec![WatchGlob { root: PathBuf::from(folder), pattern }],
+        extensions: &[],
+        asked: vec![Asked::File(PathBuf::from(script))],
+    }
+}
+
+/// Whether a script lies where packages are installed.
+pub(super) fn in_tool_folder(script: &str) -> bool {
+    Path::new(script)
+        .components()
+        .any(|part| matches!(part.as_os_str().to_str(), Some("node_modules" | "site-packages" | "dist-packages")))
+        || script.contains(r"\node_modules\")
+}
+
+/// The output folder that a script lies in, below the folder of its project.
+fn output_folder<'s>(script: &'s str, project: Option<&str>) -> Option<&'s str> {
+    let below = |folder: &&str| match project {
+        Some(project) => *folder != project && path::is_within(folder, project),
+        // Without a project only the script's own folder can be told.
+        None => path::parent(script) == Some(*folder),
+    };
+    path::ancestors(script).skip(1).filter(below).filter(|folder| OUTPUTS.contains(&path::file_name(folder))).last()
+}
