@@ -4,8 +4,10 @@
 
 mod filter;
 mod noise;
+mod sources;
 
-pub use filter::{Asked, Filter, SOURCE_EXTENSIONS, Verdict, is_source, is_tool_folder, never};
+pub use filter::{Asked, Filter, Verdict};
+pub use sources::{SOURCE_EXTENSIONS, is_source, is_tool_folder, never};
 
 use crate::time::Moment;
 use noise::Noise;

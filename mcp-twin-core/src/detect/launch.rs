@@ -10,6 +10,7 @@ mod flags;
 mod native;
 mod node;
 mod path;
+mod project;
 mod python;
 mod reading;
 mod root;

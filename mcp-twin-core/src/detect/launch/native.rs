@@ -18,17 +18,33 @@ impl Reading<'_> {
                 self.flags.insert(Flag::CompilesOnStart);
                 Some(Found::new(Kind::Gradle).slow().folder(self.cwd.clone(), Language::Java))
             }
-            "ruby" | "php" | "perl" | "lua" | "luajit" | "rscript" | "julia" | "elixir" => {
-                Some(self.interpreter(args))
-            }
+            "ruby" | "php" | "perl" | "lua" | "luajit" | "rscript" | "julia" | "elixir" => Some(self.interpreter(args)),
             _ => None,
         }
     }
 
     fn cargo(&mut self, args: &[String]) -> Option<Found> {
         const VALUED: &[&str] = &[
-            "-p", "--package", "--manifest-path", "--bin", "--example", "--features", "-F", "--target", "--target-dir",
-            "--profile", "-j", "--jobs", "-Z", "-C", "--config", "--color", "--message-format", "-x", "--exec", "-w",
+            "-p",
+            "--package",
+            "--manifest-path",
+            "--bin",
+            "--example",
+            "--features",
+            "-F",
+            "--target",
+            "--target-dir",
+            "--profile",
+            "-j",
+            "--jobs",
+            "-Z",
+            "-C",
+            "--config",
+            "--color",
+            "--message-format",
+            "-x",
+            "--exec",
+            "-w",
         ];
         let args = match args.split_first() {
             Some((toolchain, args)) if toolchain.starts_with('+') => args,
@@ -63,8 +79,22 @@ impl Reading<'_> {
 
     fn go(&mut self, args: &[String]) -> Option<Found> {
         const VALUED: &[&str] = &[
-            "-C", "-p", "-mod", "-modfile", "-tags", "-ldflags", "-gcflags", "-asmflags", "-exec", "-overlay", "-pkgdir",
-            "-toolexec", "-pgo", "-buildvcs", "-covermode", "-coverpkg",
+            "-C",
+            "-p",
+            "-mod",
+            "-modfile",
+            "-tags",
+            "-ldflags",
+            "-gcflags",
+            "-asmflags",
+            "-exec",
+            "-overlay",
+            "-pkgdir",
+            "-toolexec",
+            "-pgo",
+            "-buildvcs",
+            "-covermode",
+            "-coverpkg",
         ];
         let global = Opts::read(args, VALUED);
         let (verb, rest) = global.rest.split_first()?;
@@ -92,9 +122,28 @@ impl Reading<'_> {
 
     fn dotnet(&mut self, args: &[String]) -> Option<Found> {
         const VALUED: &[&str] = &[
-            "--project", "-p", "-c", "--configuration", "-f", "--framework", "-r", "--runtime", "--launch-profile", "-lp",
-            "-v", "--verbosity", "-a", "--arch", "--os", "--property", "--depsfile", "--runtimeconfig", "--roll-forward",
-            "--fx-version", "--additionalprobingpath", "--file",
+            "--project",
+            "-p",
+            "-c",
+            "--configuration",
+            "-f",
+            "--framework",
+            "-r",
+            "--runtime",
+            "--launch-profile",
+            "-lp",
+            "-v",
+            "--verbosity",
+            "-a",
+            "--arch",
+            "--os",
+            "--property",
+            "--depsfile",
+            "--runtimeconfig",
+            "--roll-forward",
+            "--fx-version",
+            "--additionalprobingpath",
+            "--file",
         ];
         let global = Opts::read(args, VALUED);
         let (verb, rest) = global.rest.split_first()?;
@@ -134,7 +183,22 @@ impl Reading<'_> {
     }
 
     fn java(&mut self, args: &[String]) -> Found {
-        let opts = Opts::read(args, &["-cp", "-classpath", "--class-path", "-p", "--module-path", "-m", "--module", "--add-modules", "--add-opens", "--add-exports", "-jar"]);
+        let opts = Opts::read(
+            args,
+            &[
+                "-cp",
+                "-classpath",
+                "--class-path",
+                "-p",
+                "--module-path",
+                "-m",
+                "--module",
+                "--add-modules",
+                "--add-opens",
+                "--add-exports",
+                "-jar",
+            ],
+        );
         if let Some(jar) = opts.value(&["-jar"]) {
             let script = self.script_at(jar);
             return Found::new(Kind::JavaJar).only_file(script).rest(opts.rest);

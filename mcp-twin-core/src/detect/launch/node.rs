@@ -6,25 +6,85 @@ use super::words::{Opts, shell_line};
 use super::{Flag, Kind, TwinHint, path};
 
 const NODE: &[&str] = &[
-    "-r", "--require", "--import", "--loader", "--experimental-loader", "--env-file", "--env-file-if-exists", "-C",
-    "--conditions", "--watch-path", "--input-type", "--stack-trace-limit", "--icu-data-dir", "--openssl-config",
-    "--title", "--experimental-default-type", "--disable-warning", "--trace-event-categories", "--redirect-warnings",
-    "--diagnostic-dir", "--unhandled-rejections", "--max-http-header-size", "--secure-heap", "--test-name-pattern",
-    "--localstorage-file", "--allow-fs-read", "--allow-fs-write",
+    "-r",
+    "--require",
+    "--import",
+    "--loader",
+    "--experimental-loader",
+    "--env-file",
+    "--env-file-if-exists",
+    "-C",
+    "--conditions",
+    "--watch-path",
+    "--input-type",
+    "--stack-trace-limit",
+    "--icu-data-dir",
+    "--openssl-config",
+    "--title",
+    "--experimental-default-type",
+    "--disable-warning",
+    "--trace-event-categories",
+    "--redirect-warnings",
+    "--diagnostic-dir",
+    "--unhandled-rejections",
+    "--max-http-header-size",
+    "--secure-heap",
+    "--test-name-pattern",
+    "--localstorage-file",
+    "--allow-fs-read",
+    "--allow-fs-write",
 ];
 
 const TSX: &[&str] = &[
-    "-r", "--require", "--import", "--loader", "--env-file", "--conditions", "-C", "--tsconfig", "--include", "--exclude",
-    "--ignore", "-P", "--project", "-O", "--compiler-options", "--cwd", "--dir",
+    "-r",
+    "--require",
+    "--import",
+    "--loader",
+    "--env-file",
+    "--conditions",
+    "-C",
+    "--tsconfig",
+    "--include",
+    "--exclude",
+    "--ignore",
+    "-P",
+    "--project",
+    "-O",
+    "--compiler-options",
+    "--cwd",
+    "--dir",
 ];
 
 const DENO: &[&str] = &[
-    "-c", "--config", "--import-map", "--cert", "--location", "--seed", "--ext", "-L", "--log-level", "--minimum-dependency-age",
+    "-c",
+    "--config",
+    "--import-map",
+    "--cert",
+    "--location",
+    "--seed",
+    "--ext",
+    "-L",
+    "--log-level",
+    "--minimum-dependency-age",
 ];
 
 const PACKAGE_MANAGER: &[&str] = &[
-    "--prefix", "-C", "--dir", "--cwd", "--filter", "-F", "-w", "--workspace", "-p", "--package", "--loglevel",
-    "--registry", "--cache", "--userconfig", "--node-options", "--script-shell",
+    "--prefix",
+    "-C",
+    "--dir",
+    "--cwd",
+    "--filter",
+    "-F",
+    "-w",
+    "--workspace",
+    "-p",
+    "--package",
+    "--loglevel",
+    "--registry",
+    "--cache",
+    "--userconfig",
+    "--node-options",
+    "--script-shell",
 ];
 
 /// Commands that only pass a remote server on.
@@ -99,7 +159,11 @@ impl Reading<'_> {
             return path::join(&script, main);
         }
         let guesses = ["js", "cjs", "mjs"].iter().map(|end| format!("{script}.{end}"));
-        if self.exists(&script) { script } else { guesses.into_iter().find(|file| self.is_file(file)).unwrap_or(script) }
+        if self.exists(&script) {
+            script
+        } else {
+            guesses.into_iter().find(|file| self.is_file(file)).unwrap_or(script)
+        }
     }
 
     fn nothing(&mut self, kind: Kind) -> Found {
@@ -130,7 +194,13 @@ impl Reading<'_> {
 
     fn nodemon(&mut self, args: &[String]) -> Found {
         self.flags.insert(Flag::SelfReloading);
-        let opts = Opts::read(args, &["-w", "--watch", "-e", "--ext", "-i", "--ignore", "-x", "--exec", "--delay", "-d", "--config", "-s", "--signal"]);
+        let opts = Opts::read(
+            args,
+            &[
+                "-w", "--watch", "-e", "--ext", "-i", "--ignore", "-x", "--exec", "--delay", "-d", "--config", "-s",
+                "--signal",
+            ],
+        );
         match opts.value(&["-x", "--exec"]) {
             Some(command) => {
                 let line = [&[command.to_owned()], opts.rest].concat().join(" ");
@@ -142,7 +212,22 @@ impl Reading<'_> {
 
     /// npx, bunx, `pnpm dlx`: a package, a local path, or a runner that npx only fetches.
     pub(super) fn npx(&mut self, kind: Kind, args: &[String]) -> Found {
-        let opts = Opts::read(args, &["-p", "--package", "-c", "--call", "-w", "--workspace", "--prefix", "--registry", "--cache", "--node-arg", "--loglevel"]);
+        let opts = Opts::read(
+            args,
+            &[
+                "-p",
+                "--package",
+                "-c",
+                "--call",
+                "-w",
+                "--workspace",
+                "--prefix",
+                "--registry",
+                "--cache",
+                "--node-arg",
+                "--loglevel",
+            ],
+        );
         if let Some(line) = opts.value(&["-c", "--call"]) {
             self.flags.insert(Flag::ShellWrapper);
             return self.line(line).slow();
@@ -152,7 +237,22 @@ impl Reading<'_> {
             return Found { package: package.map(str::to_owned), ..self.nothing(kind).slow() };
         };
         let bare = bare_package(command).to_owned();
-        let runner = matches!(bare.as_str(), "tsx" | "ts-node" | "ts-node-esm" | "node" | "nodemon" | "vite-node" | "jiti" | "esr" | "bun" | "deno" | "dotenvx" | "dotenv" | "env-cmd");
+        let runner = matches!(
+            bare.as_str(),
+            "tsx"
+                | "ts-node"
+                | "ts-node-esm"
+                | "node"
+                | "nodemon"
+                | "vite-node"
+                | "jiti"
+                | "esr"
+                | "bun"
+                | "deno"
+                | "dotenvx"
+                | "dotenv"
+                | "env-cmd"
+        );
         if runner && !rest.is_empty() {
             let inner: Vec<String> = std::iter::once(bare).chain(rest.iter().cloned()).collect();
             return self.run(&inner).slow();
@@ -237,7 +337,24 @@ impl Reading<'_> {
     }
 
     fn bun(&mut self, args: &[String]) -> Found {
-        const BUN: &[&str] = &["--cwd", "-c", "--config", "--env-file", "-r", "--preload", "--import", "--tsconfig-override", "-d", "--define", "-l", "--loader", "--port", "--conditions", "-F", "--filter"];
+        const BUN: &[&str] = &[
+            "--cwd",
+            "-c",
+            "--config",
+            "--env-file",
+            "-r",
+            "--preload",
+            "--import",
+            "--tsconfig-override",
+            "-d",
+            "--define",
+            "-l",
+            "--loader",
+            "--port",
+            "--conditions",
+            "-F",
+            "--filter",
+        ];
         let global = Opts::read(args, BUN);
         let verb = global.rest.first().is_some_and(|word| word == "run");
         let opts = if verb { Opts::read(&global.rest[1..], BUN) } else { global.clone() };
@@ -253,7 +370,8 @@ impl Reading<'_> {
                 let file = self.node_file(word);
                 let is_file = looks_like_path(word) || !path::extension(word).is_empty() || word.contains('/');
                 if is_file || self.is_file(&file) {
-                    let language = if path::extension(&file).starts_with("js") { language(&file) } else { Language::TypeScript };
+                    let language =
+                        if path::extension(&file).starts_with("js") { language(&file) } else { Language::TypeScript };
                     return Found::new(Kind::Bun).script(file, language).rest(rest);
                 }
                 self.package_script(word, rest)

@@ -283,14 +283,15 @@ fn value_of<'a>(args: &'a [String], names: &[&str]) -> Option<&'a str> {
 fn ports_in(args: &[String], env: &[(String, String)]) -> Vec<u16> {
     // A port of something that the server connects to is not its own.
     const OTHERS: [&str; 16] = [
-        "db", "database", "pg", "postgres", "mysql", "redis", "mongo", "smtp", "imap", "ssh", "proxy", "remote", "chrome",
-        "cdp", "debugger", "upstream",
+        "db", "database", "pg", "postgres", "mysql", "redis", "mongo", "smtp", "imap", "ssh", "proxy", "remote",
+        "chrome", "cdp", "debugger", "upstream",
     ];
     let own = |name: &str| {
         let name = name.to_ascii_lowercase();
         !name.split(['-', '_']).any(|part| OTHERS.contains(&part))
     };
-    let number = |text: &str| text.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()).filter(|port| *port != 0);
+    let number =
+        |text: &str| text.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()).filter(|port| *port != 0);
     let mut ports = Vec::new();
     for (at, word) in args.iter().enumerate() {
         let (name, value) = match word.split_once('=') {
@@ -318,9 +319,10 @@ fn states_in(args: &[String], env: &[(String, String)]) -> Vec<String> {
     for (name, value) in env {
         let ends = ["_PATH", "_FILE", "_DB"].iter().any(|end| name.ends_with(end));
         // These are read, not written.
-        let read = ["CONFIG", "KEY", "CERT", "CREDENTIALS", "TOKEN", "LIBRARY", "NODE_PATH", "BIN", "ENV", "EXECUTABLE"]
-            .iter()
-            .any(|part| name.contains(part));
+        let read =
+            ["CONFIG", "KEY", "CERT", "CREDENTIALS", "TOKEN", "LIBRARY", "NODE_PATH", "BIN", "ENV", "EXECUTABLE"]
+                .iter()
+                .any(|part| name.contains(part));
         if ends && !read && is_path_value(value) {
             states.push(value.clone());
         }

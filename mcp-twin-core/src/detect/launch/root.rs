@@ -47,15 +47,25 @@ pub(super) struct Watched {
 
 /// Files that mark the root of a project.
 const MARKERS: &[&str] = &[
-    "pyproject.toml", "package.json", "Cargo.toml", "go.mod", "deno.json", "deno.jsonc", "pixi.toml", "setup.py",
-    "requirements.txt", "Gemfile", "composer.json",
+    "pyproject.toml",
+    "package.json",
+    "Cargo.toml",
+    "go.mod",
+    "deno.json",
+    "deno.jsonc",
+    "pixi.toml",
+    "setup.py",
+    "requirements.txt",
+    "Gemfile",
+    "composer.json",
 ];
 
 /// Folders that compilers write to.
 const OUTPUTS: &[&str] = &["build", "dist", "out", "target"];
 
 /// Folders that hold everybody's files: a script in one of them is watched alone.
-const TOO_WIDE: &[&str] = &["/tmp", "/var/tmp", "/private/tmp", "/usr", "/opt", "/home", "/Users", "/root", "/var", "/srv"];
+const TOO_WIDE: &[&str] =
+    &["/tmp", "/var/tmp", "/private/tmp", "/usr", "/opt", "/home", "/Users", "/root", "/var", "/srv"];
 
 impl Reading<'_> {
     /// The folder to watch for what was found, and what counts in it.

@@ -205,7 +205,8 @@ mod tests {
 
     #[test]
     fn a_simple_line_comes_apart_and_a_program_does_not() {
-        let split = |line: &str| shell_line(line).map(|commands| commands.iter().map(|c| c.join("|")).collect::<Vec<_>>());
+        let split =
+            |line: &str| shell_line(line).map(|commands| commands.iter().map(|c| c.join("|")).collect::<Vec<_>>());
         let ok = |commands: &[&str]| Some(commands.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>());
         assert_eq!(split("cd a && exec python 'b c.py' --x"), ok(&["cd|a", "exec|python|b c.py|--x"]));
         assert_eq!(split("A=1 node \"x $Y\".js 2>/tmp/log; # done"), ok(&["A=1|node|x $Y.js"]));
@@ -213,9 +214,18 @@ mod tests {
         assert_eq!(split("node x.js &> log"), ok(&["node|x.js"]));
         assert_eq!(split(r"python my\ server.py"), ok(&["python|my server.py"]));
         assert_eq!(split("#!/bin/sh\nset -e\nnode x.js\n"), ok(&["set|-e", "node|x.js"]));
-        for program in
-            ["a | b", "a || b", "a &", "a $(b)", "a `b`", "(a)", "for x in y; do z; done", "if a; then b; fi", "a 'b", ""]
-        {
+        for program in [
+            "a | b",
+            "a || b",
+            "a &",
+            "a $(b)",
+            "a `b`",
+            "(a)",
+            "for x in y; do z; done",
+            "if a; then b; fi",
+            "a 'b",
+            "",
+        ] {
             assert_eq!(split(program), None, "{program}");
         }
     }

@@ -114,7 +114,9 @@ impl Reading<'_> {
         self.flags.insert(Flag::EnvWrapper);
         let mut args = args.to_vec();
         // `-S "A=1 cmd x"` splits one word; the words behind it stay as they are.
-        if let Some(at) = args.iter().position(|word| word == "-S" || word == "--split-string" || word.starts_with("-S")) {
+        if let Some(at) =
+            args.iter().position(|word| word == "-S" || word == "--split-string" || word.starts_with("-S"))
+        {
             let before_command = args[..at].iter().all(|word| word.starts_with('-') || word.contains('='));
             if before_command {
                 let attached = args[at].strip_prefix("-S").filter(|text| !text.is_empty()).map(str::to_owned);
