@@ -76,18 +76,16 @@ pub fn read(home: &Home, server: &ServerKey) -> Result<Vec<HistoryLine>, FileErr
     Ok(lines(&bytes).filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
-/// Every server of this name that has a history: as many as there are project roots with it.
+/// The names of all servers that have a history.
 #[must_use]
-pub fn servers(home: &Home, name: &str) -> Vec<ServerKey> {
-    let mut found: Vec<_> = std::fs::read_dir(home.history())
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| ServerKey::parse(entry.file_name().to_str()?.strip_suffix(".jsonl")?))
-        .filter(|key| key.name() == name)
+pub fn servers(home: &Home) -> Vec<String> {
+    let entries = std::fs::read_dir(home.history()).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries
+        .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".jsonl")?.to_owned()))
+        .filter(|name| !name.starts_with('.'))
         .collect();
-    found.sort();
-    found
+    names.sort();
+    names
 }
 
 fn lock_of(home: &Home, server: &ServerKey) -> PathBuf {
@@ -144,10 +142,9 @@ mod tests {
     use super::*;
     use crate::fronts::seat::tests::home;
     use crate::store::tests::entry;
-    use mcp_twin_core::ids::Generation;
 
     fn key() -> ServerKey {
-        ServerKey::new("notes", Path::new("/p"))
+        ServerKey::new("notes")
     }
 
     fn line(generation: u32) -> HistoryLine {
@@ -242,16 +239,13 @@ mod tests {
     }
 
     #[test]
-    fn servers_of_one_name_are_found() {
+    fn servers_with_a_history_are_listed() {
         let (_dir, home) = home();
-        let keys = ["/a", "/b"].map(|root| ServerKey::new("notes", Path::new(root)));
-        let other = ServerKey::new("notes2", Path::new("/a"));
-        for key in keys.iter().chain([&other]) {
-            append(&home, key, &line(1)).unwrap();
+        assert_eq!(servers(&home), [""; 0]);
+        for name in ["notes", "mail.2"] {
+            append(&home, &ServerKey::new(name), &line(1)).unwrap();
+            numbers::generation_of(&home, &ServerKey::new(name), None).unwrap();
         }
-        let mut wanted = keys.to_vec();
-        wanted.sort();
-        assert_eq!(servers(&home, "notes"), wanted);
-        assert_eq!(Generation(1), read(&home, &other).unwrap()[0].entry.generation);
+        assert_eq!(servers(&home), ["mail.2", "notes"]);
     }
 }

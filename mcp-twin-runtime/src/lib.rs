@@ -6,6 +6,7 @@ pub mod fronts;
 pub mod history;
 pub mod home;
 pub mod logs;
+pub mod ports;
 pub mod run;
 pub mod servers;
 pub mod store;

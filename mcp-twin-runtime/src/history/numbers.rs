@@ -188,10 +188,9 @@ mod tests {
     use crate::fronts::seat::tests::home;
     use crate::history::{HistoryLine, append};
     use crate::store::tests::entry;
-    use std::path::Path;
 
     fn key() -> ServerKey {
-        ServerKey::new("notes", Path::new("/p"))
+        ServerKey::new("notes")
     }
 
     fn of(home: &Home, hash: u128) -> u32 {
@@ -204,7 +203,7 @@ mod tests {
         assert_eq!([of(&home, 7), of(&home, 8), of(&home, 7), of(&home, 9)], [1, 2, 1, 3]);
         assert_eq!(generation_of(&home, &key(), None).unwrap(), Generation(4));
         assert_eq!(generation_of(&home, &key(), None).unwrap(), Generation(5));
-        let elsewhere = ServerKey::new("notes", Path::new("/q"));
+        let elsewhere = ServerKey::new("mail");
         assert_eq!(generation_of(&home, &elsewhere, Some(SourceHash(9))).unwrap(), Generation(1));
     }
 
