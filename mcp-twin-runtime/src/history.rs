@@ -9,7 +9,7 @@ pub mod numbers;
 pub use numbers::{Numbers, generation_of, generation_of_async};
 
 use crate::files::lock::{self, LOCK_WAIT, Lock};
-use crate::files::{self, FileError, Sync};
+use crate::files::{self, FileError, Flush};
 use crate::home::Home;
 use crate::servers::ServerKey;
 use mcp_twin_core::swap::HistoryEntry;
@@ -76,16 +76,18 @@ pub fn read(home: &Home, server: &ServerKey) -> Result<Vec<HistoryLine>, FileErr
     Ok(lines(&bytes).filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
-/// The names of all servers that have a history.
+/// Every server of this name that has a history: as many as there are project roots with it.
 #[must_use]
-pub fn servers(home: &Home) -> Vec<String> {
-    let entries = std::fs::read_dir(home.history()).into_iter().flatten().flatten();
-    let mut names: Vec<_> = entries
-        .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".jsonl")?.to_owned()))
-        .filter(|name| !name.starts_with('.'))
+pub fn servers(home: &Home, name: &str) -> Vec<ServerKey> {
+    let mut found: Vec<_> = std::fs::read_dir(home.history())
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| ServerKey::parse(entry.file_name().to_str()?.strip_suffix(".jsonl")?))
+        .filter(|key| key.name() == name)
         .collect();
-    names.sort();
-    names
+    found.sort();
+    found
 }
 
 fn lock_of(home: &Home, server: &ServerKey) -> PathBuf {
@@ -134,7 +136,7 @@ fn compact(path: &Path, largest: u64) -> Result<(), FileError> {
         Some(end) if from > 0 => from + end + 1,
         _ => from,
     };
-    files::write_atomic(path, &bytes[start..], Sync::Disk)
+    files::write_atomic(path, &bytes[start..], Flush::Now)
 }
 
 #[cfg(test)]
@@ -142,9 +144,10 @@ mod tests {
     use super::*;
     use crate::fronts::seat::tests::home;
     use crate::store::tests::entry;
+    use mcp_twin_core::ids::Generation;
 
     fn key() -> ServerKey {
-        ServerKey::new("notes")
+        ServerKey::new("notes", Path::new("/p"))
     }
 
     fn line(generation: u32) -> HistoryLine {
@@ -239,13 +242,16 @@ mod tests {
     }
 
     #[test]
-    fn servers_with_a_history_are_listed() {
+    fn servers_of_one_name_are_found() {
         let (_dir, home) = home();
-        assert_eq!(servers(&home), [""; 0]);
-        for name in ["notes", "mail.2"] {
-            append(&home, &ServerKey::new(name), &line(1)).unwrap();
-            numbers::generation_of(&home, &ServerKey::new(name), None).unwrap();
+        let keys = ["/a", "/b"].map(|root| ServerKey::new("notes", Path::new(root)));
+        let other = ServerKey::new("notes2", Path::new("/a"));
+        for key in keys.iter().chain([&other]) {
+            append(&home, key, &line(1)).unwrap();
         }
-        assert_eq!(servers(&home), ["mail.2", "notes"]);
+        let mut wanted = keys.to_vec();
+        wanted.sort();
+        assert_eq!(servers(&home, "notes"), wanted);
+        assert_eq!(Generation(1), read(&home, &other).unwrap()[0].entry.generation);
     }
 }

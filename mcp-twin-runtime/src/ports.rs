@@ -2,7 +2,7 @@
 //!
 //! What the leases are and who gets which is core's (`mcp_twin_core::port`); this reads and writes them under a lock.
 
-use crate::files::{self, FileError, Sync, lock};
+use crate::files::{self, FileError, Flush, lock};
 use crate::home::Home;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,7 +41,7 @@ where
         let result = change(&mut leases);
         let after = serde_json::to_vec_pretty(&leases).map_err(unwritable)?;
         if before != after {
-            files::write_atomic(&path, &after, Sync::Disk)?;
+            files::write_atomic(&path, &after, Flush::Now)?;
         }
         Ok(result)
     })

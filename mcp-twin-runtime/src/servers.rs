@@ -3,7 +3,7 @@
 //! It tells a second server of the same name from the first, lets `start NAME` find the command again, and holds names
 //! of variables, never their values.
 
-use crate::files::{self, FileError, Sync, lock};
+use crate::files::{self, FileError, Flush, lock};
 use crate::home::Home;
 use mcp_twin_core::spec::Transport;
 use serde::{Deserialize, Serialize};
@@ -15,39 +15,43 @@ use std::path::{Path, PathBuf};
 /// The schema that this release writes.
 const SCHEMA: u32 = 1;
 
-/// A server's name as part of file names: `logs/<key>/`, `history/<key>.jsonl`. [`register`] keeps names unique, so that
-/// two servers never share a key; where it fails, [`ServerKey::apart`] does.
+/// The identity of a server, as a file name: its name, `@`, and 8 hexadecimal digits of its project root. Two servers of
+/// one name and different roots differ in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerKey(String);
 
 impl ServerKey {
-    /// The key of the server that holds this name, a slug.
+    /// The key of the server `name` (a slug) with this project root.
     #[must_use]
-    pub fn new(name: &str) -> Self {
-        // A name that is no slug must not leave the folder.
-        let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        let mut name: String = name.chars().map(|c| if known(c) { c } else { '_' }).collect();
-        if name.is_empty() || name.starts_with('.') {
-            name.insert(0, '_');
-        }
-        Self(name)
-    }
-
-    /// The key of a server whose name could not be registered: 8 hexadecimal digits of its project root tell it from
-    /// others of the name.
-    #[must_use]
-    pub fn apart(name: &str, root: &Path) -> Self {
+    pub fn new(name: &str, root: &Path) -> Self {
         let mut hasher = SipHasher13::new();
         hasher.write(root.as_os_str().as_encoded_bytes());
         #[expect(clippy::cast_possible_truncation, reason = "the low half of a hash is a hash")]
         let digits = hasher.finish() as u32;
-        Self(format!("{}-{digits:08x}", Self::new(name)))
+        // A name that is no slug must not leave the folder, nor end the name part early.
+        let name: String =
+            name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
+        Self(format!("{name}@{digits:08x}"))
+    }
+
+    /// The key whose text this is.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (name, digits) = text.rsplit_once('@')?;
+        let whole = !name.is_empty() && digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        whole.then(|| Self(text.to_owned()))
     }
 
     /// The key as a file name without extension.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name part.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.0.rsplit_once('@').map_or(&self.0, |(name, _)| name)
     }
 }
 
@@ -85,7 +89,7 @@ impl ServerEntry {
     /// The server's identity.
     #[must_use]
     pub fn key(&self) -> ServerKey {
-        ServerKey::new(&self.name)
+        ServerKey::new(&self.name, &self.root)
     }
 }
 
@@ -128,9 +132,9 @@ pub fn register(home: &Home, decide: impl FnOnce(&[ServerEntry]) -> ServerEntry)
             |error: serde_json::Error| FileError::Unwritable { path: path.clone(), why: error.to_string() };
         // Entries of others stay as they are, with whatever another release put into them.
         file.schema = SCHEMA;
-        file.servers.insert(entry.name.clone(), serde_json::to_value(&entry).map_err(unwritable)?);
+        file.servers.insert(entry.key().0, serde_json::to_value(&entry).map_err(unwritable)?);
         let bytes = serde_json::to_vec_pretty(&file).map_err(unwritable)?;
-        files::write_atomic(&path, &bytes, Sync::Disk)?;
+        files::write_atomic(&path, &bytes, Flush::Now)?;
         Ok(entry)
     })
 }
@@ -184,19 +188,15 @@ mod tests {
     }
 
     #[test]
-    fn a_key_stays_in_its_folder() {
-        assert_eq!(ServerKey::new("my-notes_2.0").as_str(), "my-notes_2.0");
-        for (name, key) in [("../x@y", "_.._x_y"), ("", "_"), ("..", "_.."), ("a/b", "a_b")] {
-            assert_eq!(ServerKey::new(name).as_str(), key);
-        }
-    }
-
-    #[test]
-    fn without_a_registry_the_root_tells_keys_apart() {
-        let (a, b) = (ServerKey::apart("x", Path::new("/a")), ServerKey::apart("x", Path::new("/b")));
+    fn the_key_tells_roots_apart_and_stays_in_its_folder() {
+        let (a, b) = (ServerKey::new("x", Path::new("/a")), ServerKey::new("x", Path::new("/b")));
         assert_ne!(a, b);
+        assert_eq!(a, ServerKey::new("x", Path::new("/a")));
+        assert_eq!(a.name(), "x");
         // Written into file names, so it must be the same in every release and on every machine.
-        assert_eq!(a.as_str(), "x-311ed0f9");
+        assert_eq!(a.as_str(), "x@311ed0f9");
+        let odd = ServerKey::new("../x@y", Path::new("/a"));
+        assert_eq!(odd.name(), ".._x_y");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A front's own place in the state directory: its id, its lock, its address.
 
 use super::{FrontAddress, Posted, socket};
-use crate::files::{self, FileError, Sync};
+use crate::files::{self, FileError, Flush};
 use crate::home::Home;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -33,14 +33,14 @@ pub struct FrontInfo {
 }
 
 /// The place of a running front: its lock is held as long as this lives. Dropping it removes the front's files, its record
-/// too, so it must be dropped last. A panic leaves the lock file (free) and the record: twins may then be left, and the
-/// next front sweeps them.
+/// too, so it must be dropped last. A panic does as [`FrontSeat::leave_to_sweep`].
 #[derive(Debug)]
 pub struct FrontSeat {
     home: Home,
     address: FrontAddress,
     started_ms: i64,
     lock: PathBuf,
+    left: bool,
     _held: File,
 }
 
@@ -64,7 +64,7 @@ impl FrontSeat {
         match socket::place(home, &front, &nonce, &[&temporary, Path::new("/tmp")]) {
             Ok(socket) => {
                 let address = address(socket);
-                Ok(Self { home: home.clone(), address, started_ms: now_ms(), lock, _held: held })
+                Ok(Self { home: home.clone(), address, started_ms: now_ms(), lock, left: false, _held: held })
             }
             Err(error) => {
                 let _ = std::fs::remove_file(lock);
@@ -99,12 +99,17 @@ impl FrontSeat {
         self.post_as_started_at(self.started_ms)
     }
 
+    /// Gives the seat up while twins may still live: the next front of this home finds the free lock and sweeps them.
+    pub fn leave_to_sweep(mut self) {
+        self.left = true;
+    }
+
     pub(super) fn post_as_started_at(&self, started_ms: i64) -> Result<(), FileError> {
         let path = self.posted();
         let posted = Posted { started_ms, address: self.address.clone() };
         let bytes = serde_json::to_vec(&posted)
             .map_err(|error| FileError::Unwritable { path: path.clone(), why: error.to_string() })?;
-        files::write_atomic(&path, &bytes, Sync::Lazy)
+        files::write_atomic(&path, &bytes, Flush::Later)
     }
 
     fn posted(&self) -> PathBuf {
@@ -116,7 +121,7 @@ impl Drop for FrontSeat {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(self.posted());
         socket::remove(&self.address.socket);
-        if !std::thread::panicking() {
+        if !self.left && !std::thread::panicking() {
             let _ = std::fs::remove_file(self.home.record_of(self.front()));
             let _ = std::fs::remove_file(&self.lock);
         }
@@ -156,7 +161,7 @@ fn nonce() -> String {
     format!("{:08x}", hash >> 32)
 }
 
-fn now_ms() -> i64 {
+pub(super) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
@@ -219,6 +224,20 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_seat_that_is_left_is_stale_at_once() {
+        let (_dir, home) = home();
+        let seat = seat(&home, "notes");
+        seat.post().unwrap();
+        let front = seat.front().to_owned();
+        seat.leave_to_sweep();
+        assert_eq!(running(&home), []);
+        let left: Vec<_> = stale(&home).into_iter().map(|front| front.front().to_owned()).collect();
+        assert_eq!(left, [front]);
+        stale(&home).into_iter().for_each(|front| front.clear());
+        assert_eq!(files(&home), 0);
+    }
+
+    #[test]
     fn without_a_writable_home_the_reason_is_told() {
         let dir = tempfile::tempdir().unwrap();
         let error = FrontSeat::take(&Home::at(dir.path().join("none")), info("a")).unwrap_err();
@@ -239,6 +258,7 @@ pub(crate) mod tests {
         let home = Home::at(std::env::var_os("TWIN_TEST_HOME").unwrap());
         let seat = seat(&home, "child");
         seat.post().unwrap();
+        std::fs::write(&seat.address().socket, "").unwrap();
         println!("\nready");
         std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
     }
@@ -272,6 +292,22 @@ pub(crate) mod tests {
         assert!(stale(&home).is_empty(), "one that is being swept is not given to a second one");
         left.into_iter().for_each(|front| front.clear());
         assert_eq!(files(&home), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_socket_of_a_killed_front_is_removed_wherever_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path().join("h".repeat(120)));
+        home.ensure().unwrap();
+        let mut other = child(&home);
+        let socket = running(&home)[0].socket.clone();
+        assert!(socket.exists() && !socket.starts_with(home.path()), "{socket:?}");
+        other.kill().unwrap();
+        other.wait().unwrap();
+        stale(&home).into_iter().for_each(|front| front.clear());
+        assert!(!socket.exists());
+        std::fs::remove_dir(socket.parent().unwrap()).unwrap();
     }
 
     #[test]

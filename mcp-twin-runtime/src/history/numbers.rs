@@ -5,7 +5,7 @@
 
 use super::{lock_of, read};
 use crate::files::lock::{LOCK_WAIT, Lock};
-use crate::files::{self, FileError, Sync};
+use crate::files::{self, FileError, Flush};
 use crate::home::Home;
 use crate::servers::ServerKey;
 use mcp_twin_core::ids::{Generation, SourceHash};
@@ -147,7 +147,7 @@ fn number(
     let generation = table.next(hash);
     let bytes = serde_json::to_vec(&table)
         .map_err(|error| FileError::Unwritable { path: path.clone(), why: error.to_string() })?;
-    files::write_atomic(&path, &bytes, Sync::Lazy)?;
+    files::write_atomic(&path, &bytes, Flush::Later)?;
     Ok(generation)
 }
 
@@ -188,9 +188,10 @@ mod tests {
     use crate::fronts::seat::tests::home;
     use crate::history::{HistoryLine, append};
     use crate::store::tests::entry;
+    use std::path::Path;
 
     fn key() -> ServerKey {
-        ServerKey::new("notes")
+        ServerKey::new("notes", Path::new("/p"))
     }
 
     fn of(home: &Home, hash: u128) -> u32 {
@@ -203,7 +204,7 @@ mod tests {
         assert_eq!([of(&home, 7), of(&home, 8), of(&home, 7), of(&home, 9)], [1, 2, 1, 3]);
         assert_eq!(generation_of(&home, &key(), None).unwrap(), Generation(4));
         assert_eq!(generation_of(&home, &key(), None).unwrap(), Generation(5));
-        let elsewhere = ServerKey::new("mail");
+        let elsewhere = ServerKey::new("notes", Path::new("/q"));
         assert_eq!(generation_of(&home, &elsewhere, Some(SourceHash(9))).unwrap(), Generation(1));
     }
 

@@ -1,6 +1,6 @@
 //! What a server last answered to an opening, for clients that connect while its code is broken.
 
-use crate::files::{self, FileError, Sync};
+use crate::files::{self, FileError, Flush};
 use crate::home::Home;
 use crate::servers::ServerKey;
 use mcp_twin_core::relay::LastGood;
@@ -35,18 +35,19 @@ pub fn save(home: &Home, server: &ServerKey, last_good: &LastGood) -> Result<(),
     if files::read(&path).ok().flatten().is_some_and(|there| there == bytes) {
         return Ok(());
     }
-    files::write_atomic(&path, &bytes, Sync::Lazy)
+    files::write_atomic(&path, &bytes, Flush::Later)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fronts::seat::tests::home;
+    use std::path::Path;
 
     #[test]
     fn it_is_kept_per_server_and_byte_for_byte() {
         let (_dir, home) = home();
-        let (a, b) = (ServerKey::new("x"), ServerKey::new("y"));
+        let (a, b) = (ServerKey::new("x", Path::new("/a")), ServerKey::new("x", Path::new("/b")));
         let result = "{ \"protocolVersion\" : \"2025-06-18\", \"x\": 1.0 }".to_owned();
         let good = LastGood { asked: "2025-06-18".into(), result };
         assert_eq!(load(&home, &a), None);
@@ -59,7 +60,7 @@ mod tests {
     #[test]
     fn one_that_cannot_be_read_is_none_and_can_be_written_again() {
         let (_dir, home) = home();
-        let key = ServerKey::new("x");
+        let key = ServerKey::new("x", Path::new("/a"));
         let good = LastGood { asked: "v".into(), result: "{}".into() };
         for text in ["", "{", "{\"schema\":2,\"last_good\":{\"asked\":\"v\",\"result\":\"{}\"}}"] {
             std::fs::write(home.last_good_of(&key), text).unwrap();

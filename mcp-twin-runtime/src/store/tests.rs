@@ -50,7 +50,7 @@ pub(crate) fn entry(generation: u32) -> HistoryEntry {
 }
 
 fn store(home: &Home) -> (FileStore, Loaded) {
-    FileStore::open(home, "f-1", &ServerKey::new("f"), Path::new("/p"), |why| panic!("{why}"))
+    FileStore::open(home, "f-1", &ServerKey::new("f", Path::new("/p")), Path::new("/p"), |why| panic!("{why}"))
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_record_comes_back_with_whose_it_is() {
     store.save(&record(1)).await.unwrap();
     let Loaded::Good(saved) = load(&home.record_of("f-1")) else { panic!("not good") };
     assert_eq!((saved.front.as_str(), saved.root.as_path()), ("f-1", Path::new("/p")));
-    assert_eq!(saved.server, ServerKey::new("f").as_str());
+    assert_eq!(saved.server, ServerKey::new("f", Path::new("/p")).as_str());
     assert_eq!(saved.record, record(1));
 }
 
@@ -154,7 +154,7 @@ async fn the_history_names_the_file_that_changed() {
     for generation in [1, 40, 41] {
         store.history(&entry(generation)).await;
     }
-    let lines = history::read(&home, &ServerKey::new("f")).unwrap();
+    let lines = history::read(&home, &ServerKey::new("f", Path::new("/p"))).unwrap();
     let files: Vec<_> = lines.iter().map(|line| line.file.as_deref()).collect();
     assert_eq!(files, [None, Some(Path::new("late.py")), None]);
     assert!(lines.iter().all(|line| line.front == "f-1"));
@@ -167,7 +167,7 @@ async fn a_history_that_cannot_be_written_is_said_once() {
     let said = Arc::new(Mutex::new(Vec::new()));
     let hears = Arc::clone(&said);
     let warn = move |why: &str| hears.lock().unwrap().push(why.to_owned());
-    let key = ServerKey::new("f");
+    let key = ServerKey::new("f", Path::new("/p"));
     let (store, _) = FileStore::open(&home, "f-1", &key, Path::new("/p"), warn);
     store.history(&entry(1)).await;
     store.history(&entry(2)).await;
