@@ -125,6 +125,19 @@ pub fn tidy(folder: &Path) {
     }
 }
 
+/// Removes what a crash left of writes to `path`. Nobody may be writing it.
+pub(crate) fn remove_temporaries(path: &Path) {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return };
+    let prefix = format!(".{}.", name.to_string_lossy());
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(&prefix) && name.ends_with(".tmp") {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// A new file for this user only, open for writing. Fails if it is there.
 pub(crate) fn create_private(path: &Path) -> io::Result<fs::File> {
     let mut options = OpenOptions::new();
@@ -232,6 +245,16 @@ mod tests {
         }
         assert_eq!(names(dir.path()), ["a.json.damaged"]);
         assert_eq!(set_aside(&path), None);
+    }
+
+    #[test]
+    fn what_a_crash_left_of_one_file_can_be_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.json", ".a.json.1-0.tmp", ".a.json.2-f.tmp", ".ab.json.1-0.tmp"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        remove_temporaries(&dir.path().join("a.json"));
+        assert_eq!(names(dir.path()), [".ab.json.1-0.tmp", "a.json"]);
     }
 
     #[test]

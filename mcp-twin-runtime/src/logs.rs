@@ -75,6 +75,8 @@ impl LogFile {
     /// Writes a text, each of its lines with the time. What cannot be written is dropped and counted; the next line that
     /// can is preceded by one that says how many were.
     pub fn line(&mut self, text: &str) {
+        // The system's zone, as /etc/localtime has it; UTC where only a name of a zone is given (`TZ`, Windows): reading the
+        // database of zones would cost every front's start some milliseconds. The offset is always there.
         let time = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string();
         let mut lines = String::with_capacity(time.len() + text.len() + 2);
         if self.dropped > 0 {

@@ -3,6 +3,7 @@
 use super::{FrontAddress, Posted, socket};
 use crate::files::{self, FileError, Flush};
 use crate::home::Home;
+use crate::servers::harmless;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -134,7 +135,7 @@ fn lock_new(home: &Home, server: &str) -> Result<(String, String, PathBuf, File)
     let mut failure = io::ErrorKind::AlreadyExists.into();
     for _ in 0..16 {
         let nonce = nonce();
-        let front = format!("{server}-{nonce}");
+        let front = format!("{}-{nonce}", harmless(server));
         let lock = run.join(format!("{front}.lock"));
         let (temporary, file) = files::create_beside(&lock)?;
         let taken = || -> io::Result<()> {
@@ -242,6 +243,16 @@ pub(crate) mod tests {
         let dir = tempfile::tempdir().unwrap();
         let error = FrontSeat::take(&Home::at(dir.path().join("none")), info("a")).unwrap_err();
         assert!(error.to_string().contains("run"), "{error}");
+    }
+
+    #[test]
+    fn a_name_that_is_no_slug_stays_in_the_folder() {
+        let (_dir, home) = home();
+        for name in ["../up", ".hidden", ""] {
+            let seat = seat(&home, name);
+            seat.post().unwrap();
+            assert_eq!(running(&home), [seat.address().clone()], "{name}");
+        }
     }
 
     #[test]
