@@ -225,6 +225,18 @@ mod tests {
     }
 
     #[test]
+    fn a_log_that_another_process_has_just_put_away_is_not_put_away_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("front.log");
+        std::fs::write(&path, "begun anew\n").unwrap();
+        assert!(rotate(&path, 400, 100));
+        assert_eq!(names(dir.path()), ["front.log"]);
+        let _busy = lock::Lock::take(&lock::beside(&path), Duration::ZERO).unwrap();
+        assert!(!rotate(&path, 10, 100));
+        assert_eq!(names(dir.path()), ["front.log"]);
+    }
+
+    #[test]
     fn logs_of_fronts_long_gone_are_removed() {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, age: u64| {
