@@ -60,11 +60,11 @@ impl FileError {
 
 /// Whether a write returns before the disk has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sync {
+pub enum Flush {
     /// It does: the file survives the death of every process, but not a power cut.
-    Lazy,
+    Later,
     /// It waits for the disk.
-    Disk,
+    Now,
 }
 
 /// Writes a file so that a reader, and a crash, meets either the old content or the new one: a temporary file in the
@@ -72,15 +72,15 @@ pub enum Sync {
 ///
 /// # Errors
 /// What the system said; the old content is then untouched.
-pub fn write_atomic(path: &Path, bytes: &[u8], sync: Sync) -> Result<(), FileError> {
+pub fn write_atomic(path: &Path, bytes: &[u8], flush: Flush) -> Result<(), FileError> {
     let (temporary, mut file) = create_beside(path)?;
-    let written = file.write_all(bytes).and_then(|()| if sync == Sync::Disk { file.sync_all() } else { Ok(()) });
+    let written = file.write_all(bytes).and_then(|()| if flush == Flush::Now { file.sync_all() } else { Ok(()) });
     drop(file);
     written.and_then(|()| rename(&temporary, path)).map_err(|source| {
         let _ = fs::remove_file(&temporary);
         FileError::Io { doing: "write", path: path.to_owned(), source }
     })?;
-    if sync == Sync::Disk {
+    if flush == Flush::Now {
         sync_folder(path);
     }
     Ok(())
@@ -121,6 +121,19 @@ pub fn tidy(folder: &Path) {
             || name.ends_with(".damaged") && old(&path, Duration::from_secs(30 * 24 * 3600))
         {
             let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Removes what a crash left of writes to `path`. Nobody may be writing it.
+pub(crate) fn remove_temporaries(path: &Path) {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return };
+    let prefix = format!(".{}.", name.to_string_lossy());
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(&prefix) && name.ends_with(".tmp") {
+            let _ = fs::remove_file(entry.path());
         }
     }
 }
@@ -191,8 +204,8 @@ mod tests {
     fn a_write_takes_the_place_of_the_old_file_and_leaves_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.json");
-        write_atomic(&path, b"one", Sync::Disk).unwrap();
-        write_atomic(&path, b"two", Sync::Lazy).unwrap();
+        write_atomic(&path, b"one", Flush::Now).unwrap();
+        write_atomic(&path, b"two", Flush::Later).unwrap();
         assert_eq!(read(&path).unwrap().unwrap(), b"two");
         assert_eq!(names(dir.path()), ["a.json"]);
     }
@@ -205,7 +218,7 @@ mod tests {
         let path = dir.path().join("a.json");
         fs::write(&path, "").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        write_atomic(&path, b"one", Sync::Lazy).unwrap();
+        write_atomic(&path, b"one", Flush::Later).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
@@ -215,10 +228,10 @@ mod tests {
         let path = dir.path().join("taken");
         fs::create_dir(&path).unwrap();
         fs::write(path.join("inside"), "").unwrap();
-        let error = write_atomic(&path, b"one", Sync::Lazy).unwrap_err();
+        let error = write_atomic(&path, b"one", Flush::Later).unwrap_err();
         assert!(matches!(&error, FileError::Io { doing: "write", .. }), "{error}");
         assert_eq!(names(dir.path()), ["taken"]);
-        assert!(matches!(write_atomic(&dir.path().join("no/a"), b"", Sync::Lazy), Err(FileError::Io { .. })));
+        assert!(matches!(write_atomic(&dir.path().join("no/a"), b"", Flush::Later), Err(FileError::Io { .. })));
     }
 
     #[test]
@@ -232,6 +245,16 @@ mod tests {
         }
         assert_eq!(names(dir.path()), ["a.json.damaged"]);
         assert_eq!(set_aside(&path), None);
+    }
+
+    #[test]
+    fn what_a_crash_left_of_one_file_can_be_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.json", ".a.json.1-0.tmp", ".a.json.2-f.tmp", ".ab.json.1-0.tmp"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        remove_temporaries(&dir.path().join("a.json"));
+        assert_eq!(names(dir.path()), [".ab.json.1-0.tmp", "a.json"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ pub mod socket;
 pub mod stale;
 
 pub use ask::{AskError, ask};
-pub use seat::{FrontSeat, SeatError};
+pub use seat::{FrontInfo, FrontSeat, SeatError};
 pub use stale::{StaleFront, stale};
 
 use crate::files;
@@ -55,6 +55,12 @@ pub fn running(home: &Home) -> Vec<FrontAddress> {
 #[must_use]
 pub fn token_prefix(front: &str) -> String {
     format!("{front}:")
+}
+
+/// Seconds since 1970, now.
+#[must_use]
+pub fn seconds_now() -> i64 {
+    seat::now_ms() / 1000
 }
 
 /// `run/<front>.json`: what a front says of itself.

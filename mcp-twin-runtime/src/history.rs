@@ -9,7 +9,7 @@ pub mod numbers;
 pub use numbers::{Numbers, generation_of, generation_of_async};
 
 use crate::files::lock::{self, LOCK_WAIT, Lock};
-use crate::files::{self, FileError, Sync};
+use crate::files::{self, FileError, Flush};
 use crate::home::Home;
 use crate::servers::ServerKey;
 use mcp_twin_core::swap::HistoryEntry;
@@ -136,7 +136,7 @@ fn compact(path: &Path, largest: u64) -> Result<(), FileError> {
         Some(end) if from > 0 => from + end + 1,
         _ => from,
     };
-    files::write_atomic(path, &bytes[start..], Sync::Disk)
+    files::write_atomic(path, &bytes[start..], Flush::Now)
 }
 
 #[cfg(test)]

@@ -2,16 +2,11 @@
 
 pub mod control;
 pub mod files;
-mod front;
 pub mod fronts;
 pub mod history;
 pub mod home;
 pub mod logs;
-pub mod pipes;
-pub mod process;
+pub mod ports;
 pub mod run;
 pub mod servers;
 pub mod store;
-pub mod sources;
-pub mod watcher;
-pub mod wire;

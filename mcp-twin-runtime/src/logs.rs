@@ -19,6 +19,12 @@ pub const LARGEST: u64 = 5 << 20;
 /// How many files of one log are kept, the current one among them.
 pub const KEPT: u32 = 5;
 
+/// How many log files of a server are kept: each front writes its own.
+pub const FILES: usize = 50;
+
+/// How many bytes the log files of a server may have before the oldest go.
+pub const BYTES: u64 = 50 << 20;
+
 /// The longest line, in bytes; the rest of a longer one is cut off.
 const LONGEST: usize = 16 << 10;
 
@@ -34,7 +40,8 @@ pub struct LogFile {
 }
 
 impl LogFile {
-    /// The log `name` in `dir`, which is made if it is missing. Never fails: what cannot be written is counted, see
+    /// The log `name` in `dir`, which is made if it is missing; the oldest files in it are removed beyond [`FILES`] and
+    /// [`BYTES`]. Never fails: what cannot be written is counted, see
     /// [`LogFile::dropped`].
     #[must_use]
     pub fn open(dir: &Path, name: &str) -> Self {
@@ -43,6 +50,7 @@ impl LogFile {
 
     fn with_size(dir: &Path, name: &str, largest: u64) -> Self {
         let _ = crate::home::make_private(dir);
+        prune(dir, FILES, BYTES);
         Self { path: dir.join(format!("{name}.log")), largest, file: None, dropped: 0, why: None }
     }
 
@@ -67,6 +75,8 @@ impl LogFile {
     /// Writes a text, each of its lines with the time. What cannot be written is dropped and counted; the next line that
     /// can is preceded by one that says how many were.
     pub fn line(&mut self, text: &str) {
+        // The system's zone, as /etc/localtime has it; UTC where only a name of a zone is given (`TZ`, Windows): reading the
+        // database of zones would cost every front's start some milliseconds. The offset is always there.
         let time = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string();
         let mut lines = String::with_capacity(time.len() + text.len() + 2);
         if self.dropped > 0 {
@@ -104,6 +114,26 @@ impl LogFile {
         file.write_all(bytes)?;
         self.file = Some(file);
         Ok(())
+    }
+}
+
+/// Removes the log files of a folder that were written to longest ago, and what is left of their locks.
+fn prune(dir: &Path, files: usize, bytes: u64) {
+    let logs = std::fs::read_dir(dir).into_iter().flatten().flatten().filter_map(|entry| {
+        let path = entry.path();
+        let meta = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
+        let log = path.extension().is_some_and(|extension| extension == "log");
+        log.then_some((meta.modified().ok()?, meta.len(), path))
+    });
+    let mut logs: Vec<_> = logs.collect();
+    logs.sort_by(|a, b| b.cmp(a));
+    let mut total = 0;
+    for (number, (_, size, path)) in logs.into_iter().enumerate() {
+        total += size;
+        if number >= files || total > bytes {
+            let _ = std::fs::remove_file(lock::beside(&path));
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
@@ -192,6 +222,37 @@ mod tests {
             assert!(std::fs::metadata(dir.path().join(&name)).unwrap().len() <= 400, "{name}");
         }
         assert!(std::fs::read_to_string(log.path()).unwrap().ends_with("line 199\n"));
+    }
+
+    #[test]
+    fn a_log_that_another_process_has_just_put_away_is_not_put_away_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("front.log");
+        std::fs::write(&path, "begun anew\n").unwrap();
+        assert!(rotate(&path, 400, 100));
+        assert_eq!(names(dir.path()), ["front.log"]);
+        let _busy = lock::Lock::take(&lock::beside(&path), Duration::ZERO).unwrap();
+        assert!(!rotate(&path, 10, 100));
+        assert_eq!(names(dir.path()), ["front.log"]);
+    }
+
+    #[test]
+    fn logs_of_fronts_long_gone_are_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, age: u64| {
+            let file = File::create(dir.path().join(name)).unwrap();
+            file.set_len(100).unwrap();
+            file.set_modified(std::time::SystemTime::now() - Duration::from_secs(age)).unwrap();
+        };
+        for age in 0..5_u64 {
+            write(&format!("f{age}.log"), 100 * age);
+        }
+        write("other.txt", 9999);
+        prune(dir.path(), 4, 1000);
+        assert_eq!(names(dir.path()), ["f0.log", "f1.log", "f2.log", "f3.log"]);
+        prune(dir.path(), 4, 250);
+        assert_eq!(names(dir.path()), ["f0.log", "f1.log"]);
+        assert!(dir.path().join("other.txt").exists());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! It tells a second server of the same name from the first, lets `start NAME` find the command again, and holds names
 //! of variables, never their values.
 
-use crate::files::{self, FileError, Sync, lock};
+use crate::files::{self, FileError, Flush, lock};
 use crate::home::Home;
 use mcp_twin_core::spec::Transport;
 use serde::{Deserialize, Serialize};
@@ -28,10 +28,7 @@ impl ServerKey {
         hasher.write(root.as_os_str().as_encoded_bytes());
         #[expect(clippy::cast_possible_truncation, reason = "the low half of a hash is a hash")]
         let digits = hasher.finish() as u32;
-        // A name that is no slug must not leave the folder, nor end the name part early.
-        let name: String =
-            name.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
-        Self(format!("{name}@{digits:08x}"))
+        Self(format!("{}@{digits:08x}", harmless(name)))
     }
 
     /// The key whose text this is.
@@ -134,7 +131,7 @@ pub fn register(home: &Home, decide: impl FnOnce(&[ServerEntry]) -> ServerEntry)
         file.schema = SCHEMA;
         file.servers.insert(entry.key().0, serde_json::to_value(&entry).map_err(unwritable)?);
         let bytes = serde_json::to_vec_pretty(&file).map_err(unwritable)?;
-        files::write_atomic(&path, &bytes, Sync::Disk)?;
+        files::write_atomic(&path, &bytes, Flush::Now)?;
         Ok(entry)
     })
 }
@@ -145,6 +142,14 @@ pub fn register(home: &Home, decide: impl FnOnce(&[ServerEntry]) -> ServerEntry)
 /// As [`register`].
 pub fn upsert(home: &Home, entry: ServerEntry) -> Result<(), FileError> {
     register(home, |_| entry).map(drop)
+}
+
+/// A name as part of a file name. One that is a slug stays as it is; any other must neither leave the folder, nor be
+/// hidden, nor end the name part of a key early.
+pub(crate) fn harmless(name: &str) -> String {
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let name: String = name.chars().map(|c| if known(c) { c } else { '_' }).collect();
+    if name.is_empty() || name.starts_with('.') { format!("_{name}") } else { name }
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -196,7 +201,11 @@ mod tests {
         // Written into file names, so it must be the same in every release and on every machine.
         assert_eq!(a.as_str(), "x@311ed0f9");
         let odd = ServerKey::new("../x@y", Path::new("/a"));
-        assert_eq!(odd.name(), ".._x_y");
+        assert_eq!(odd.name(), "_.._x_y");
+        assert_eq!(ServerKey::parse(a.as_str()), Some(a));
+        for text in ["x", "@311ed0f9", "x@311ed0f", "x@311ed0fg"] {
+            assert_eq!(ServerKey::parse(text), None, "{text}");
+        }
     }
 
     #[test]

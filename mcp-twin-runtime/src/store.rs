@@ -6,7 +6,7 @@
 
 pub mod last_good;
 
-use crate::files::{self, FileError, Sync};
+use crate::files::{self, FileError, Flush};
 use crate::history::{self, HistoryLine};
 use crate::home::Home;
 use crate::servers::ServerKey;
@@ -79,7 +79,7 @@ pub struct FileStore {
     server: ServerKey,
     root: PathBuf,
     newer: Option<u32>,
-    warn: Box<dyn Fn(&str) + Send + std::marker::Sync>,
+    warn: Box<dyn Fn(&str) + Send + Sync>,
     memory: Mutex<Memory>,
 }
 
@@ -105,7 +105,7 @@ impl FileStore {
         front: &str,
         server: &ServerKey,
         root: &Path,
-        warn: impl Fn(&str) + Send + std::marker::Sync + 'static,
+        warn: impl Fn(&str) + Send + Sync + 'static,
     ) -> (Self, Loaded) {
         let path = home.record_of(front);
         let loaded = load(&path);
@@ -154,11 +154,11 @@ impl FileStore {
             record: RawValue::from_string(json).map_err(unwritable)?,
         };
         let bytes = serde_json::to_vec(&file).map_err(unwritable)?;
-        files::write_atomic(&self.path, &bytes, Sync::Lazy).or_else(|error| match &error {
+        files::write_atomic(&self.path, &bytes, Flush::Later).or_else(|error| match &error {
             // Somebody removed the state directory under a running front.
             FileError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 self.home.ensure().map_err(|_| error)?;
-                files::write_atomic(&self.path, &bytes, Sync::Lazy)
+                files::write_atomic(&self.path, &bytes, Flush::Later)
             }
             _ => Err(error),
         })?;

@@ -224,3 +224,22 @@ async fn a_handler_that_never_answers_leaves_others_alone() {
     assert!(matches!(error, AskError::Unfinished { .. }), "{error}");
     assert_eq!(ask(seat.address(), Ask::Status).await.unwrap(), outcome(1));
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_front_with_a_long_home_can_be_asked_and_leaves_no_socket() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = crate::home::Home::at(dir.path().join("h".repeat(100)).join("i".repeat(100)));
+    home.ensure().unwrap();
+    let seat = seat(&home, "a");
+    let socket = seat.address().socket.clone();
+    assert!(!socket.starts_with(home.path()), "{socket:?}");
+    let served = tokio::spawn(Server::bind(&seat).unwrap().serve(async |_| outcome(1)));
+    assert_eq!(fronts::running(&home), [seat.address().clone()]);
+    assert_eq!(ask(seat.address(), Ask::Status).await.unwrap(), outcome(1));
+    served.abort();
+    assert!(served.await.is_err());
+    let folder = socket.parent().unwrap().to_owned();
+    drop(seat);
+    std::fs::remove_dir(folder).unwrap();
+}

@@ -1,8 +1,9 @@
 //! A front's own place in the state directory: its id, its lock, its address.
 
 use super::{FrontAddress, Posted, socket};
-use crate::files::{self, FileError, Sync};
+use crate::files::{self, FileError, Flush};
 use crate::home::Home;
+use crate::servers::harmless;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -33,14 +34,14 @@ pub struct FrontInfo {
 }
 
 /// The place of a running front: its lock is held as long as this lives. Dropping it removes the front's files, its record
-/// too, so it must be dropped last. A panic leaves the lock file (free) and the record: twins may then be left, and the
-/// next front sweeps them.
+/// too, so it must be dropped last. A panic does as [`FrontSeat::leave_to_sweep`].
 #[derive(Debug)]
 pub struct FrontSeat {
     home: Home,
     address: FrontAddress,
     started_ms: i64,
     lock: PathBuf,
+    left: bool,
     _held: File,
 }
 
@@ -64,7 +65,7 @@ impl FrontSeat {
         match socket::place(home, &front, &nonce, &[&temporary, Path::new("/tmp")]) {
             Ok(socket) => {
                 let address = address(socket);
-                Ok(Self { home: home.clone(), address, started_ms: now_ms(), lock, _held: held })
+                Ok(Self { home: home.clone(), address, started_ms: now_ms(), lock, left: false, _held: held })
             }
             Err(error) => {
                 let _ = std::fs::remove_file(lock);
@@ -99,12 +100,17 @@ impl FrontSeat {
         self.post_as_started_at(self.started_ms)
     }
 
+    /// Gives the seat up while twins may still live: the next front of this home finds the free lock and sweeps them.
+    pub fn leave_to_sweep(mut self) {
+        self.left = true;
+    }
+
     pub(super) fn post_as_started_at(&self, started_ms: i64) -> Result<(), FileError> {
         let path = self.posted();
         let posted = Posted { started_ms, address: self.address.clone() };
         let bytes = serde_json::to_vec(&posted)
             .map_err(|error| FileError::Unwritable { path: path.clone(), why: error.to_string() })?;
-        files::write_atomic(&path, &bytes, Sync::Lazy)
+        files::write_atomic(&path, &bytes, Flush::Later)
     }
 
     fn posted(&self) -> PathBuf {
@@ -116,7 +122,7 @@ impl Drop for FrontSeat {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(self.posted());
         socket::remove(&self.address.socket);
-        if !std::thread::panicking() {
+        if !self.left && !std::thread::panicking() {
             let _ = std::fs::remove_file(self.home.record_of(self.front()));
             let _ = std::fs::remove_file(&self.lock);
         }
@@ -129,7 +135,7 @@ fn lock_new(home: &Home, server: &str) -> Result<(String, String, PathBuf, File)
     let mut failure = io::ErrorKind::AlreadyExists.into();
     for _ in 0..16 {
         let nonce = nonce();
-        let front = format!("{server}-{nonce}");
+        let front = format!("{}-{nonce}", harmless(server));
         let lock = run.join(format!("{front}.lock"));
         let (temporary, file) = files::create_beside(&lock)?;
         let taken = || -> io::Result<()> {
@@ -156,7 +162,7 @@ fn nonce() -> String {
     format!("{:08x}", hash >> 32)
 }
 
-fn now_ms() -> i64 {
+pub(super) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
@@ -219,10 +225,34 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_seat_that_is_left_is_stale_at_once() {
+        let (_dir, home) = home();
+        let seat = seat(&home, "notes");
+        seat.post().unwrap();
+        let front = seat.front().to_owned();
+        seat.leave_to_sweep();
+        assert_eq!(running(&home), []);
+        let left: Vec<_> = stale(&home).into_iter().map(|front| front.front().to_owned()).collect();
+        assert_eq!(left, [front]);
+        stale(&home).into_iter().for_each(|front| front.clear());
+        assert_eq!(files(&home), 0);
+    }
+
+    #[test]
     fn without_a_writable_home_the_reason_is_told() {
         let dir = tempfile::tempdir().unwrap();
         let error = FrontSeat::take(&Home::at(dir.path().join("none")), info("a")).unwrap_err();
         assert!(error.to_string().contains("run"), "{error}");
+    }
+
+    #[test]
+    fn a_name_that_is_no_slug_stays_in_the_folder() {
+        let (_dir, home) = home();
+        for name in ["../up", ".hidden", ""] {
+            let seat = seat(&home, name);
+            seat.post().unwrap();
+            assert_eq!(running(&home), [seat.address().clone()], "{name}");
+        }
     }
 
     #[test]
@@ -239,6 +269,7 @@ pub(crate) mod tests {
         let home = Home::at(std::env::var_os("TWIN_TEST_HOME").unwrap());
         let seat = seat(&home, "child");
         seat.post().unwrap();
+        std::fs::write(&seat.address().socket, "").unwrap();
         println!("\nready");
         std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
     }
@@ -272,6 +303,22 @@ pub(crate) mod tests {
         assert!(stale(&home).is_empty(), "one that is being swept is not given to a second one");
         left.into_iter().for_each(|front| front.clear());
         assert_eq!(files(&home), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_socket_of_a_killed_front_is_removed_wherever_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path().join("h".repeat(120)));
+        home.ensure().unwrap();
+        let mut other = child(&home);
+        let socket = running(&home)[0].socket.clone();
+        assert!(socket.exists() && !socket.starts_with(home.path()), "{socket:?}");
+        other.kill().unwrap();
+        other.wait().unwrap();
+        stale(&home).into_iter().for_each(|front| front.clear());
+        assert!(!socket.exists());
+        std::fs::remove_dir(socket.parent().unwrap()).unwrap();
     }
 
     #[test]

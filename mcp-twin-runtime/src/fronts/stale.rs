@@ -52,6 +52,7 @@ impl StaleFront {
         if matches!(self.loaded, Loaded::Newer { .. }) {
             return;
         }
+        files::remove_temporaries(&self.record);
         // The lock last: after a crash in between, the next front meets it again.
         let _ = std::fs::remove_file(&self.record);
         let _ = std::fs::remove_file(&self.lock);

@@ -5,7 +5,7 @@
 
 use super::{lock_of, read};
 use crate::files::lock::{LOCK_WAIT, Lock};
-use crate::files::{self, FileError, Sync};
+use crate::files::{self, FileError, Flush};
 use crate::home::Home;
 use crate::servers::ServerKey;
 use mcp_twin_core::ids::{Generation, SourceHash};
@@ -147,7 +147,7 @@ fn number(
     let generation = table.next(hash);
     let bytes = serde_json::to_vec(&table)
         .map_err(|error| FileError::Unwritable { path: path.clone(), why: error.to_string() })?;
-    files::write_atomic(&path, &bytes, Sync::Lazy)?;
+    files::write_atomic(&path, &bytes, Flush::Later)?;
     Ok(generation)
 }
 

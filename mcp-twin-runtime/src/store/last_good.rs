@@ -1,6 +1,6 @@
 //! What a server last answered to an opening, for clients that connect while its code is broken.
 
-use crate::files::{self, FileError, Sync};
+use crate::files::{self, FileError, Flush};
 use crate::home::Home;
 use crate::servers::ServerKey;
 use mcp_twin_core::relay::LastGood;
@@ -35,7 +35,7 @@ pub fn save(home: &Home, server: &ServerKey, last_good: &LastGood) -> Result<(),
     if files::read(&path).ok().flatten().is_some_and(|there| there == bytes) {
         return Ok(());
     }
-    files::write_atomic(&path, &bytes, Sync::Lazy)
+    files::write_atomic(&path, &bytes, Flush::Later)
 }
 
 #[cfg(test)]
