@@ -102,6 +102,13 @@ impl Client {
         id
     }
 
+    /// Enters an id into the books that the test sends by itself.
+    pub fn inbox_expects(&self, number: i64) -> Id {
+        let id = Id::of(&json!(number));
+        self.inbox.expect(id.clone());
+        id
+    }
+
     /// Sends a notification.
     pub fn notify(&self, method: &str, params: Value) {
         self.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
