@@ -3,7 +3,7 @@
 
 use mcp_twin_tests::talker::{Sdk, Talker, assert_flawless};
 use mcp_twin_tests::{Project, Server, tools, until};
-use rmcp::model::{CallToolRequestParams, ClientInfo};
+use rmcp::model::CallToolRequestParams;
 use rmcp::service::{NotificationContext, RunningService};
 use rmcp::transport::TokioChildProcess;
 use rmcp::{ClientHandler, RoleClient, ServiceExt};
@@ -60,10 +60,6 @@ fn typescript_sdk_client_of_a_python_server() {
 struct Counting(Arc<AtomicUsize>);
 
 impl ClientHandler for Counting {
-    fn get_info(&self) -> ClientInfo {
-        ClientInfo::default()
-    }
-
     async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
