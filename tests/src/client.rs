@@ -1,6 +1,6 @@
 //! A raw MCP client over stdio on plain threads: no SDK, no retries, nothing that could hide a lost answer.
 
-use crate::inbox::{Books, Id, Inbox};
+use crate::inbox::{Books, Id, Inbox, shortened};
 use crate::process;
 use crate::wait::{PATIENCE, until};
 use serde_json::{Value, json};
@@ -102,6 +102,13 @@ impl Client {
         id
     }
 
+    /// Enters an id into the books that the test sends by itself.
+    pub fn inbox_expects(&self, number: i64) -> Id {
+        let id = Id::of(&json!(number));
+        self.inbox.expect(id.clone());
+        id
+    }
+
     /// Sends a notification.
     pub fn notify(&self, method: &str, params: Value) {
         self.send(&json!({"jsonrpc": "2.0", "method": method, "params": params}));
@@ -144,7 +151,7 @@ impl Client {
     /// Calls a tool and gives back the first text of its result.
     pub fn text(&self, tool: &str, arguments: Value) -> String {
         let answer = self.answer(&self.call(tool, arguments));
-        text_of(&answer).unwrap_or_else(|| panic!("`{tool}` did not answer well: {answer} {}", self.plight()))
+        text_of(&answer).unwrap_or_else(|| panic!("`{tool}` did not answer well: {} {}", shown(&answer), self.plight()))
     }
 
     /// The version of the code that answers now.
@@ -167,7 +174,8 @@ impl Client {
     /// The names of the tools, in order.
     pub fn tools(&self) -> Vec<String> {
         let answer = self.ask("tools/list", json!({}));
-        let tools = answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("no tool list: {answer}")).clone();
+        let tools =
+            answer["result"]["tools"].as_array().unwrap_or_else(|| panic!("no tool list: {}", shown(&answer))).clone();
         tools.iter().filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect()
     }
 
@@ -240,6 +248,12 @@ impl Drop for Client {
     }
 }
 
+/// A message as text, its beginning only: some are megabytes long.
+#[must_use]
+pub fn shown(message: &Value) -> String {
+    shortened(&message.to_string())
+}
+
 /// The first text of a good tools/call answer.
 #[must_use]
 pub fn text_of(answer: &Value) -> Option<String> {
@@ -260,8 +274,8 @@ pub fn texts_of(answer: &Value) -> Vec<String> {
 /// The JSON in the first text of a good answer of `work`: version, pid, key.
 #[must_use]
 pub fn body_of(answer: &Value) -> Value {
-    let text = text_of(answer).unwrap_or_else(|| panic!("not a good answer: {answer}"));
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    let text = text_of(answer).unwrap_or_else(|| panic!("not a good answer: {}", shown(answer)));
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {}", shortened(&text)))
 }
 
 #[derive(Debug)]

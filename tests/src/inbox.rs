@@ -258,6 +258,8 @@ impl State {
     }
 }
 
-fn shortened(text: &str) -> String {
-    text.chars().take(300).collect()
+/// The beginning of a text, for messages of failed tests.
+#[must_use]
+pub fn shortened(text: &str) -> String {
+    text.chars().take(600).collect()
 }

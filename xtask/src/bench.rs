@@ -1,3 +1,87 @@
-pub(crate) fn run(_: &[String]) -> crate::exec::Result {
-    crate::exec::fail("x")
+//! `cargo xtask bench`: speed and size beside the bare server and other tools, and what an idle front costs.
+
+use crate::exec::{self, Result, cargo, fail, number, option, output, program, root, target};
+use std::path::Path;
+use std::process::Command;
+
+/// The rows of `contenders.py` that `tests/bench/setup.sh` installs and that wrap a stdio server.
+const PEERS: &[&str] = &["mcpmon-py", "mcpmon-gw", "nodemon", "npm-mcp-proxy", "supergateway", "pypi-mcp-proxy"];
+
+/// Builds the command for release and runs the parts in turn, each with its table.
+pub(crate) fn run(arguments: &[String]) -> Result {
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    let (rounds, calls) = (number(arguments, "--rounds", 10)?, number(arguments, "--calls", 20_000)?);
+    let reloads = number(arguments, "--reloads", 3)?;
+    exec::run(&mut cargo(["build", "--release", "-p", "mcp-twin-cli"]))?;
+    let mcp_twin = target().join("release/mcp-twin");
+    let bench = root().join("tests/bench");
+    let results = target().join("bench");
+    std::fs::create_dir_all(&results)?;
+    let peers = option(arguments, "--peers-dir")?.map_or_else(|| target().join("peers"), Into::into);
+    if has("--peers") {
+        exec::run(program("bash", [bench.join("setup.sh")]).env("BENCH_PEERS_DIR", &peers))?;
+    }
+    let socat = output(&mut program("socat", ["-V"])).is_ok();
+    if !socat {
+        eprintln!("bench: socat is not installed, so there is no floor to compare with (apt-get install socat)");
+    }
+    let script = |name: &str| {
+        let mut command = program("python3", [bench.join(name)]);
+        command.arg("--mcp-twin").arg(&mcp_twin);
+        command
+    };
+    steady(script("paired.py"), &results, &peers, (rounds, calls), socat, has("--peers"))?;
+    reload(&script, &results, &peers, reloads, has("--peers"))?;
+    if has("--idle") {
+        exec::run(&mut script("idle.py"))?;
+    }
+    Ok(())
+}
+
+fn steady(
+    mut command: Command,
+    results: &Path,
+    peers: &Path,
+    (rounds, calls): (u32, u32),
+    socat: bool,
+    others: bool,
+) -> Result {
+    let out = fresh(results, "steady.jsonl")?;
+    command.arg("--rounds").arg(rounds.to_string()).arg("--calls").arg(calls.to_string());
+    command.arg("--peers-dir").arg(peers).arg("--out").arg(out);
+    if !socat {
+        command.arg("--no-socat");
+    }
+    if others {
+        command.args(PEERS.iter().flat_map(|peer| ["--peer", peer]));
+    }
+    exec::run(&mut command)
+}
+
+fn reload(script: &dyn Fn(&str) -> Command, results: &Path, peers: &Path, runs: u32, others: bool) -> Result {
+    if runs == 0 {
+        return Ok(());
+    }
+    let out = fresh(results, "reload.jsonl")?;
+    let mut command = script("reload_bench.py");
+    command.args(["--server", "plain", "--parts", "control,reload", "--runs"]).arg(runs.to_string());
+    command.args(["--peer", "bare", "--peer", "mcp-twin"]).arg("--peers-dir").arg(peers).arg("--out").arg(&out);
+    if others {
+        command.args(["mcpmon-py", "mcpmon-gw", "nodemon"].iter().flat_map(|peer| ["--peer", peer]));
+    }
+    exec::run(&mut command)?;
+    exec::run(script("reload_bench.py").arg("--report").arg(&out))?;
+    let rows = std::fs::read_to_string(&out)?;
+    if rows.lines().any(|row| row.contains("\"peer\": \"mcp-twin\"") && row.contains("\"failed\"")) {
+        return fail(format!("a run of mcp-twin failed, see {}", out.display()));
+    }
+    Ok(())
+}
+
+fn fresh(results: &Path, name: &str) -> Result<std::path::PathBuf> {
+    let path = results.join(name);
+    if path.exists() {
+        std::fs::remove_file(&path)?;
+    }
+    Ok(path)
 }
