@@ -7,8 +7,7 @@ mod spawner;
 mod voice;
 
 use crate::control;
-use crate::fronts::seat::FrontInfo;
-use crate::fronts::{self, FrontSeat, token_prefix};
+use crate::fronts::{self, FrontInfo, FrontSeat, seconds_now, token_prefix};
 use crate::history::Numbers;
 use crate::logs::LogFile;
 use crate::pipes::{Input, Output};
@@ -57,7 +56,9 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
     let key = ServerKey::new(&name, &plan.root);
     let swept = sweep_the_dead(&order);
     let info = FrontInfo { server: name.clone(), display: order.name.clone(), root: plan.root.clone() };
-    let seat = FrontSeat::take(&order.home, info).map_err(|error| off.push(format!("`mcp-twin status` cannot see this front: {error}"))).ok();
+    let seat = FrontSeat::take(&order.home, info)
+        .map_err(|error| off.push(format!("`mcp-twin status` cannot see this front: {error}")))
+        .ok();
     let front = seat.as_ref().map_or_else(|| format!("{name}-{}", std::process::id()), |seat| seat.front().to_owned());
 
     let log = LogFile::open(&order.home.logs_of(&key), &front);
@@ -79,7 +80,8 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
     let debounce = Debounce::new(order.options.watch_quiet, order.options.watch_max).with_script(plan.script.clone());
     let debounce = Arc::new(Mutex::new(debounce));
     let numbers = Numbers::new(&order.home, &key);
-    let files = ServerFiles::new(Arc::clone(&plan.tree), Arc::clone(&debounce), numbers, Arc::clone(&voice), wire.clone());
+    let files =
+        ServerFiles::new(Arc::clone(&plan.tree), Arc::clone(&debounce), numbers, Arc::clone(&voice), wire.clone());
     let heard = Arc::clone(&voice);
     let (store, _) = FileStore::open(&order.home, &front, &key, &plan.root, move |text| heard.warn(text));
     let store = Arc::new(store);
@@ -153,20 +155,26 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
     // Nothing is to be started any more.
     driver.abort();
     let _ = driver.await;
-    end_twins(&wire, stop).await;
+    let all_gone = end_twins(&wire, stop).await;
     spawner.sweep_all();
-    drop(seat);
+    match seat {
+        // What could not be ended now is the next front's to sweep: it finds it by the record and the free lock.
+        Some(seat) if !all_gone => seat.leave_to_sweep(),
+        seat => drop(seat),
+    }
     Ok(0)
 }
 
-async fn end_twins(wire: &Wire, stop: StopOrder) {
+/// Ends all twins; false if some were still there when the time was over.
+async fn end_twins(wire: &Wire, stop: StopOrder) -> bool {
     let deadline = Instant::now() + ALL_GONE;
     wire.stop_all(stop);
     for mut minder in wire.minders() {
         if timeout_at(deadline, minder.exited()).await.is_err() {
-            return;
+            return false;
         }
     }
+    true
 }
 
 /// The name under which other commands know this server.
@@ -195,10 +203,6 @@ fn registered(order: &RunOrder, plan: &Plan, off: &mut Vec<String>) -> String {
             plan.name.as_str().to_owned()
         }
     }
-}
-
-fn seconds_now() -> i64 {
-    jiff::Timestamp::now().as_second()
 }
 
 /// Ends what fronts that were killed have left behind. Their locks are held meanwhile, so nobody else does.

@@ -2,11 +2,17 @@
 
 pub mod control;
 pub mod files;
+mod front;
 pub mod fronts;
 pub mod history;
 pub mod home;
 pub mod logs;
+pub mod pipes;
 pub mod ports;
+pub mod process;
 pub mod run;
 pub mod servers;
+pub mod sources;
 pub mod store;
+pub mod watcher;
+pub mod wire;

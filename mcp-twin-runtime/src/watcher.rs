@@ -116,7 +116,8 @@ impl Watch {
             }
         });
         let full = wanted.len() == MAX_FOLDERS;
-        let mut off = full.then(|| format!("only the first {MAX_FOLDERS} folders are watched; name fewer with --watch"));
+        let mut off =
+            full.then(|| format!("only the first {MAX_FOLDERS} folders are watched; name fewer with --watch"));
         self.folders.retain(|folder| wanted.contains(folder));
         for folder in wanted {
             if !self.folders.contains(&folder) {

@@ -68,7 +68,8 @@ impl ListDiff {
     #[must_use]
     pub fn describe(&self) -> String {
         let list = |(kind, diff): &(ListKind, KindDiff)| {
-            let part = |word: &str, names: &[String]| (!names.is_empty()).then(|| format!("{word} {}", names.join(", ")));
+            let part =
+                |word: &str, names: &[String]| (!names.is_empty()).then(|| format!("{word} {}", names.join(", ")));
             let parts = [part("added", &diff.added), part("removed", &diff.removed), part("changed", &diff.changed)];
             format!("{}: {}", kind.word(), parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
         };

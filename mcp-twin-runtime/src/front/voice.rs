@@ -124,7 +124,11 @@ impl Observer for Voice {
         match notice {
             Notice::ReloadFailed { generation, fault } => {
                 self.fail(&format!("generation {generation} does not serve, the old code goes on"), fault);
-                self.tell(told(&format!("the newest code (generation {generation}) does not serve"), fault, "The answers are still those of the code before it."));
+                self.tell(told(
+                    &format!("the newest code (generation {generation}) does not serve"),
+                    fault,
+                    "The answers are still those of the code before it.",
+                ));
             }
             Notice::RolledBack { left, active, why: Some(fault) } => {
                 self.fail(&format!("rolled back from generation {left} to {active}"), fault);
@@ -132,11 +136,17 @@ impl Observer for Voice {
             }
             Notice::RolledBack { left, active, why: None } => {
                 self.say(&format!("rolled back from generation {left} to {active}"));
-                self.tell(format!("mcp-twin: generation {left} was rolled back to {active} by command. `mcp-twin status` says more."));
+                self.tell(format!(
+                    "mcp-twin: generation {left} was rolled back to {active} by command. `mcp-twin status` says more."
+                ));
             }
             Notice::Crashed { generation, fault } => {
                 self.fail(&format!("generation {generation} crashed"), fault);
-                self.tell(told(&format!("the server (generation {generation}) crashed"), fault, "What it held in memory is lost."));
+                self.tell(told(
+                    &format!("the server (generation {generation}) crashed"),
+                    fault,
+                    "What it held in memory is lost.",
+                ));
             }
             Notice::Swapped { previous: None, active, .. } => self.say(&format!("generation {active} serves")),
             Notice::Swapped { previous: Some(previous), active, diff } => {
@@ -148,7 +158,8 @@ impl Observer for Voice {
                 }
             }
             Notice::Waiting { generation, breaking } => {
-                let why = if breaking.is_empty() { String::new() } else { format!(" (breaking: {})", breaking.join("; ")) };
+                let why =
+                    if breaking.is_empty() { String::new() } else { format!(" (breaking: {})", breaking.join("; ")) };
                 self.say(&format!("generation {generation} is verified and waits for `mcp-twin swap`{why}"));
             }
             Notice::Down { fault } => self.fail("nothing serves", fault),

@@ -135,9 +135,9 @@ async fn mind(
     // The leader is not reaped yet, so the group's number can belong to nobody else.
     let _ = kill_process_group(pid, Signal::KILL);
     let status = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG).ok().flatten();
-    let (code, by) = status.as_ref().map_or((None, None), |status: &WaitIdStatus| {
-        (status.exit_status(), status.terminating_signal())
-    });
+    let (code, by) = status
+        .as_ref()
+        .map_or((None, None), |status: &WaitIdStatus| (status.exit_status(), status.terminating_signal()));
     let exit = pipes.finish(code, by);
     reap_group(pid).await;
     sweep_orphans(&identity.token);

@@ -31,6 +31,8 @@ pub(crate) fn record(epoch: u32) -> Record {
         active_source: Some(source(3)),
         prev: None,
         rejected: Some(source(2)),
+        passed_over: None,
+        baking: true,
         op: None,
         twins: vec![twin],
         last_good: None,

@@ -35,13 +35,8 @@ impl Wire {
         let (stdout_ended, stdout_watch) = watch::channel(false);
         let (stderr_ended, stderr_watch) = watch::channel(false);
         let tail = Arc::new(Mutex::new(StderrTail::new()));
-        let pipes = TwinPipes {
-            wire: self.clone(),
-            twin,
-            stdout: stdout_watch,
-            stderr: stderr_watch,
-            tail: Arc::clone(&tail),
-        };
+        let pipes =
+            TwinPipes { wire: self.clone(), twin, stdout: stdout_watch, stderr: stderr_watch, tail: Arc::clone(&tail) };
         let minder = Minder::start(launched.identity, pipes);
         let end = TwinEnd {
             stdin: Some(Arc::clone(&stdin)),
