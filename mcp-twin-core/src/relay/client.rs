@@ -8,6 +8,7 @@ use super::opening::Opening;
 use super::outbox::Digits;
 use super::refusal::{INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR};
 use super::route::{Route, Target};
+use super::twin::Twin;
 use super::{Relay, refusal};
 use crate::error::{Code, Fault};
 use crate::ids::TwinId;
@@ -163,7 +164,9 @@ impl Relay {
             "notifications/cancelled" => self.client_cancels(frame, now),
             "notifications/progress" => self.client_progress(frame),
             "notifications/roots/list_changed" => {
-                for state in self.twins.values_mut().filter(|twin| twin.initialized && !twin.closed) {
+                let room = self.limits.hold_bytes;
+                let listens = |twin: &&mut Twin| twin.initialized && !twin.closed && twin.out.waiting() <= room;
+                for state in self.twins.values_mut().filter(listens) {
                     state.out.push(frame.text);
                 }
             }
@@ -223,6 +226,7 @@ impl Relay {
         let Some(raw) = frame.params.and_then(|params| frame::member(params, "progressToken")) else { return };
         let Some(ask) = ids::number(raw).and_then(|number| self.asks.get(&number)) else { return };
         if let Some(token) = &ask.token
+            && !self.is_stuck(ask.twin)
             && let Some(state) = self.twins.get_mut(&ask.twin).filter(|twin| !twin.closed)
         {
             state.out.splice(frame.text, &mut [(frame.span(raw), token.as_bytes())]);

@@ -36,6 +36,8 @@ pub(super) enum Timer {
     Prepare(TwinId),
     /// A probe waits for the lists of the serving twin.
     Baseline(TwinId),
+    /// The lists of this twin, which serves, are fetched for the first time.
+    Lists(TwinId),
 }
 
 /// What is done with one message.
@@ -124,7 +126,7 @@ impl Relay {
         let Some(call) = self.calls.get_mut(&number) else { return };
         call.place = Place::Held;
         if call.method == Method::Initialize {
-            self.opening_is_free(number, line, now);
+            self.opening_is_free(line, now);
             return;
         }
         match self.target() {
@@ -191,14 +193,26 @@ impl Relay {
         self.twins.get(&twin).is_none_or(|twin| twin.closed)
     }
 
-    pub(super) fn begin_hold(&mut self, _now: Moment) {
-        self.route = Route::Holding;
+    /// Takes the route away from the twin that serves, if one does.
+    pub(super) fn leave(&mut self, next: Route) {
+        if let Some(state) = self.active().and_then(|active| self.twins.get(&active)) {
+            self.known = state.lists.clone();
+        }
+        self.route = next;
     }
 
     pub(super) fn begin_refusal(&mut self, fault: Fault, now: Moment) {
+        self.leave(Route::Refusing(fault.clone()));
         self.failed(&fault, now);
-        self.route = Route::Refusing(fault);
+        if self.not_executable() {
+            self.opening_expired(now);
+        }
         self.refuse_held(now);
+    }
+
+    /// Whether the command cannot run at all: nothing is worth waiting for.
+    pub(super) fn not_executable(&self) -> bool {
+        matches!(&self.route, Route::Refusing(fault) if fault.code == Code::NotExecutable)
     }
 
     /// Answers what is held with the reason, unless it stands behind an unanswered opening.
@@ -239,6 +253,7 @@ impl Relay {
             self.rate_before = from.rate;
             from.idle_wanted = false;
         }
+        self.leave(Route::Holding);
         self.plan_changes(to);
         self.route = Route::To(to);
         if let Some(state) = self.twins.get_mut(&to) {
@@ -252,7 +267,7 @@ impl Relay {
         self.send_owed_changes();
         self.tell_unsubscribed(to);
         self.sync_ledger(to, now);
-        self.fetch_baseline(to, now);
+        self.want_baseline(to, now);
         Ok(())
     }
 
@@ -265,6 +280,7 @@ impl Relay {
                 Timer::Opening => self.opening_expired(now),
                 Timer::Prepare(twin) => self.prepare_expired(twin, now),
                 Timer::Baseline(twin) => self.baseline_expired(twin),
+                Timer::Lists(twin) => self.fetch_baseline(twin),
             }
         }
     }

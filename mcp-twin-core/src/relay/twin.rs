@@ -157,7 +157,7 @@ impl Relay {
         state.closed = true;
         let unseen = state.out.take_unseen();
         if self.active() == Some(twin) {
-            self.route = Route::Holding;
+            self.leave(Route::Holding);
         }
         self.reroute_unseen(twin, unseen, now);
         self.check_drained(twin);
@@ -182,7 +182,9 @@ impl Relay {
         if self.session.opener == Some(twin) {
             self.session.opener = None;
         }
-        self.failed(fault, now);
+        if self.active().is_none() {
+            self.failed(fault, now);
+        }
         let open: Vec<u64> =
             self.calls.iter().filter(|(_, call)| call.owner() == Some(twin)).map(|(number, _)| *number).collect();
         let mut lists = false;

@@ -41,3 +41,73 @@ fn a_changed_list_is_announced_once() {
     rig.swap(C, &full(), &json!([{"name": "u"}]));
     assert!(methods(&rig.to_client()).is_empty());
 }
+
+#[test]
+fn a_change_is_announced_only_when_no_older_answer_can_follow() {
+    let mut rig = Rig::open(&full(), &Rig::tools());
+    rig.ask(1, "tools/list", json!({}));
+    rig.ask(2, "tools/list", json!({}));
+    let old = rig.to_twin(A);
+    rig.swap(B, &full(), &json!([{"name": "u"}]));
+    assert!(rig.to_client().is_empty());
+    rig.ask(3, "tools/list", json!({}));
+    rig.answer(A, &old[0]["id"], json!({"tools": []}));
+    assert_eq!(rig.to_client().len(), 1);
+    rig.cancel(json!(2));
+    assert_eq!(
+        methods(&rig.to_client()),
+        ["notifications/tools/list_changed"],
+        "the new twin's own list does not count"
+    );
+}
+
+#[test]
+fn a_change_that_waited_for_a_dying_twin_is_announced_too() {
+    let mut rig = Rig::open(&full(), &Rig::tools());
+    rig.ask(1, "tools/list", json!({}));
+    rig.to_twin(A);
+    rig.swap(B, &full(), &json!([{"name": "u"}]));
+    rig.die(A);
+    assert_eq!(methods(&rig.to_client()), ["notifications/tools/list_changed"]);
+    assert_eq!(methods(&rig.to_twin(B)), ["tools/list"], "and the list goes to the new twin");
+}
+
+#[test]
+fn a_rollback_tells_the_client_again() {
+    let mut rig = Rig::open(&full(), &Rig::tools());
+    rig.swap(B, &full(), &json!([{"name": "u"}]));
+    rig.to_client();
+    rig.relay.prepare(A, rig.now);
+    rig.relay.handover(A, rig.now).unwrap();
+    assert_eq!(methods(&rig.to_client()), ["notifications/tools/list_changed"]);
+    rig.relay.handover(A, rig.now).unwrap();
+    assert!(rig.to_client().is_empty(), "already there");
+}
+
+#[test]
+fn a_respawn_of_the_same_code_is_not_announced() {
+    let mut rig = Rig::open(&full(), &Rig::tools());
+    rig.die(A);
+    rig.swap(B, &full(), &Rig::tools());
+    assert!(rig.to_client().is_empty());
+}
+
+#[test]
+fn a_client_that_was_not_told_of_changes_hears_of_none() {
+    let told = json!({"tools": {}});
+    let mut rig = Rig::open(&told, &Rig::tools());
+    rig.swap(B, &told, &json!([{"name": "u"}]));
+    assert!(rig.to_client().is_empty() && rig.relay.stale_lists().is_empty());
+}
+
+#[test]
+fn a_twin_that_is_not_proved_does_not_take_over() {
+    let mut rig = Rig::open(&full(), &Rig::tools());
+    rig.relay.handover(B, rig.now).unwrap_err();
+    rig.relay.attach(B);
+    rig.relay.handover(B, rig.now).unwrap_err();
+    rig.relay.probe(B, false, rig.now);
+    rig.relay.handover(B, rig.now).unwrap_err();
+    rig.call(1);
+    assert_eq!(methods(&rig.to_twin(A)), ["tools/call"]);
+}

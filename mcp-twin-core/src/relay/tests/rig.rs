@@ -116,6 +116,20 @@ impl Rig {
         self.twin(twin, &json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": "no"}}));
     }
 
+    /// A twin asks the client something.
+    pub(super) fn ask_of(&mut self, twin: TwinId, id: Value, method: &str) {
+        self.twin(twin, &json!({"jsonrpc": "2.0", "id": id, "method": method, "params": {}}));
+    }
+
+    pub(super) fn note_of(&mut self, twin: TwinId, method: &str) {
+        self.twin(twin, &json!({"jsonrpc": "2.0", "method": method, "params": {}}));
+    }
+
+    pub(super) fn cancel(&mut self, id: Value) {
+        let params = json!({"requestId": id, "reason": "x"});
+        self.client(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}));
+    }
+
     pub(super) fn die(&mut self, twin: TwinId) {
         let fault = fault(Code::Crashed, "exited with status 1").with_stderr("Traceback\nValueError: boom\n");
         self.relay.twin_gone(twin, &fault, self.now);
@@ -177,6 +191,7 @@ impl Rig {
         self.relay.prepare(A, self.now);
         self.relay.handover(A, self.now).unwrap();
         self.initialized();
+        self.pass(Duration::from_secs(1));
         self.serve(A, capabilities, tools);
         self.events();
         assert!(self.to_client().is_empty());
