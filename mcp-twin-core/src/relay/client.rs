@@ -87,11 +87,12 @@ impl Relay {
                 }
                 let number = self.number();
                 let digits = Digits::new(number);
+                let repeats = self.keeps_line(method);
                 let Some(state) = self.twins.get_mut(&twin) else { return };
                 let start = state.out.end();
                 state.out.splice(frame.text, &mut [(frame.span(raw_id), digits.bytes())]);
                 state.out.mark(start, number);
-                let again = method.may_repeat().then(|| {
+                let again = repeats.then(|| {
                     let line = state.out.last_line(start);
                     line.into()
                 });
@@ -121,7 +122,7 @@ impl Relay {
     ) {
         let number = self.number();
         let line = respell(frame, raw_id, number);
-        let again = method.may_repeat().then(|| line.clone());
+        let again = self.keeps_line(method).then(|| line.clone());
         if self.keep(number, line) {
             self.open_call(number, id, method, needs, frame.params, again);
             let at = self.hold_deadline(now);
@@ -131,6 +132,15 @@ impl Relay {
                 "too many requests wait for the server to start; this one was not delivered and can be repeated safely";
             self.answer_error(&id, &Fault::new(Code::Busy, message));
         }
+    }
+
+    /// Whether the line is kept after it was written, for a second twin.
+    fn keeps_line(&self, method: Method) -> bool {
+        #[cfg(test)]
+        if self.mutant == Some(super::tests::Mutant::ReplayAll) {
+            return true;
+        }
+        method.may_repeat()
     }
 
     /// Enters a request into the ledger.

@@ -146,8 +146,8 @@ impl World {
                 self.hand_over(u16::MAX)
             }
             73..=75 => self.start(b),
-            76..=80 => self.hand_over(a),
-            81..=83 => self.die(a),
+            76..=78 => self.hand_over(a),
+            79..=83 => self.die(a),
             84 => self.close(a),
             85 => {
                 self.relay.hold(self.now);
