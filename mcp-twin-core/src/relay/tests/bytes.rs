@@ -12,13 +12,13 @@ fn ids_keep_their_spelling_both_ways() {
     for id in ids {
         rig.client_raw(&format!(r#"{{"params":{{"id":{id}}},"id" : {id},"method":"x\/y"}}"#));
     }
-    let sent = rig.to_twin_raw(A);
+    let sent = rig.twin_reads_raw(A);
     for (line, id) in sent.iter().zip(ids) {
         let number: u64 =
             line.split("\"id\" : ").nth(1).and_then(|rest| rest.split(',').next()).unwrap().parse().unwrap();
         assert_eq!(*line, format!(r#"{{"params":{{"id":{id}}},"id" : {number},"method":"x\/y"}}"#));
         rig.twin_raw(A, &format!(r#"{{"result":{{"id":{number}}},"id":{number}}}"#));
-        assert_eq!(rig.to_client_raw(), [format!(r#"{{"result":{{"id":{number}}},"id":{id}}}"#)]);
+        assert_eq!(rig.client_reads_raw(), [format!(r#"{{"result":{{"id":{number}}},"id":{id}}}"#)]);
     }
     assert_eq!(rig.relay.unanswered(), 0);
 }
@@ -28,11 +28,11 @@ fn a_long_string_passes_unchanged_and_memory_goes_back() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     let long = "ü\\n\\u00e9\\\"".repeat(200_000);
     rig.client_raw(&format!(r#"{{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{{"s":"{long}"}}}}"#));
-    let sent = rig.to_twin_raw(A);
+    let sent = rig.twin_reads_raw(A);
     assert!(sent[0].contains(&long) && sent[0].len() > 2_000_000);
     let id = rig.relay.last;
     rig.twin_raw(A, &format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"s":"{long}"}}}}"#));
-    assert_eq!(rig.to_client_raw(), [format!(r#"{{"jsonrpc":"2.0","id":5,"result":{{"s":"{long}"}}}}"#)]);
+    assert_eq!(rig.client_reads_raw(), [format!(r#"{{"jsonrpc":"2.0","id":5,"result":{{"s":"{long}"}}}}"#)]);
     assert!(rig.relay.client_output().is_empty());
 }
 
@@ -41,14 +41,14 @@ fn a_request_in_use_is_refused_a_second_time_without_its_id() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.call(1);
     rig.call(1);
-    assert_eq!(rig.to_twin(A).len(), 1);
-    let got = rig.to_client();
+    assert_eq!(rig.twin_reads(A).len(), 1);
+    let got = rig.client_reads();
     assert_eq!((&got[0]["id"], &got[0]["error"]["code"]), (&json!(null), &json!(-32600)));
     let id = json!(rig.relay.last);
     rig.answer(A, &id, json!({}));
-    assert_eq!(answers(&rig.to_client()), [(1, "result")]);
+    assert_eq!(answers(&rig.client_reads()), [(1, "result")]);
     rig.call(1);
-    assert_eq!(rig.to_twin(A).len(), 1, "free again");
+    assert_eq!(rig.twin_reads(A).len(), 1, "free again");
 }
 
 #[test]
@@ -65,14 +65,14 @@ fn what_the_client_sends_in_error() {
         (r#"{"id":1,"id":2,"method":"x"}"#, json!(null), -32600),
     ] {
         rig.client_raw(line);
-        let got = rig.to_client();
+        let got = rig.client_reads();
         assert_eq!((&got[0]["id"], &got[0]["error"]["code"]), (&id, &json!(code)), "{line}");
         assert_eq!(got[0]["error"]["data"]["code"], "twin::client::bad_message");
     }
     rig.client_raw("");
     rig.client_raw(" \r");
     rig.client_raw(r#"{"id":77,"result":{}}"#);
-    assert!(rig.to_client().is_empty() && rig.to_twin(A).is_empty());
+    assert!(rig.client_reads().is_empty() && rig.twin_reads(A).is_empty());
     assert!(rig.logged("77"));
 }
 
@@ -80,7 +80,7 @@ fn what_the_client_sends_in_error() {
 fn what_a_twin_sends_in_error_reaches_nobody() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.call(1);
-    let id = rig.to_twin(A)[0]["id"].clone();
+    let id = rig.twin_reads(A)[0]["id"].clone();
     for line in [
         "starting up...",
         "{\"half\":",
@@ -93,12 +93,12 @@ fn what_a_twin_sends_in_error_reaches_nobody() {
         "\u{feff}",
     ] {
         rig.twin_raw(A, line);
-        assert!(rig.to_client().is_empty(), "{line}");
+        assert!(rig.client_reads().is_empty(), "{line}");
     }
     assert!(rig.logged("starting up") && rig.logged("4711"));
     rig.answer(A, &id, json!({"n": 1}));
     rig.answer(A, &id, json!({"n": 2}));
-    let got = rig.to_client();
+    let got = rig.client_reads();
     assert_eq!((got.len(), &got[0]["result"]["n"]), (1, &json!(1)));
     assert!(rig.logged("not open"));
 }
@@ -107,12 +107,12 @@ fn what_a_twin_sends_in_error_reaches_nobody() {
 fn only_the_owner_may_answer() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.call(1);
-    let id = rig.to_twin(A)[0]["id"].clone();
+    let id = rig.twin_reads(A)[0]["id"].clone();
     rig.swap(B, &full(), &Rig::tools());
     rig.answer(B, &id, json!({}));
-    assert!(rig.to_client().is_empty());
+    assert!(rig.client_reads().is_empty());
     rig.answer(A, &id, json!({}));
-    assert_eq!(answers(&rig.to_client()), [(1, "result")]);
+    assert_eq!(answers(&rig.client_reads()), [(1, "result")]);
 }
 
 #[test]
@@ -120,37 +120,37 @@ fn messages_that_are_too_large() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.relay.client_oversize(br#"{"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"a":"xxxx"#, rig.now);
     rig.relay.client_oversize(br#"{"method":"tools/call","params":{"a":"xxxx"#, rig.now);
-    let got = rig.to_client();
+    let got = rig.client_reads();
     assert_eq!((&got[0]["id"], &got[0]["error"]["code"]), (&json!(9), &json!(-32600)));
     assert_eq!(got[0]["error"]["data"]["code"], "twin::message::too_large");
     assert_eq!(got[1]["id"], json!(null));
 
     rig.call(1);
     rig.call(2);
-    let sent = rig.to_twin(A);
+    let sent = rig.twin_reads(A);
     let begin = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{"content":"xx"#, sent[0]["id"]);
     rig.relay.twin_oversize(A, begin.as_bytes(), rig.now);
-    let got = rig.to_client();
+    let got = rig.client_reads();
     assert_eq!((&got[0]["id"], &got[0]["error"]["data"]["code"]), (&json!(1), &json!("twin::message::too_large")));
     // The id stands behind the result; only one answer is owed.
     rig.relay.twin_oversize(A, br#"{"result":{"content":"xx"#, rig.now);
-    assert_eq!(answers(&rig.to_client()), [(2, "error")]);
+    assert_eq!(answers(&rig.client_reads()), [(2, "error")]);
     rig.relay.twin_oversize(A, br#"{"result":{"content":"xx"#, rig.now);
     rig.relay.twin_oversize(A, br#"{"jsonrpc":"2.0","method":"notifications/message","params":{"#, rig.now);
-    assert!(rig.to_client().is_empty());
+    assert!(rig.client_reads().is_empty());
     rig.relay.twin_oversize(A, br#"{"jsonrpc":"2.0","id":3,"method":"sampling/createMessage","params":{"#, rig.now);
-    assert_eq!(rig.to_twin(A)[0]["id"], 3);
+    assert_eq!(rig.twin_reads(A)[0]["id"], 3);
 }
 
 #[test]
 fn an_answer_of_the_client_that_is_too_large_ends_the_twins_wait() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.ask_of(A, json!("q"), "sampling/createMessage");
-    let id = rig.to_client()[0]["id"].clone();
+    let id = rig.client_reads()[0]["id"].clone();
     rig.relay.client_oversize(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"x":"#).as_bytes(), rig.now);
-    let got = rig.to_twin(A);
+    let got = rig.twin_reads(A);
     assert_eq!((&got[0]["id"], &got[0]["error"]["data"]["code"]), (&json!("q"), &json!("twin::message::too_large")));
-    assert!(rig.to_client().is_empty());
+    assert!(rig.client_reads().is_empty());
     assert_eq!(rig.relay.owed(A).requests, 0);
 }
 
@@ -163,10 +163,10 @@ fn the_notice_is_added_to_one_tool_result_and_nothing_else_changes() {
     rig.call(2);
     rig.call(3);
     rig.call(4);
-    let ids: Vec<_> = rig.to_twin(A).iter().map(|line| line["id"].as_u64().unwrap()).collect();
+    let ids: Vec<_> = rig.twin_reads(A).iter().map(|line| line["id"].as_u64().unwrap()).collect();
     let ask = |rig: &mut Rig, at: usize, body: &str| {
         rig.twin_raw(A, &format!(r#"{{"jsonrpc":"2.0",{body},"id":{}}}"#, ids[at]));
-        rig.to_client_raw().remove(0)
+        rig.client_reads_raw().remove(0)
     };
     assert_eq!(ask(&mut rig, 0, r#""result":{"content":[1]}"#), r#"{"jsonrpc":"2.0","result":{"content":[1]},"id":1}"#);
     assert_eq!(
@@ -180,9 +180,9 @@ fn the_notice_is_added_to_one_tool_result_and_nothing_else_changes() {
     assert_eq!(ask(&mut rig, 3, r#""result":{"content":[]}"#), r#"{"jsonrpc":"2.0","result":{"content":[]},"id":4}"#);
     rig.relay.tell("again".to_owned());
     rig.call(5);
-    let id = rig.to_twin(A)[0]["id"].clone();
+    let id = rig.twin_reads(A)[0]["id"].clone();
     rig.twin_raw(A, &format!(r#"{{"id":{id},"result":{{"content":[ ]}}}}"#));
-    assert_eq!(rig.to_client_raw(), [r#"{"id":5,"result":{"content":[ {"type":"text","text":"again"}]}}"#]);
+    assert_eq!(rig.client_reads_raw(), [r#"{"id":5,"result":{"content":[ {"type":"text","text":"again"}]}}"#]);
 }
 
 #[test]
@@ -190,9 +190,9 @@ fn no_notice_where_it_is_switched_off() {
     let mut rig = Rig::with(|options| options.tell = false).opened(&full(), &Rig::tools());
     rig.relay.tell("x".to_owned());
     rig.call(1);
-    let id = rig.to_twin(A)[0]["id"].clone();
+    let id = rig.twin_reads(A)[0]["id"].clone();
     rig.answer(A, &id, json!({"content": []}));
-    assert_eq!(rig.to_client()[0]["result"]["content"], json!([]));
+    assert_eq!(rig.client_reads()[0]["result"]["content"], json!([]));
 }
 
 #[test]
@@ -201,20 +201,20 @@ fn progress_passes_only_while_its_request_is_open() {
     rig.client_raw(
         r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"_meta":{"progress\u0054oken":"p\u0031"}}}"#,
     );
-    let id = rig.to_twin(A)[0]["id"].clone();
+    let id = rig.twin_reads(A)[0]["id"].clone();
     let progress =
         json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": "p1", "progress": 1}});
     rig.twin(A, &progress);
-    assert_eq!(rig.to_client(), [progress.clone()]);
+    assert_eq!(rig.client_reads(), std::slice::from_ref(&progress));
     rig.twin(
         A,
         &json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": 1, "progress": 1}}),
     );
-    assert!(rig.to_client().is_empty(), "another token");
+    assert!(rig.client_reads().is_empty(), "another token");
     rig.answer(A, &id, json!({}));
-    rig.to_client();
+    rig.client_reads();
     rig.twin(A, &progress);
-    assert!(rig.to_client().is_empty());
+    assert!(rig.client_reads().is_empty());
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn a_slow_client_is_noticed() {
     assert!(!rig.relay.client_is_slow());
     rig.twin(A, &note);
     assert!(rig.relay.client_is_slow() && !rig.relay.client_is_stuck());
-    rig.to_client();
+    rig.client_reads();
     assert!(!rig.relay.client_is_slow());
 }
 
@@ -235,12 +235,12 @@ fn a_twin_that_does_not_read_is_not_fed_for_ever() {
     for id in 1..50 {
         rig.call(id);
     }
-    let busy = rig.to_client();
+    let busy = rig.client_reads();
     assert!(!busy.is_empty() && busy.iter().all(|line| line["error"]["data"]["code"] == "twin::request::busy"));
     assert!(rig.relay.twin_output(A).len() < 1200);
     rig.client(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}));
     assert!(rig.relay.twin_output(A).ends_with(b"}}\n"), "a cancellation always passes");
-    assert_eq!(methods(&rig.to_twin(A)).last().map(String::as_str), Some("notifications/cancelled"));
+    assert_eq!(methods(&rig.twin_reads(A)).last().map(String::as_str), Some("notifications/cancelled"));
 }
 
 #[test]
@@ -249,21 +249,21 @@ fn a_time_out_is_opt_in_and_reset_by_progress() {
         Rig::with(|options| options.call_timeout = Some(Duration::from_secs(2))).opened(&full(), &Rig::tools());
     rig.ask(1, "tools/call", json!({"_meta": {"progressToken": 5}}));
     rig.ask(2, "resources/read", json!({}));
-    let sent = rig.to_twin(A);
+    let sent = rig.twin_reads(A);
     rig.pass(Duration::from_millis(1500));
     rig.twin(
         A,
         &json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": 5, "progress": 1}}),
     );
     rig.pass(Duration::from_millis(1500));
-    assert!(answers(&rig.to_client()).is_empty());
+    assert!(answers(&rig.client_reads()).is_empty());
     rig.pass(Duration::from_millis(600));
-    let got = rig.to_client();
+    let got = rig.client_reads();
     assert_eq!((&got[0]["id"], &got[0]["error"]["data"]["code"]), (&json!(1), &json!("twin::request::timeout")));
-    let cancelled = rig.to_twin(A);
+    let cancelled = rig.twin_reads(A);
     assert_eq!(cancelled[0]["params"]["requestId"], sent[0]["id"]);
     rig.answer(A, &sent[0]["id"], json!({}));
-    assert!(rig.to_client().is_empty(), "late");
+    assert!(rig.client_reads().is_empty(), "late");
     assert_eq!(rig.relay.unanswered(), 1);
     assert_eq!(rig.relay.poll_timeout(), None);
 }
@@ -279,5 +279,5 @@ fn every_error_of_ours_is_told_apart_from_the_servers() {
     let mut rig = Rig::new();
     rig.relay.refuse(fault(Code::Stopped, "it was stopped"), rig.now);
     rig.call(1);
-    assert_eq!(rig.to_client()[0]["error"]["data"]["code"], "twin::stopped");
+    assert_eq!(rig.client_reads()[0]["error"]["data"]["code"], "twin::stopped");
 }

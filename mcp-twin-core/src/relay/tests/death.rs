@@ -8,9 +8,9 @@ use serde_json::json;
 fn a_call_that_died_with_its_twin_says_so() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.call(1);
-    rig.to_twin(A);
+    rig.twin_reads(A);
     rig.die(A);
-    let got = rig.to_client();
+    let got = rig.client_reads();
     let error = &got[0]["error"];
     assert_eq!(
         (&got[0]["id"], &error["code"], &error["data"]["code"]),
@@ -30,10 +30,10 @@ fn what_no_twin_has_seen_goes_to_the_next() {
     let first = rig.relay.twin_output(A).iter().position(|byte| *byte == b'\n').unwrap();
     rig.relay.twin_written(A, first + 20, rig.now);
     rig.die(A);
-    assert_eq!(answers(&rig.to_client()), [(1, "error")]);
+    assert_eq!(answers(&rig.client_reads()), [(1, "error")]);
     assert_eq!((rig.relay.held(), rig.relay.in_flight()), (2, 0));
     rig.swap(B, &full(), &Rig::tools());
-    let sent: Vec<_> = rig.to_twin(B).iter().map(|line| line["params"]["arguments"]["n"].clone()).collect();
+    let sent: Vec<_> = rig.twin_reads(B).iter().map(|line| line["params"]["arguments"]["n"].clone()).collect();
     assert_eq!(sent, [2, 3]);
 }
 
@@ -41,7 +41,7 @@ fn what_no_twin_has_seen_goes_to_the_next() {
 fn a_broken_pipe_frees_what_was_not_written_and_keeps_the_rest() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.call(1);
-    let id = rig.to_twin(A)[0]["id"].clone();
+    let id = rig.twin_reads(A)[0]["id"].clone();
     rig.call(2);
     rig.relay.twin_written(A, 5, rig.now);
     rig.relay.twin_input_closed(A, rig.now);
@@ -50,10 +50,10 @@ fn a_broken_pipe_frees_what_was_not_written_and_keeps_the_rest() {
     assert_eq!(rig.relay.held(), 2);
     assert!(rig.relay.twin_output(A).is_empty());
     rig.answer(A, &id, json!({}));
-    assert_eq!(answers(&rig.to_client()), [(1, "result")]);
+    assert_eq!(answers(&rig.client_reads()), [(1, "result")]);
     rig.relay.handover(A, rig.now).unwrap_err();
     rig.swap(B, &full(), &Rig::tools());
-    assert_eq!(rig.to_twin(B).len(), 2);
+    assert_eq!(rig.twin_reads(B).len(), 2);
 }
 
 #[test]
@@ -61,13 +61,13 @@ fn lists_and_pings_go_to_a_second_twin_but_not_to_a_third() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.ask(1, "tools/list", json!({"x": 1}));
     rig.ask(2, "ping", json!({}));
-    let line = rig.to_twin_raw(A);
+    let line = rig.twin_reads_raw(A);
     rig.die(A);
-    assert!(rig.to_client().is_empty());
+    assert!(rig.client_reads().is_empty());
     rig.swap(B, &full(), &Rig::tools());
-    assert_eq!(rig.to_twin_raw(B), line);
+    assert_eq!(rig.twin_reads_raw(B), line);
     rig.die(B);
-    let got = rig.to_client();
+    let got = rig.client_reads();
     assert_eq!(answers(&got), [(1, "error"), (2, "error")]);
     assert!(got[0]["error"]["message"].as_str().unwrap().contains("can be repeated safely"));
 }
@@ -79,22 +79,22 @@ fn a_death_after_the_flip_sends_the_unseen_straight_on() {
     rig.call(1);
     // Nothing of the call was written to A.
     rig.relay.handover(B, rig.now).unwrap();
-    assert!(rig.to_twin(B).is_empty());
+    assert!(rig.twin_reads(B).is_empty());
     rig.die(A);
-    assert_eq!(methods(&rig.to_twin(B)), ["tools/call"]);
+    assert_eq!(methods(&rig.twin_reads(B)), ["tools/call"]);
 }
 
 #[test]
 fn a_late_answer_after_death_is_nobodys() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.call(1);
-    let id = rig.to_twin(A)[0]["id"].clone();
+    let id = rig.twin_reads(A)[0]["id"].clone();
     rig.die(A);
-    rig.to_client();
+    rig.client_reads();
     rig.answer(A, &id, json!({}));
     rig.ready(B, &full(), &Rig::tools());
     rig.answer(B, &id, json!({}));
-    assert!(rig.to_client().is_empty());
+    assert!(rig.client_reads().is_empty());
 }
 
 #[test]
@@ -106,9 +106,9 @@ fn a_held_request_that_is_cancelled_is_never_delivered() {
     rig.cancel(json!(1));
     assert_eq!(rig.relay.unanswered(), 1);
     rig.swap(B, &full(), &Rig::tools());
-    let sent = rig.to_twin(B);
+    let sent = rig.twin_reads(B);
     assert_eq!((methods(&sent), &sent[0]["params"]["arguments"]["n"]), (vec!["tools/call".to_owned()], &json!(2)));
-    assert!(rig.to_twin(A).is_empty() && rig.to_client().is_empty());
+    assert!(rig.twin_reads(A).is_empty() && rig.client_reads().is_empty());
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_request_cancelled_while_it_is_written_is_finished_then_cancelled() {
     // If the owner dies first it is dropped, neither re-queued nor answered.
     rig.die(A);
     rig.swap(B, &full(), &Rig::tools());
-    assert!(rig.to_twin(B).is_empty() && rig.to_client().is_empty());
+    assert!(rig.twin_reads(B).is_empty() && rig.client_reads().is_empty());
     assert_eq!(rig.relay.unanswered(), 0);
 }
 
@@ -132,40 +132,40 @@ fn a_request_cancelled_while_it_is_written_is_finished_then_cancelled() {
 fn a_cancellation_goes_to_the_owner_only() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.call(1);
-    let id = rig.to_twin(A)[0]["id"].clone();
+    let id = rig.twin_reads(A)[0]["id"].clone();
     rig.swap(B, &full(), &Rig::tools());
     rig.relay.drain(A, rig.now);
     rig.cancel(json!(1));
-    let sent = rig.to_twin(A);
+    let sent = rig.twin_reads(A);
     assert_eq!((&sent[0]["params"]["requestId"], &sent[0]["params"]["reason"]), (&id, &json!("x")));
-    assert!(rig.to_twin(B).is_empty());
+    assert!(rig.twin_reads(B).is_empty());
     assert_eq!(rig.events(), [RelayEvent::Drained(A)], "a cancelled call is not owed");
     rig.answer(A, &id, json!({}));
-    assert!(rig.to_client().is_empty());
+    assert!(rig.client_reads().is_empty());
     rig.cancel(json!(1));
     rig.cancel(json!(99));
     rig.cancel(json!({"x": 1}));
-    assert!(rig.to_twin(A).is_empty() && rig.to_twin(B).is_empty());
+    assert!(rig.twin_reads(A).is_empty() && rig.twin_reads(B).is_empty());
 }
 
 #[test]
 fn requests_of_a_dead_twin_are_cancelled_at_the_client() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.ask_of(A, json!(0), "sampling/createMessage");
-    let id = rig.to_client()[0]["id"].clone();
+    let id = rig.client_reads()[0]["id"].clone();
     rig.die(A);
-    let got = rig.to_client();
+    let got = rig.client_reads();
     assert_eq!((&got[0]["method"], &got[0]["params"]["requestId"]), (&json!("notifications/cancelled"), &id));
     rig.swap(B, &full(), &Rig::tools());
     rig.client(&json!({"jsonrpc": "2.0", "id": id, "result": {}}));
-    assert!(rig.to_twin(B).is_empty());
+    assert!(rig.twin_reads(B).is_empty());
 }
 
 #[test]
 fn whoever_waits_for_a_twin_hears_of_its_death() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.call(1);
-    rig.to_twin(A);
+    rig.twin_reads(A);
     rig.relay.attach(B);
     rig.relay.probe(B, false, rig.now);
     rig.relay.await_idle(A, rig.now);

@@ -9,9 +9,9 @@ use serde_json::json;
 fn a_drained_twin_owes_neither_calls_nor_requests() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.call(1);
-    let id = rig.to_twin(A)[0]["id"].clone();
+    let id = rig.twin_reads(A)[0]["id"].clone();
     rig.ask_of(A, json!(0), "elicitation/create");
-    let ask = rig.to_client()[0]["id"].clone();
+    let ask = rig.client_reads()[0]["id"].clone();
     rig.swap(B, &full(), &Rig::tools());
     rig.relay.drain(A, rig.now);
     assert_eq!(rig.relay.owed(A), Owed { calls: 1, requests: 1 });
@@ -28,25 +28,25 @@ fn a_drained_twin_owes_neither_calls_nor_requests() {
 fn a_drained_twin_gets_the_clients_answer_before_it_counts_as_drained() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.ask_of(A, json!(3), "roots/list");
-    let ask = rig.to_client()[0]["id"].clone();
+    let ask = rig.client_reads()[0]["id"].clone();
     rig.client(&json!({"jsonrpc": "2.0", "id": ask, "result": {}}));
-    assert_eq!(rig.to_twin(A)[0]["id"], 3);
+    assert_eq!(rig.twin_reads(A)[0]["id"], 3);
 }
 
 #[test]
 fn requests_are_held_from_the_moment_of_idleness_on() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.call(1);
-    let first = rig.to_twin(A)[0]["id"].clone();
+    let first = rig.twin_reads(A)[0]["id"].clone();
     rig.relay.await_idle(A, rig.now);
     rig.call(2);
-    let second = rig.to_twin(A)[0]["id"].clone();
+    let second = rig.twin_reads(A)[0]["id"].clone();
     rig.answer(A, &first, json!({}));
     assert!(rig.events().is_empty(), "the old one goes on serving");
     rig.answer(A, &second, json!({}));
     assert_eq!(rig.events(), [RelayEvent::Idle(A)]);
     rig.call(3);
-    assert!(rig.to_twin(A).is_empty());
+    assert!(rig.twin_reads(A).is_empty());
     assert_eq!(rig.relay.held(), 1);
 }
 
@@ -54,15 +54,15 @@ fn requests_are_held_from_the_moment_of_idleness_on() {
 fn a_cut_cancels_answers_and_holds() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.call(1);
-    let id = rig.to_twin(A)[0]["id"].clone();
+    let id = rig.twin_reads(A)[0]["id"].clone();
     rig.call(2);
     rig.relay.twin_written(A, 7, rig.now);
     rig.call(3);
     rig.ask_of(A, json!(0), "sampling/createMessage");
-    let ask = rig.to_client()[0]["id"].clone();
+    let ask = rig.client_reads()[0]["id"].clone();
     rig.relay.drain(A, rig.now);
     rig.relay.cut(A, &fault(Code::Cut, "the hand-over waited 30 s"), rig.now);
-    let got = rig.to_client();
+    let got = rig.client_reads();
     assert_eq!(answers(&got), [(1, "error"), (2, "error")]);
     assert_eq!(got[0]["error"]["data"]["code"], "twin::request::cut");
     assert!(got[0]["error"]["message"].as_str().unwrap().contains("the hand-over waited 30 s"));
@@ -74,30 +74,30 @@ fn a_cut_cancels_answers_and_holds() {
     assert!(lines[1].contains(&format!("\"requestId\":{id}")));
     assert_eq!(rig.relay.held(), 1, "what was not begun goes to the next");
     rig.answer(A, &id, json!({}));
-    assert!(rig.to_client().is_empty());
+    assert!(rig.client_reads().is_empty());
     rig.swap(B, &full(), &Rig::tools());
-    assert_eq!(rig.to_twin(B)[0]["params"]["arguments"]["n"], 3);
+    assert_eq!(rig.twin_reads(B)[0]["params"]["arguments"]["n"], 3);
 }
 
 #[test]
 fn a_cut_of_a_retiring_twin_leaves_the_route() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.call(1);
-    rig.to_twin(A);
+    rig.twin_reads(A);
     rig.swap(B, &full(), &Rig::tools());
     rig.relay.cut(A, &fault(Code::Cut, "too many"), rig.now);
-    assert_eq!(answers(&rig.to_client()), [(1, "error")]);
+    assert_eq!(answers(&rig.client_reads()), [(1, "error")]);
     rig.call(2);
-    assert_eq!(rig.to_twin(B).len(), 1);
+    assert_eq!(rig.twin_reads(B).len(), 1);
 }
 
 fn serve_calls(rig: &mut Rig, from: i64, refused: &[bool], twin: crate::ids::TwinId) {
     for (at, refused) in refused.iter().enumerate() {
         rig.call(from + i64::try_from(at).unwrap());
-        let id = rig.to_twin(twin)[0]["id"].clone();
+        let id = rig.twin_reads(twin)[0]["id"].clone();
         if *refused { rig.refuse(twin, &id, -32602) } else { rig.answer(twin, &id, json!({"isError": true})) }
     }
-    rig.to_client();
+    rig.client_reads();
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn failing_tools_and_other_methods_do_not_end_a_trial() {
     serve_calls(&mut rig, 10, &[false; 10], B);
     for id in 30..40 {
         rig.ask(id, "custom/thing", json!({}));
-        let id = rig.to_twin(B)[0]["id"].clone();
+        let id = rig.twin_reads(B)[0]["id"].clone();
         rig.refuse(B, &id, -32601);
     }
     assert!(rig.events().is_empty());
@@ -157,10 +157,10 @@ fn at_the_end_of_the_client_its_answers_come_first() {
     rig.relay.probe(A, false, rig.now);
     rig.serve(A, &full(), &Rig::tools());
     rig.relay.handover(A, rig.now).unwrap();
-    let id = rig.to_twin(A)[0]["id"].clone();
+    let id = rig.twin_reads(A)[0]["id"].clone();
     rig.answer(A, &id, json!({}));
     assert!(!rig.events().contains(&RelayEvent::Finished), "the client has not read it");
-    assert_eq!(answers(&rig.to_client()), [(0, "result"), (1, "result")]);
+    assert_eq!(answers(&rig.client_reads()), [(0, "result"), (1, "result")]);
     assert_eq!(rig.events(), [RelayEvent::Finished]);
 }
 
@@ -168,15 +168,15 @@ fn at_the_end_of_the_client_its_answers_come_first() {
 fn a_client_that_is_gone_answers_no_requests() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     rig.call(1);
-    rig.to_twin(A);
+    rig.twin_reads(A);
     rig.ask_of(A, json!("a"), "sampling/createMessage");
-    rig.to_client();
+    rig.client_reads();
     rig.relay.client_eof(rig.now);
     rig.ask_of(A, json!("b"), "roots/list");
-    let got = rig.to_twin(A);
+    let got = rig.twin_reads(A);
     assert_eq!((&got[0]["id"], &got[1]["id"]), (&json!("a"), &json!("b")));
     assert!(got.iter().all(|line| line.get("error").is_some()));
-    assert!(methods(&rig.to_client()).is_empty());
+    assert!(methods(&rig.client_reads()).is_empty());
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn probing(rig: &mut Rig) -> Value {
     rig.relay.attach(B);
     rig.relay.probe(B, false, rig.now);
     assert_eq!(rig.events(), [RelayEvent::Probing(B)]);
-    let mut sent = rig.to_twin(B);
+    let mut sent = rig.twin_reads(B);
     assert_eq!(methods(&sent), ["initialize"]);
     sent.remove(0)
 }
@@ -30,14 +30,14 @@ fn the_replay_has_the_clients_params_and_the_version_that_was_agreed_on() {
     rig.relay.attach(A);
     rig.relay.probe(A, false, rig.now);
     rig.client_raw(r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"x":12345678901234567890123, "protocolVersion" : "2025-11-25","y":"\u00e9"}}"#);
-    let id = rig.to_twin(A)[0]["id"].clone();
+    let id = rig.twin_reads(A)[0]["id"].clone();
     rig.answer(A, &id, json!({"protocolVersion": "2025-06-18", "capabilities": {}}));
     rig.initialized();
     rig.relay.attach(B);
     rig.relay.probe(B, false, rig.now);
     let number = rig.relay.last;
     assert_eq!(
-        rig.to_twin_raw(B),
+        rig.twin_reads_raw(B),
         [format!(
             r#"{{"jsonrpc":"2.0","id":{number},"method":"initialize","params":{{"x":12345678901234567890123, "protocolVersion" : "2025-06-18","y":"\u00e9"}}}}"#
         )]
@@ -49,12 +49,12 @@ fn initialized_and_the_declared_lists_follow_and_nothing_reaches_the_client() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     let asked = probing(&mut rig);
     rig.answer(B, &asked["id"], Rig::welcome(&json!({"tools": {"listChanged": true}, "resources": {"subscribe": true, "listChanged": true}, "logging": {}, "prompts": {}})));
-    let sent = rig.to_twin(B);
+    let sent = rig.twin_reads(B);
     let wanted =
         ["notifications/initialized", "tools/list", "prompts/list", "resources/list", "resources/templates/list"];
     assert_eq!(methods(&sent), wanted);
     rig.answer(B, &sent[1]["id"], json!({"tools": [{"name": "b"}], "nextCursor": "c\"1"}));
-    let page = rig.to_twin(B);
+    let page = rig.twin_reads(B);
     assert_eq!(page[0]["params"], json!({"cursor": "c\"1"}));
     rig.answer(B, &page[0]["id"], json!({"tools": [{"name": "a"}], "nextCursor": null}));
     rig.answer(B, &sent[2]["id"], json!({"prompts": []}));
@@ -70,7 +70,7 @@ fn initialized_and_the_declared_lists_follow_and_nothing_reaches_the_client() {
     );
     assert_eq!(report.diff.lists[1].0, ListKind::Resources);
     assert_eq!(report.diff.breaking, ["tool `t`: removed"]);
-    assert!(rig.to_client().is_empty());
+    assert!(rig.client_reads().is_empty());
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn another_version_is_never_swapped_in() {
     assert_eq!(code, Code::VersionChanged);
     assert!(message.contains("2024-11-05") && message.contains("2025-11-25"));
     rig.relay.handover(B, rig.now).unwrap_err();
-    assert!(rig.to_twin(B).is_empty());
+    assert!(rig.twin_reads(B).is_empty());
 }
 
 #[test]
@@ -120,9 +120,9 @@ fn a_lost_capability_is_refused_unless_forced() {
         "{events:?}"
     );
     rig.relay.handover(C, rig.now).unwrap();
-    assert_eq!(methods(&rig.to_client()), ["notifications/tools/list_changed"]);
+    assert_eq!(methods(&rig.client_reads()), ["notifications/tools/list_changed"]);
     rig.ask(1, "tools/list", json!({}));
-    assert_eq!(rig.to_client()[0]["error"]["code"], -32601);
+    assert_eq!(rig.client_reads()[0]["error"]["code"], -32601);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn an_answer_that_is_no_list_is_no_proof() {
         let mut rig = Rig::open(&full(), &Rig::tools());
         let asked = probing(&mut rig);
         rig.answer(B, &asked["id"], Rig::welcome(&full()));
-        let sent = rig.to_twin(B);
+        let sent = rig.twin_reads(B);
         rig.answer(B, &sent[1]["id"], result);
         let (code, message) = refused(&mut rig);
         assert!(code == Code::ListFailed && message.contains(says), "{message}");
@@ -165,10 +165,10 @@ fn a_list_without_end_is_no_proof() {
     let mut rig = Rig::open(&full(), &Rig::tools());
     let asked = probing(&mut rig);
     rig.answer(B, &asked["id"], Rig::welcome(&json!({"tools": {"listChanged": true}, "resources": {"subscribe": true, "listChanged": true}, "logging": {}})));
-    let mut last = rig.to_twin(B).remove(1);
+    let mut last = rig.twin_reads(B).remove(1);
     for _ in 0..1001 {
         rig.answer(B, &last["id"], json!({"tools": [], "nextCursor": "again"}));
-        match rig.to_twin(B).pop() {
+        match rig.twin_reads(B).pop() {
             Some(next) => last = next,
             None => break,
         }
@@ -187,15 +187,15 @@ fn the_lists_of_the_serving_twin_are_fetched_once_and_a_moment_later() {
     rig.relay.handover(A, rig.now).unwrap();
     rig.initialized();
     rig.ask(1, "tools/list", json!({}));
-    assert_eq!(methods(&rig.to_twin(A)), ["notifications/initialized", "tools/list"]);
+    assert_eq!(methods(&rig.twin_reads(A)), ["notifications/initialized", "tools/list"]);
     rig.pass(Duration::from_secs(1));
     assert_eq!(methods(&rig.serve(A, &full(), &Rig::tools())), Vec::<String>::new());
-    rig.to_client();
+    rig.client_reads();
     assert_eq!(rig.relay.poll_timeout(), None, "an idle front has no timer");
     rig.relay.attach(B);
     rig.relay.probe(B, false, rig.now);
     rig.serve(B, &full(), &Rig::tools());
-    assert!(rig.to_twin(A).is_empty(), "they are known");
+    assert!(rig.twin_reads(A).is_empty(), "they are known");
 }
 
 #[test]
@@ -209,9 +209,9 @@ fn lists_that_changed_meanwhile_are_fetched_again_for_the_comparison() {
     rig.serve(A, &full(), &json!([{"name": "new"}]));
     let events = rig.events();
     assert!(matches!(&events[..], [RelayEvent::Ready(B, report)] if report.diff.is_empty()), "{events:?}");
-    rig.to_client();
+    rig.client_reads();
     rig.relay.handover(B, rig.now).unwrap();
-    assert!(rig.to_client().is_empty());
+    assert!(rig.client_reads().is_empty());
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_serving_twin_that_is_busy_or_dies_does_not_block_the_probe() {
         let events = rig.events();
         assert!(matches!(&events[..], [RelayEvent::Ready(B, report)] if !report.diff.is_empty()), "{events:?}");
         rig.relay.handover(B, rig.now).unwrap();
-        assert_eq!(methods(&rig.to_client()).last().map(String::as_str), Some("notifications/tools/list_changed"));
+        assert_eq!(methods(&rig.client_reads()).last().map(String::as_str), Some("notifications/tools/list_changed"));
     }
 }
 

@@ -319,7 +319,7 @@ impl World {
         let Some(twin) = with.get(usize::from(a) % with.len().max(1)).copied() else { return Ok(()) };
         let state = self.twins.get_mut(&twin).ok_or("gone")?;
         let at = usize::from(b) % state.has.len();
-        let (number, tag) = if b % 7 == 0 { state.has[at] } else { state.has.remove(at) };
+        let (number, tag) = if b.is_multiple_of(7) { state.has[at] } else { state.has.remove(at) };
         let body = payload(tag, b);
         let line = |id: &str| match b % 3 {
             0 => format!(r#"{{"result":{body},"jsonrpc":"2.0","id":{id}}}"#),
@@ -342,7 +342,7 @@ impl World {
         self.next_twin += 1;
         self.twins.insert(twin, SimTwin { tools, ..SimTwin::default() });
         self.relay.attach(twin);
-        self.relay.probe(twin, tools % 2 == 0, self.now);
+        self.relay.probe(twin, tools.is_multiple_of(2), self.now);
         self.read()
     }
 
