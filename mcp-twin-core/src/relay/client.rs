@@ -175,7 +175,7 @@ impl Relay {
             "notifications/progress" => self.client_progress(frame),
             "notifications/roots/list_changed" => {
                 let room = self.limits.hold_bytes;
-                let listens = |twin: &&mut Twin| twin.initialized && !twin.closed && twin.out.waiting() <= room;
+                let listens = |twin: &&mut Twin| twin.initialized && twin.out.waiting() <= room;
                 for state in self.twins.values_mut().filter(listens) {
                     state.out.push(frame.text);
                 }
@@ -209,7 +209,7 @@ impl Relay {
         }
         if let Some(twin) = call.owner() {
             // Behind the request in the same queue: a request that is being written is finished first.
-            if let Some(state) = self.twins.get_mut(&twin).filter(|twin| !twin.closed) {
+            if let Some(state) = self.twins.get_mut(&twin) {
                 state.out.splice(frame.text, &mut [(frame.span(raw), Digits::new(number).bytes())]);
             }
         }
@@ -224,7 +224,7 @@ impl Relay {
 
     /// Cancels a call at its twin in our own words.
     pub(super) fn cancel_at(&mut self, twin: TwinId, number: u64, reason: &str) {
-        if let Some(state) = self.twins.get_mut(&twin).filter(|twin| !twin.closed) {
+        if let Some(state) = self.twins.get_mut(&twin) {
             let reason = serde_json::Value::from(reason);
             state.out.push(&format!(
                 "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{number},\"reason\":{reason}}}}}"
@@ -237,7 +237,7 @@ impl Relay {
         let Some(ask) = ids::number(raw).and_then(|number| self.asks.get(&number)) else { return };
         if let Some(token) = &ask.token
             && !self.is_stuck(ask.twin)
-            && let Some(state) = self.twins.get_mut(&ask.twin).filter(|twin| !twin.closed)
+            && let Some(state) = self.twins.get_mut(&ask.twin)
         {
             state.out.splice(frame.text, &mut [(frame.span(raw), token.as_bytes())]);
         }
@@ -250,9 +250,7 @@ impl Relay {
         };
         if let Some(state) = self.twins.get_mut(&ask.twin) {
             state.asks = state.asks.saturating_sub(1);
-            if !state.closed {
-                state.out.splice(frame.text, &mut [(frame.span(raw_id), ask.id.as_bytes())]);
-            }
+            state.out.splice(frame.text, &mut [(frame.span(raw_id), ask.id.as_bytes())]);
         }
         self.check_drained(ask.twin);
     }
@@ -280,7 +278,7 @@ impl Relay {
 
     /// Answers a twin's request with an error of our own.
     pub(super) fn refuse_ask(&mut self, twin: TwinId, raw_id: &str, fault: &Fault) {
-        if let Some(state) = self.twins.get_mut(&twin).filter(|twin| !twin.closed) {
+        if let Some(state) = self.twins.get_mut(&twin) {
             let error = refusal::object(refusal::number(fault.code), fault);
             state.out.push(&format!("{{\"jsonrpc\":\"2.0\",\"id\":{raw_id},\"error\":{error}}}"));
         }

@@ -170,7 +170,11 @@ impl Relay {
     /// Fetches the lists of the serving twin that are not known yet; nothing before it has `initialized`.
     pub(super) fn fetch_baseline(&mut self, twin: TwinId) {
         let Some(state) = self.twins.get(&twin) else { return };
-        if self.active() != Some(twin) || !state.initialized || state.closed || !matches!(state.stage, Stage::Ready) {
+        if self.active() != Some(twin)
+            || !state.initialized
+            || state.out.is_shut()
+            || !matches!(state.stage, Stage::Ready)
+        {
             return;
         }
         let unknown = |kind: &ListKind| state.lists.list(*kind).is_none() && !state.fetches.contains_key(kind);
@@ -182,7 +186,7 @@ impl Relay {
     /// Fetches what is not fresh of the serving twin's lists; says whether anything is to come.
     pub(super) fn refresh(&mut self, twin: TwinId) -> bool {
         let Some(state) = self.twins.get(&twin) else { return false };
-        if !state.initialized || state.closed {
+        if !state.initialized || state.out.is_shut() {
             return false;
         }
         let wanted = |kind: &ListKind| !state.lists.is_fresh(*kind) && !state.fetches.contains_key(kind);

@@ -176,7 +176,7 @@ impl Relay {
             // Its time may have run out while a twin had it in hand.
             let timed = self.timers.iter().any(|(_, timer)| *timer == Timer::Opening);
             let late = self.failure.as_ref().is_some_and(|(since, _)| *since + GRACE <= now);
-            if (late && !timed) || self.not_executable() {
+            if (late && !timed) || self.hopeless() {
                 self.opening_expired(now);
             }
         }
@@ -184,7 +184,7 @@ impl Relay {
 
     /// The newest twin that is to be probed and was sent nothing yet.
     pub(super) fn waiting_twin(&self) -> Option<TwinId> {
-        let waits = |twin: &super::Twin| matches!(twin.stage, Stage::Waiting { .. }) && !twin.closed;
+        let waits = |twin: &super::Twin| matches!(twin.stage, Stage::Waiting { .. }) && !twin.out.is_shut();
         self.twins.iter().rev().find(|(_, twin)| waits(twin)).map(|(twin, _)| *twin)
     }
 
@@ -288,9 +288,7 @@ impl Relay {
     fn pass_initialized(&mut self, twin: TwinId, line: &str) {
         if let Some(state) = self.twins.get_mut(&twin).filter(|twin| !twin.initialized) {
             state.initialized = true;
-            if !state.closed {
-                state.out.push(line);
-            }
+            state.out.push(line);
         }
     }
 

@@ -190,7 +190,7 @@ impl Relay {
     }
 
     pub(super) fn is_closed(&self, twin: TwinId) -> bool {
-        self.twins.get(&twin).is_none_or(|twin| twin.closed)
+        self.twins.get(&twin).is_none_or(|twin| twin.out.is_shut())
     }
 
     /// Takes the route away from the twin that serves, if one does.
@@ -204,15 +204,15 @@ impl Relay {
     pub(super) fn begin_refusal(&mut self, fault: Fault, now: Moment) {
         self.leave(Route::Refusing(fault.clone()));
         self.failed(&fault, now);
-        if self.not_executable() {
+        if self.hopeless() {
             self.opening_expired(now);
         }
         self.refuse_held(now);
     }
 
-    /// Whether the command cannot run at all: nothing is worth waiting for.
-    pub(super) fn not_executable(&self) -> bool {
-        matches!(&self.route, Route::Refusing(fault) if fault.code == Code::NotExecutable)
+    /// Whether nothing is worth waiting for: the command cannot run at all, or the server was stopped by command.
+    pub(super) fn hopeless(&self) -> bool {
+        matches!(&self.route, Route::Refusing(fault) if matches!(fault.code, Code::NotExecutable | Code::Stopped))
     }
 
     /// Answers what is held with the reason, unless it stands behind an unanswered opening.
@@ -233,7 +233,7 @@ impl Relay {
         let host = |what: &str| Err(Fault::new(Code::Host, what));
         match self.twins.get(&to) {
             None => return host("there is no such twin"),
-            Some(state) if state.closed => return host("the twin accepts no input any more"),
+            Some(state) if state.out.is_shut() => return host("the twin accepts no input any more"),
             Some(state) if !matches!(state.stage, Stage::Ready) => return host("the twin is not ready"),
             Some(_) => {}
         }

@@ -25,8 +25,6 @@ const PARKED: (usize, usize) = (64, 1 << 20);
 pub(super) struct Twin {
     pub(super) out: Outbox,
     pub(super) stage: Stage,
-    /// Its pipe accepts nothing any more.
-    pub(super) closed: bool,
     /// It was sent `notifications/initialized`.
     pub(super) initialized: bool,
     /// New requests went, or go, to it.
@@ -77,9 +75,7 @@ impl Relay {
         let Some(state) = self.twins.get_mut(&twin) else { return };
         let busy = state.served && (state.calls > 0 || state.asks > 0);
         if !active && name == "ping" {
-            if !state.closed {
-                state.out.push(&format!("{{\"jsonrpc\":\"2.0\",\"id\":{raw_id},\"result\":{{}}}}"));
-            }
+            state.out.push(&format!("{{\"jsonrpc\":\"2.0\",\"id\":{raw_id},\"result\":{{}}}}"));
         } else if active || busy || name == "roots/list" {
             self.ask_client(twin, frame, raw_id);
         } else if state.served {
@@ -151,11 +147,10 @@ impl Relay {
 
     pub(super) fn input_closed(&mut self, twin: TwinId, now: Moment) {
         let Some(state) = self.twins.get_mut(&twin) else { return };
-        if state.closed {
+        if state.out.is_shut() {
             return;
         }
-        state.closed = true;
-        let unseen = state.out.take_unseen();
+        let unseen = state.out.shut();
         if self.active() == Some(twin) {
             self.leave(Route::Holding);
         }

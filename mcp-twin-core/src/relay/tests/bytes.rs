@@ -281,3 +281,79 @@ fn every_error_of_ours_is_told_apart_from_the_servers() {
     rig.call(1);
     assert_eq!(rig.client_reads()[0]["error"]["data"]["code"], "twin::stopped");
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { failure_persistence: None, ..Default::default() })]
+
+    /// Whatever comes, nothing panics and the session goes on.
+    #[test]
+    fn any_line_is_survived(lines in proptest::collection::vec((0u8..6, line()), 1..20)) {
+        let mut rig = Rig::open(&full(), &Rig::tools());
+        rig.ready(B, &full(), &Rig::tools());
+        for (from, line) in lines {
+            match from {
+                0 | 1 => rig.relay.client_line(&line, rig.now),
+                2 => rig.relay.twin_line(A, &line, rig.now),
+                3 => rig.relay.twin_line(B, &line, rig.now),
+                4 => rig.relay.client_oversize(&line, rig.now),
+                _ => rig.relay.twin_oversize(A, &line, rig.now),
+            }
+            for text in [rig.relay.client_output(), rig.relay.twin_output(A), rig.relay.twin_output(B)] {
+                for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                    proptest::prop_assert!(serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok());
+                }
+            }
+        }
+        rig.client_reads_raw();
+        rig.twin_reads_raw(A);
+        rig.ask(987_654, "tools/call", json!({}));
+        proptest::prop_assert_eq!(rig.twin_reads_raw(A).len(), 1);
+    }
+}
+
+/// Bytes that look like messages, and bytes that do not.
+fn line() -> impl proptest::strategy::Strategy<Value = Vec<u8>> {
+    use proptest::prelude::*;
+    let value = prop_oneof![
+        Just("null"),
+        Just("1"),
+        Just("12"),
+        Just("\"1\""),
+        Just("\"\\u0041\""),
+        Just("{}"),
+        Just("[1,{}]"),
+        Just("-0.5e3"),
+        Just("\"\\ud800\""),
+        Just("{\"_meta\":{\"progressToken\":1},\"requestId\":1,\"uri\":\"x\",\"level\":\"info\"}"),
+        Just("{\"tools\":[],\"content\":[]}"),
+        Just("\"tools/call\""),
+        Just("\"tools/list\""),
+        Just("\"initialize\""),
+        Just("\"ping\""),
+        Just("\"roots/list\""),
+        Just("\"notifications/cancelled\""),
+        Just("\"notifications/progress\""),
+        Just("\"notifications/initialized\""),
+        Just("\"logging/setLevel\""),
+    ];
+    let key = prop_oneof![
+        Just("id"),
+        Just("method"),
+        Just("params"),
+        Just("result"),
+        Just("error"),
+        Just("jsonrpc"),
+        Just("\\u0069d"),
+        Just("x")
+    ];
+    let object = proptest::collection::vec((key, value), 0..6).prop_map(|members| {
+        let members: Vec<_> = members.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+        format!("{{{}}}", members.join(",")).into_bytes()
+    });
+    let cut = (object.clone(), any::<proptest::sample::Index>()).prop_map(|(mut line, at)| {
+        line.truncate(at.index(line.len() + 1));
+        line
+    });
+    let bytes = proptest::collection::vec(any::<u8>().prop_filter("a line", |byte| *byte != b'\n'), 0..30);
+    prop_oneof![4 => object, 1 => cut, 1 => bytes]
+}
