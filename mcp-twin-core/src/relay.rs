@@ -42,6 +42,9 @@ use twin::Twin;
 /// More than this waiting for the client makes it a slow one.
 const SLOW_CLIENT: usize = 1 << 20;
 
+/// More than this makes it one that should not be read either.
+const STUCK_CLIENT: usize = 16 << 20;
+
 /// One client session.
 #[derive(Debug)]
 pub struct Relay {
@@ -230,6 +233,13 @@ impl Relay {
         self.client.waiting() > SLOW_CLIENT
     }
 
+    /// Whether so much waits for it that it should not be read either, until it reads. Everything that it asks has an
+    /// answer, so that only this bounds what waits.
+    #[must_use]
+    pub fn client_is_stuck(&self) -> bool {
+        self.client.waiting() > STUCK_CLIENT
+    }
+
     /// How many of the client's requests are not answered yet.
     #[must_use]
     pub fn unanswered(&self) -> usize {
@@ -308,8 +318,8 @@ impl Relay {
     }
 
     /// Hold new requests: a start is under way.
-    pub fn hold(&mut self, now: Moment) {
-        self.begin_hold(now);
+    pub fn hold(&mut self, _now: Moment) {
+        self.leave(Route::Holding);
     }
 
     /// Answer held and new requests with this reason. Requests that came before the client's opening was answered share

@@ -75,7 +75,7 @@ impl Relay {
         self.log(twin, format!("answered {}, which is not open (any more): {what}", excerpt(raw_id.as_bytes())));
     }
 
-    pub(super) fn twin_notification(&mut self, twin: TwinId, frame: &Frame<'_>, name: &str, _now: Moment) {
+    pub(super) fn twin_notification(&mut self, twin: TwinId, frame: &Frame<'_>, name: &str, now: Moment) {
         match name {
             "notifications/cancelled" => return self.twin_cancels(twin, frame),
             "notifications/progress" => {
@@ -89,7 +89,7 @@ impl Relay {
                         if let Some(timeout) = self.limits.call_timeout
                             && self.calls.get(&number).is_some_and(|call| call.method == Method::ToolCall)
                         {
-                            self.set_deadline(number, Some(_now + timeout));
+                            self.set_deadline(number, Some(now + timeout));
                         }
                     }
                     None => self.log(twin, "reported progress of a request that is not open (any more)"),
@@ -104,11 +104,12 @@ impl Relay {
             "notifications/resources/list_changed" => &[ListKind::Resources, ListKind::Templates],
             _ => &[],
         };
-        let opener = self.session.opener == Some(twin);
+        // The twin that has, or had, the client's own opening in hand.
+        let opener = self.session.opener == Some(twin) || self.has_opening(twin);
         let active = self.active() == Some(twin);
         let Some(state) = self.twins.get_mut(&twin) else { return };
         for kind in changed {
-            state.lists.touch(*kind);
+            state.touch(*kind);
         }
         let updates = !changed.is_empty() || name == "notifications/resources/updated";
         let passes = if active || (opener && !state.served) {

@@ -175,7 +175,9 @@ impl Relay {
     pub(super) fn close(&mut self, number: u64) -> Option<Call> {
         let call = self.calls.remove(&number)?;
         self.names.remove(&call.id.token);
-        if let Some(token) = &call.token {
+        if let Some(token) = &call.token
+            && self.tokens.get(token) == Some(&number)
+        {
             self.tokens.remove(token);
         }
         if let Some(at) = call.deadline {

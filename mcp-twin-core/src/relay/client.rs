@@ -8,6 +8,7 @@ use super::opening::Opening;
 use super::outbox::Digits;
 use super::refusal::{INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR};
 use super::route::{Route, Target};
+use super::twin::Twin;
 use super::{Relay, refusal};
 use crate::error::{Code, Fault};
 use crate::ids::TwinId;
@@ -86,11 +87,12 @@ impl Relay {
                 }
                 let number = self.number();
                 let digits = Digits::new(number);
+                let repeats = self.keeps_line(method);
                 let Some(state) = self.twins.get_mut(&twin) else { return };
                 let start = state.out.end();
                 state.out.splice(frame.text, &mut [(frame.span(raw_id), digits.bytes())]);
                 state.out.mark(start, number);
-                let again = method.may_repeat().then(|| {
+                let again = repeats.then(|| {
                     let line = state.out.last_line(start);
                     line.into()
                 });
@@ -120,7 +122,7 @@ impl Relay {
     ) {
         let number = self.number();
         let line = respell(frame, raw_id, number);
-        let again = method.may_repeat().then(|| line.clone());
+        let again = self.keeps_line(method).then(|| line.clone());
         if self.keep(number, line) {
             self.open_call(number, id, method, needs, frame.params, again);
             let at = self.hold_deadline(now);
@@ -130,6 +132,15 @@ impl Relay {
                 "too many requests wait for the server to start; this one was not delivered and can be repeated safely";
             self.answer_error(&id, &Fault::new(Code::Busy, message));
         }
+    }
+
+    /// Whether the line is kept after it was written, for a second twin.
+    fn keeps_line(&self, method: Method) -> bool {
+        #[cfg(test)]
+        if self.mutant == Some(super::tests::Mutant::ReplayAll) {
+            return true;
+        }
+        method.may_repeat()
     }
 
     /// Enters a request into the ledger.
@@ -163,7 +174,9 @@ impl Relay {
             "notifications/cancelled" => self.client_cancels(frame, now),
             "notifications/progress" => self.client_progress(frame),
             "notifications/roots/list_changed" => {
-                for state in self.twins.values_mut().filter(|twin| twin.initialized && !twin.closed) {
+                let room = self.limits.hold_bytes;
+                let listens = |twin: &&mut Twin| twin.initialized && twin.out.waiting() <= room;
+                for state in self.twins.values_mut().filter(listens) {
                     state.out.push(frame.text);
                 }
             }
@@ -196,7 +209,7 @@ impl Relay {
         }
         if let Some(twin) = call.owner() {
             // Behind the request in the same queue: a request that is being written is finished first.
-            if let Some(state) = self.twins.get_mut(&twin).filter(|twin| !twin.closed) {
+            if let Some(state) = self.twins.get_mut(&twin) {
                 state.out.splice(frame.text, &mut [(frame.span(raw), Digits::new(number).bytes())]);
             }
         }
@@ -211,7 +224,7 @@ impl Relay {
 
     /// Cancels a call at its twin in our own words.
     pub(super) fn cancel_at(&mut self, twin: TwinId, number: u64, reason: &str) {
-        if let Some(state) = self.twins.get_mut(&twin).filter(|twin| !twin.closed) {
+        if let Some(state) = self.twins.get_mut(&twin) {
             let reason = serde_json::Value::from(reason);
             state.out.push(&format!(
                 "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{number},\"reason\":{reason}}}}}"
@@ -223,7 +236,8 @@ impl Relay {
         let Some(raw) = frame.params.and_then(|params| frame::member(params, "progressToken")) else { return };
         let Some(ask) = ids::number(raw).and_then(|number| self.asks.get(&number)) else { return };
         if let Some(token) = &ask.token
-            && let Some(state) = self.twins.get_mut(&ask.twin).filter(|twin| !twin.closed)
+            && !self.is_stuck(ask.twin)
+            && let Some(state) = self.twins.get_mut(&ask.twin)
         {
             state.out.splice(frame.text, &mut [(frame.span(raw), token.as_bytes())]);
         }
@@ -236,9 +250,7 @@ impl Relay {
         };
         if let Some(state) = self.twins.get_mut(&ask.twin) {
             state.asks = state.asks.saturating_sub(1);
-            if !state.closed {
-                state.out.splice(frame.text, &mut [(frame.span(raw_id), ask.id.as_bytes())]);
-            }
+            state.out.splice(frame.text, &mut [(frame.span(raw_id), ask.id.as_bytes())]);
         }
         self.check_drained(ask.twin);
     }
@@ -266,7 +278,7 @@ impl Relay {
 
     /// Answers a twin's request with an error of our own.
     pub(super) fn refuse_ask(&mut self, twin: TwinId, raw_id: &str, fault: &Fault) {
-        if let Some(state) = self.twins.get_mut(&twin).filter(|twin| !twin.closed) {
+        if let Some(state) = self.twins.get_mut(&twin) {
             let error = refusal::object(refusal::number(fault.code), fault);
             state.out.push(&format!("{{\"jsonrpc\":\"2.0\",\"id\":{raw_id},\"error\":{error}}}"));
         }

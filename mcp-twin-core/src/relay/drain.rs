@@ -1,6 +1,6 @@
 //! The end of a twin's work: drain, idleness, cut.
 
-use super::calls::Place;
+use super::calls::{Method, Place};
 use super::route::Route;
 use super::{Relay, RelayEvent, refusal};
 use crate::error::Fault;
@@ -53,7 +53,7 @@ impl Relay {
 
     fn route_away(&mut self, twin: TwinId) {
         if self.active() == Some(twin) {
-            self.route = Route::Holding;
+            self.leave(Route::Holding);
         }
     }
 
@@ -74,6 +74,10 @@ impl Relay {
             self.calls.iter().filter(|(_, call)| call.owner() == Some(twin)).map(|(number, _)| *number).collect();
         for number in open {
             let Some(call) = self.calls.get(&number) else { continue };
+            if call.method == Method::Initialize {
+                // The next twin gets it.
+                continue;
+            }
             let cut = refusal::cut(call.method, fault);
             self.cancel_at(twin, number, "the server process is about to be ended");
             self.fail(number, &cut, now);

@@ -204,6 +204,8 @@ impl<'a> Beginning<'a> {
             let mut reader = serde_json::Deserializer::from_str(text);
             // It fails where the bytes end; what was seen until then is kept.
             let _ = Cut { beginning: &mut beginning }.deserialize(&mut reader);
+            // At the very end an id may be cut itself.
+            beginning.id = beginning.id.filter(|id| span(text, id).end < text.len());
         }
         beginning
     }
@@ -313,6 +315,7 @@ mod tests {
         let found = Beginning::read(b"{\"result\":{\"a\":\"b\xc3");
         assert_eq!(found, Beginning { id: None, method: false, answer: true });
         assert_eq!(Beginning::read(b"[{"), Beginning::default());
+        assert_eq!(Beginning::read(b"{\"id\":12"), Beginning::default());
     }
 
     #[test]

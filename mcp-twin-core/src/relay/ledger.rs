@@ -38,7 +38,8 @@ pub(super) struct Preparing {
 
 impl Relay {
     pub(super) fn begin_prepare(&mut self, twin: TwinId, now: Moment) {
-        let ready = self.twins.get(&twin).is_some_and(|state| matches!(state.stage, Stage::Ready) && !state.closed);
+        let ready =
+            self.twins.get(&twin).is_some_and(|state| matches!(state.stage, Stage::Ready) && !state.out.is_shut());
         if !ready {
             let fault = Fault::new(Code::Host, "the twin is not ready");
             return self.event(RelayEvent::PrepareFailed(twin, fault));
@@ -56,7 +57,7 @@ impl Relay {
     /// Sends a twin what it lacks of the ledger, and takes back what it has too much.
     pub(super) fn sync_ledger(&mut self, twin: TwinId, _now: Moment) {
         let Some(state) = self.twins.get_mut(&twin) else { return };
-        if state.ledger_open > 0 || state.ledger == self.ledger || state.closed || !state.initialized {
+        if state.ledger_open > 0 || state.ledger == self.ledger || state.out.is_shut() || !state.initialized {
             return;
         }
         let declares = |name: &str| state.capabilities.contains_key(name);

@@ -3,6 +3,8 @@
 use super::diff::ListKind;
 use super::outbox::Digits;
 use super::probe::{Errand, Stage, What, error_text};
+use super::route::Timer;
+use super::twin::Twin;
 use super::{Relay, compare, frame};
 use crate::error::{Code, Fault};
 use crate::ids::TwinId;
@@ -10,10 +12,14 @@ use crate::time::Moment;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A list that does not end: so many pages, so many bytes.
 const PAGES: usize = 1000;
 const BYTES: usize = 64 << 20;
+
+/// From the end of the opening to the first fetch of the serving twin's lists.
+const BASELINE: Duration = Duration::from_secs(1);
 
 /// All kinds, in the order of [`index`].
 pub(super) const KINDS: [ListKind; 4] = [ListKind::Tools, ListKind::Prompts, ListKind::Resources, ListKind::Templates];
@@ -37,6 +43,8 @@ pub(super) struct List {
 pub(super) struct Fetch {
     pages: usize,
     bytes: usize,
+    /// The twin said meanwhile that the list changed.
+    touched: bool,
     entries: Vec<(String, String)>,
 }
 
@@ -75,18 +83,14 @@ impl Lists {
         self.lists[index(kind)].as_deref()
     }
 
-    /// The twin says that this list changed.
-    pub(super) fn touch(&mut self, kind: ListKind) {
-        self.touched[index(kind)] = true;
-    }
-
     /// Whether this list is known and as far as we know still so.
     pub(super) fn is_fresh(&self, kind: ListKind) -> bool {
         self.lists[index(kind)].is_some() && !self.touched[index(kind)]
     }
 
-    fn set(&mut self, kind: ListKind, list: List) {
+    fn set(&mut self, kind: ListKind, list: List, touched: bool) {
         self.lists[index(kind)] = Some(Arc::new(list));
+        self.touched[index(kind)] = touched;
     }
 
     /// Hash of the canonical lists (FNV-1a, 64 bits: it goes into records and must not change between releases).
@@ -117,11 +121,20 @@ impl Lists {
     }
 }
 
+impl Twin {
+    /// It says that this list changed.
+    pub(super) fn touch(&mut self, kind: ListKind) {
+        self.lists.touched[index(kind)] = true;
+        if let Some(fetch) = self.fetches.get_mut(&kind) {
+            fetch.touched = true;
+        }
+    }
+}
+
 impl Relay {
     /// Begins to fetch one list of a twin.
     pub(super) fn fetch(&mut self, twin: TwinId, kind: ListKind) {
         let Some(state) = self.twins.get_mut(&twin) else { return };
-        state.lists.touched[index(kind)] = false;
         state.fetches.insert(kind, Fetch::default());
         self.ask_page(twin, kind, None);
     }
@@ -143,10 +156,25 @@ impl Relay {
         self.errands.insert(number, Errand { twin, what: What::List(kind) });
     }
 
+    /// The lists of the serving twin are fetched a moment later, so that they do not stand in the way of the client's own
+    /// first requests.
+    pub(super) fn want_baseline(&mut self, twin: TwinId, now: Moment) {
+        let unknown =
+            |state: &Twin| Lists::declared(&state.capabilities).iter().any(|kind| state.lists.list(*kind).is_none());
+        if self.active() == Some(twin) && self.twins.get(&twin).is_some_and(|state| state.initialized && unknown(state))
+        {
+            self.timers.insert((now + BASELINE, Timer::Lists(twin)));
+        }
+    }
+
     /// Fetches the lists of the serving twin that are not known yet; nothing before it has `initialized`.
-    pub(super) fn fetch_baseline(&mut self, twin: TwinId, _now: Moment) {
+    pub(super) fn fetch_baseline(&mut self, twin: TwinId) {
         let Some(state) = self.twins.get(&twin) else { return };
-        if !state.initialized || state.closed || !matches!(state.stage, Stage::Ready) {
+        if self.active() != Some(twin)
+            || !state.initialized
+            || state.out.is_shut()
+            || !matches!(state.stage, Stage::Ready)
+        {
             return;
         }
         let unknown = |kind: &ListKind| state.lists.list(*kind).is_none() && !state.fetches.contains_key(kind);
@@ -158,7 +186,7 @@ impl Relay {
     /// Fetches what is not fresh of the serving twin's lists; says whether anything is to come.
     pub(super) fn refresh(&mut self, twin: TwinId) -> bool {
         let Some(state) = self.twins.get(&twin) else { return false };
-        if !state.initialized || state.closed {
+        if !state.initialized || state.out.is_shut() {
             return false;
         }
         let wanted = |kind: &ListKind| !state.lists.is_fresh(*kind) && !state.fetches.contains_key(kind);
@@ -185,8 +213,9 @@ impl Relay {
             Ok(None) => {
                 let mut entries = std::mem::take(&mut fetch.entries);
                 entries.sort();
+                let touched = fetch.touched;
                 state.fetches.remove(&kind);
-                state.lists.set(kind, List { entries });
+                state.lists.set(kind, List { entries }, touched);
                 self.fetched(twin, now);
             }
             Err(why) => {
@@ -210,14 +239,9 @@ impl Relay {
             return;
         }
         let Some(state) = self.twins.get(&to) else { return };
-        if let Some(active) = self.active().and_then(|active| self.twins.get(&active)) {
-            self.known = active.lists.clone();
-        }
-        let unknown = KINDS.iter().all(|kind| self.known.list(*kind).is_none());
         for kind in KINDS {
             let (capability, ..) = names(kind);
-            let differ = self.known.differ(&state.lists, kind) || (unknown && state.lists.list(kind).is_none());
-            if differ && self.session.told_flag(capability, "listChanged") {
+            if self.known.differ(&state.lists, kind) && self.session.told_flag(capability, "listChanged") {
                 self.owed_changes[notice_of(kind)] = true;
             }
         }

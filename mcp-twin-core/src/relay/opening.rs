@@ -7,7 +7,7 @@ use super::ids::ClientId;
 use super::outbox::Digits;
 use super::probe::Stage;
 use super::refusal::INVALID_REQUEST;
-use super::route::{Route, Timer};
+use super::route::Timer;
 use super::{LastGood, Relay, RelayEvent, refusal};
 use crate::error::{Code, Fault};
 use crate::ids::TwinId;
@@ -129,13 +129,16 @@ impl Relay {
         self.opening = Opening::Asked(Asked { call: number, line, early: None });
         if self.failure.is_some() {
             self.timers.insert((now + GRACE, Timer::Opening));
-            if let Route::Refusing(fault) = &self.route
-                && fault.code == Code::NotExecutable
-            {
-                return self.opening_expired(now);
-            }
         }
         self.offer_opening(now);
+    }
+
+    /// Whether this twin has the client's own opening in hand.
+    pub(super) fn has_opening(&self, twin: TwinId) -> bool {
+        match &self.opening {
+            Opening::Asked(asked) => self.calls.get(&asked.call).and_then(super::Call::owner) == Some(twin),
+            _ => false,
+        }
     }
 
     /// Sends the unanswered opening to the twin that waits for it, if there is one.
@@ -148,7 +151,7 @@ impl Relay {
         let line = std::mem::take(&mut asked.line);
         // A twin that refused an earlier opening serves already; else the newest one that waits.
         let Some(twin) = self.active().filter(|twin| !self.is_closed(*twin)).or_else(|| self.waiting_twin()) else {
-            return self.opening_is_free(number, line, now);
+            return self.opening_is_free(line, now);
         };
         if let Some(state) = self.twins.get_mut(&twin)
             && let Stage::Waiting { .. } = state.stage
@@ -164,23 +167,24 @@ impl Relay {
     }
 
     /// The opening is with no twin (again).
-    pub(super) fn opening_is_free(&mut self, number: u64, line: Box<[u8]>, now: Moment) {
+    pub(super) fn opening_is_free(&mut self, line: Box<[u8]>, now: Moment) {
         let Opening::Asked(asked) = &mut self.opening else { return };
         asked.line = line;
         if self.waiting_twin().is_some() {
             self.offer_opening(now);
-        } else if let Some((since, fault)) = &self.failure
-            && (*since + GRACE <= now && !self.timers.iter().any(|(_, timer)| *timer == Timer::Opening)
-                || fault.code == Code::NotExecutable)
-            && self.calls.contains_key(&number)
-        {
-            self.opening_expired(now);
+        } else {
+            // Its time may have run out while a twin had it in hand.
+            let timed = self.timers.iter().any(|(_, timer)| *timer == Timer::Opening);
+            let late = self.failure.as_ref().is_some_and(|(since, _)| *since + GRACE <= now);
+            if (late && !timed) || self.hopeless() {
+                self.opening_expired(now);
+            }
         }
     }
 
     /// The newest twin that is to be probed and was sent nothing yet.
     pub(super) fn waiting_twin(&self) -> Option<TwinId> {
-        let waits = |twin: &super::Twin| matches!(twin.stage, Stage::Waiting { .. }) && !twin.closed;
+        let waits = |twin: &super::Twin| matches!(twin.stage, Stage::Waiting { .. }) && !twin.out.is_shut();
         self.twins.iter().rev().find(|(_, twin)| waits(twin)).map(|(twin, _)| *twin)
     }
 
@@ -275,9 +279,7 @@ impl Relay {
                 // A late one goes only to a twin that had none.
                 if let Some(opener) = self.session.opener {
                     self.pass_initialized(opener, line);
-                    if self.active() == Some(opener) {
-                        self.fetch_baseline(opener, now);
-                    }
+                    self.want_baseline(opener, now);
                 }
             }
         }
@@ -286,9 +288,7 @@ impl Relay {
     fn pass_initialized(&mut self, twin: TwinId, line: &str) {
         if let Some(state) = self.twins.get_mut(&twin).filter(|twin| !twin.initialized) {
             state.initialized = true;
-            if !state.closed {
-                state.out.push(line);
-            }
+            state.out.push(line);
         }
     }
 
@@ -299,7 +299,7 @@ impl Relay {
             self.pass_initialized(opener, line);
         }
         if let Some(active) = self.active() {
-            self.fetch_baseline(active, now);
+            self.want_baseline(active, now);
         }
         self.probe_waiting(now);
     }
@@ -314,9 +314,6 @@ impl Relay {
                     self.timers.insert((now + GRACE, Timer::Opening));
                 }
             }
-        }
-        if fault.code == Code::NotExecutable {
-            self.opening_expired(now);
         }
     }
 

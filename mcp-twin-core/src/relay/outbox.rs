@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 /// A buffer that grew beyond this is given back once it is empty.
-const KEPT: usize = 64 << 10;
+const KEPT: usize = 256 << 10;
+
+/// So much must have been accepted before a queue is moved to the front of its buffer.
+const MOVED: usize = 64 << 10;
 
 /// A queue of whole lines with a read cursor.
 ///
@@ -17,6 +20,8 @@ pub(super) struct Outbox {
     cursor: usize,
     /// Requests among the lines: where each begins and ends, and its number.
     marks: VecDeque<Mark>,
+    /// The destination accepts nothing any more; lines to it are dropped.
+    shut: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +49,9 @@ impl Outbox {
 
     /// Appends a line as it is.
     pub(super) fn push_bytes(&mut self, text: &[u8]) {
+        if self.shut {
+            return;
+        }
         self.bytes.reserve(text.len() + 1);
         self.bytes.extend_from_slice(text);
         self.bytes.push(b'\n');
@@ -51,6 +59,9 @@ impl Outbox {
 
     /// Appends a line in which some spans are replaced. The spans must lie in the text and not overlap.
     pub(super) fn splice(&mut self, text: &str, parts: &mut [(Range<usize>, &[u8])]) {
+        if self.shut {
+            return;
+        }
         parts.sort_unstable_by_key(|(span, _)| span.start);
         let text = text.as_bytes();
         self.bytes.reserve(text.len() + 1 + parts.iter().map(|(_, new)| new.len()).sum::<usize>());
@@ -93,13 +104,20 @@ impl Outbox {
                 self.bytes.clear();
             }
             self.cursor = 0;
-        } else if self.cursor >= KEPT {
+        } else if self.cursor >= MOVED {
             self.compact();
         }
     }
 
-    /// Takes out the requests whose newline was not accepted, with their lines, and forgets everything else.
-    pub(super) fn take_unseen(&mut self) -> Vec<(u64, Box<[u8]>)> {
+    /// Whether the destination accepts nothing any more.
+    pub(super) fn is_shut(&self) -> bool {
+        self.shut
+    }
+
+    /// The destination accepts nothing any more: takes out the requests whose newline was not accepted, with their lines,
+    /// and forgets everything else.
+    pub(super) fn shut(&mut self) -> Vec<(u64, Box<[u8]>)> {
+        self.shut = true;
         let bytes = std::mem::take(&mut self.bytes);
         self.cursor = 0;
         std::mem::take(&mut self.marks)
@@ -205,9 +223,12 @@ mod tests {
         let big = "x".repeat(KEPT * 3);
         let mut outbox = with(&[("first", Some(1)), (&big, Some(2)), ("note", None), ("last", Some(3))]);
         assert_eq!(accepted(&mut outbox, 6 + KEPT * 2), [1]);
-        let unseen = outbox.take_unseen();
+        let unseen = outbox.shut();
         assert_eq!(unseen.iter().map(|(call, line)| (*call, line.len())).collect::<Vec<_>>(), [(2, big.len()), (3, 4)]);
         assert_eq!(outbox.waiting(), 0);
+        outbox.push("for nobody");
+        outbox.splice("for nobody", &mut []);
+        assert!(outbox.output().is_empty() && outbox.is_shut());
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(super) enum Timer {
     Prepare(TwinId),
     /// A probe waits for the lists of the serving twin.
     Baseline(TwinId),
+    /// The lists of this twin, which serves, are fetched for the first time.
+    Lists(TwinId),
 }
 
 /// What is done with one message.
@@ -124,7 +126,7 @@ impl Relay {
         let Some(call) = self.calls.get_mut(&number) else { return };
         call.place = Place::Held;
         if call.method == Method::Initialize {
-            self.opening_is_free(number, line, now);
+            self.opening_is_free(line, now);
             return;
         }
         match self.target() {
@@ -188,17 +190,29 @@ impl Relay {
     }
 
     pub(super) fn is_closed(&self, twin: TwinId) -> bool {
-        self.twins.get(&twin).is_none_or(|twin| twin.closed)
+        self.twins.get(&twin).is_none_or(|twin| twin.out.is_shut())
     }
 
-    pub(super) fn begin_hold(&mut self, _now: Moment) {
-        self.route = Route::Holding;
+    /// Takes the route away from the twin that serves, if one does.
+    pub(super) fn leave(&mut self, next: Route) {
+        if let Some(state) = self.active().and_then(|active| self.twins.get(&active)) {
+            self.known = state.lists.clone();
+        }
+        self.route = next;
     }
 
     pub(super) fn begin_refusal(&mut self, fault: Fault, now: Moment) {
+        self.leave(Route::Refusing(fault.clone()));
         self.failed(&fault, now);
-        self.route = Route::Refusing(fault);
+        if self.hopeless() {
+            self.opening_expired(now);
+        }
         self.refuse_held(now);
+    }
+
+    /// Whether nothing is worth waiting for: the command cannot run at all, or the server was stopped by command.
+    pub(super) fn hopeless(&self) -> bool {
+        matches!(&self.route, Route::Refusing(fault) if matches!(fault.code, Code::NotExecutable | Code::Stopped))
     }
 
     /// Answers what is held with the reason, unless it stands behind an unanswered opening.
@@ -219,7 +233,7 @@ impl Relay {
         let host = |what: &str| Err(Fault::new(Code::Host, what));
         match self.twins.get(&to) {
             None => return host("there is no such twin"),
-            Some(state) if state.closed => return host("the twin accepts no input any more"),
+            Some(state) if state.out.is_shut() => return host("the twin accepts no input any more"),
             Some(state) if !matches!(state.stage, Stage::Ready) => return host("the twin is not ready"),
             Some(_) => {}
         }
@@ -239,6 +253,7 @@ impl Relay {
             self.rate_before = from.rate;
             from.idle_wanted = false;
         }
+        self.leave(Route::Holding);
         self.plan_changes(to);
         self.route = Route::To(to);
         if let Some(state) = self.twins.get_mut(&to) {
@@ -252,7 +267,7 @@ impl Relay {
         self.send_owed_changes();
         self.tell_unsubscribed(to);
         self.sync_ledger(to, now);
-        self.fetch_baseline(to, now);
+        self.want_baseline(to, now);
         Ok(())
     }
 
@@ -265,6 +280,7 @@ impl Relay {
                 Timer::Opening => self.opening_expired(now),
                 Timer::Prepare(twin) => self.prepare_expired(twin, now),
                 Timer::Baseline(twin) => self.baseline_expired(twin),
+                Timer::Lists(twin) => self.fetch_baseline(twin),
             }
         }
     }

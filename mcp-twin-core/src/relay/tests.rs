@@ -1,7 +1,16 @@
 //! Tests of the relay, rule by rule.
 
+mod bytes;
+mod death;
+mod ending;
 mod flip;
+mod hold;
+mod ledger;
+mod opening;
+mod probe;
 mod rig;
+mod schedule;
+mod standby;
 
 use super::Relay;
 use super::calls::Call;

@@ -25,8 +25,6 @@ const PARKED: (usize, usize) = (64, 1 << 20);
 pub(super) struct Twin {
     pub(super) out: Outbox,
     pub(super) stage: Stage,
-    /// Its pipe accepts nothing any more.
-    pub(super) closed: bool,
     /// It was sent `notifications/initialized`.
     pub(super) initialized: bool,
     /// New requests went, or go, to it.
@@ -77,9 +75,7 @@ impl Relay {
         let Some(state) = self.twins.get_mut(&twin) else { return };
         let busy = state.served && (state.calls > 0 || state.asks > 0);
         if !active && name == "ping" {
-            if !state.closed {
-                state.out.push(&format!("{{\"jsonrpc\":\"2.0\",\"id\":{raw_id},\"result\":{{}}}}"));
-            }
+            state.out.push(&format!("{{\"jsonrpc\":\"2.0\",\"id\":{raw_id},\"result\":{{}}}}"));
         } else if active || busy || name == "roots/list" {
             self.ask_client(twin, frame, raw_id);
         } else if state.served {
@@ -151,13 +147,12 @@ impl Relay {
 
     pub(super) fn input_closed(&mut self, twin: TwinId, now: Moment) {
         let Some(state) = self.twins.get_mut(&twin) else { return };
-        if state.closed {
+        if state.out.is_shut() {
             return;
         }
-        state.closed = true;
-        let unseen = state.out.take_unseen();
+        let unseen = state.out.shut();
         if self.active() == Some(twin) {
-            self.route = Route::Holding;
+            self.leave(Route::Holding);
         }
         self.reroute_unseen(twin, unseen, now);
         self.check_drained(twin);
@@ -182,7 +177,9 @@ impl Relay {
         if self.session.opener == Some(twin) {
             self.session.opener = None;
         }
-        self.failed(fault, now);
+        if self.active().is_none() {
+            self.failed(fault, now);
+        }
         let open: Vec<u64> =
             self.calls.iter().filter(|(_, call)| call.owner() == Some(twin)).map(|(number, _)| *number).collect();
         let mut lists = false;

@@ -56,25 +56,25 @@ impl Rig {
     }
 
     /// What the client reads, all of it.
-    pub(super) fn to_client_raw(&mut self) -> Vec<String> {
+    pub(super) fn client_reads_raw(&mut self) -> Vec<String> {
         let text = String::from_utf8(self.relay.client_output().to_vec()).unwrap();
         self.relay.client_written(text.len());
         text.lines().map(str::to_owned).collect()
     }
 
-    pub(super) fn to_client(&mut self) -> Vec<Value> {
-        self.to_client_raw().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    pub(super) fn client_reads(&mut self) -> Vec<Value> {
+        self.client_reads_raw().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// What a twin reads, all of it.
-    pub(super) fn to_twin_raw(&mut self, twin: TwinId) -> Vec<String> {
+    pub(super) fn twin_reads_raw(&mut self, twin: TwinId) -> Vec<String> {
         let text = String::from_utf8(self.relay.twin_output(twin).to_vec()).unwrap();
         self.relay.twin_written(twin, text.len(), self.now);
         text.lines().map(str::to_owned).collect()
     }
 
-    pub(super) fn to_twin(&mut self, twin: TwinId) -> Vec<Value> {
-        self.to_twin_raw(twin).iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    pub(super) fn twin_reads(&mut self, twin: TwinId) -> Vec<Value> {
+        self.twin_reads_raw(twin).iter().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     pub(super) fn events(&mut self) -> Vec<RelayEvent> {
@@ -116,6 +116,20 @@ impl Rig {
         self.twin(twin, &json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": "no"}}));
     }
 
+    /// A twin asks the client something.
+    pub(super) fn ask_of(&mut self, twin: TwinId, id: Value, method: &str) {
+        self.twin(twin, &json!({"jsonrpc": "2.0", "id": id, "method": method, "params": {}}));
+    }
+
+    pub(super) fn note_of(&mut self, twin: TwinId, method: &str) {
+        self.twin(twin, &json!({"jsonrpc": "2.0", "method": method, "params": {}}));
+    }
+
+    pub(super) fn cancel(&mut self, id: Value) {
+        let params = json!({"requestId": id, "reason": "x"});
+        self.client(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}));
+    }
+
     pub(super) fn die(&mut self, twin: TwinId) {
         let fault = fault(Code::Crashed, "exited with status 1").with_stderr("Traceback\nValueError: boom\n");
         self.relay.twin_gone(twin, &fault, self.now);
@@ -141,7 +155,7 @@ impl Rig {
     pub(super) fn serve(&mut self, twin: TwinId, capabilities: &Value, tools: &Value) -> Vec<Value> {
         let mut rest = Vec::new();
         loop {
-            let lines = self.to_twin(twin);
+            let lines = self.twin_reads(twin);
             if lines.is_empty() {
                 return rest;
             }
@@ -173,13 +187,14 @@ impl Rig {
         self.relay.probe(A, false, self.now);
         self.initialize();
         self.serve(A, capabilities, tools);
-        assert_eq!(self.to_client().len(), 1);
+        assert_eq!(self.client_reads().len(), 1);
         self.relay.prepare(A, self.now);
         self.relay.handover(A, self.now).unwrap();
         self.initialized();
+        self.pass(Duration::from_secs(1));
         self.serve(A, capabilities, tools);
         self.events();
-        assert!(self.to_client().is_empty());
+        assert!(self.client_reads().is_empty());
         self
     }
 
