@@ -282,8 +282,9 @@ impl Reading<'_> {
         let language = language.or_else(|| self.shebang(&script));
         match language {
             Some(Language::File) => {
-                self.flags.insert(Flag::OpaqueScript);
-                Found::new(Kind::ExecutableScript).only_file(script).rest(args)
+                let found = self.shell_script(&script, args);
+                let kind = if found.also.is_some() { found.kind } else { Kind::ExecutableScript };
+                Found { kind, ..found }
             }
             Some(language) => Found::new(Kind::ExecutableScript).script(script, language).rest(args),
             None => Found::new(Kind::Binary).only_file(script).rest(args),

@@ -23,6 +23,8 @@ pub(super) struct Found {
     pub(super) kind: Kind,
     pub(super) argv: Vec<String>,
     pub(super) script: Option<String>,
+    /// A file that is watched besides: the script that starts the script.
+    pub(super) also: Option<String>,
     pub(super) package: Option<String>,
     pub(super) ground: Ground,
     pub(super) language: Language,
@@ -38,6 +40,7 @@ impl Found {
             kind,
             argv: Vec::new(),
             script: None,
+            also: None,
             package: None,
             ground: Ground::Nothing,
             language: Language::File,
@@ -237,6 +240,13 @@ impl<'a> Reading<'a> {
 
     pub(super) fn text(&self, path: &str) -> Option<String> {
         self.place.look.read_small(Path::new(path))
+    }
+
+    /// The value that may be put into a shell's words: one that the line itself has set, or a folder. Others may be secrets,
+    /// and words are shown to people.
+    pub(super) fn expandable(&self, name: &str) -> Option<&str> {
+        let (at, (_, value)) = self.env.iter().enumerate().rev().find(|(_, (key, _))| key == name)?;
+        (at >= self.place.env.len() || path::is_absolute(value)).then_some(value)
     }
 
     pub(super) fn variable(&self, name: &str) -> Option<&str> {

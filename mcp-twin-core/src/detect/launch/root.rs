@@ -70,6 +70,14 @@ const TOO_WIDE: &[&str] =
 impl Reading<'_> {
     /// The folder to watch for what was found, and what counts in it.
     pub(super) fn ground(&mut self, found: &Found) -> Watched {
+        let mut watched = self.own_ground(found);
+        if let Some(also) = found.also.as_deref().filter(|path| path::is_absolute(path)) {
+            watched.asked.push(Asked::File(PathBuf::from(also)));
+        }
+        watched
+    }
+
+    fn own_ground(&mut self, found: &Found) -> Watched {
         let script = found.script.as_deref().filter(|script| path::is_absolute(script));
         match (&found.ground, script) {
             (Ground::Folder(folder), _) => watch_folder(folder, globs(found, script, true)),

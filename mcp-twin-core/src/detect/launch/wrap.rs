@@ -1,7 +1,7 @@
 //! Commands that only start another one: shells, `env`, secret stores, version managers.
 
 use super::reading::{Found, Reading, looks_like_path};
-use super::root::Language;
+use super::root::{Ground, Language};
 use super::words::{Opts, shell_line, windows_words};
 use super::{Flag, Kind, TwinHint, path};
 
@@ -234,11 +234,28 @@ impl Reading<'_> {
         }
     }
 
-    /// A script file that a shell runs.
+    /// A script file that a shell runs. If it comes to one plain command, that is what runs.
     pub(super) fn shell_script(&mut self, script: &str, rest: &[String]) -> Found {
         let script = self.script_at(script);
-        self.flags.insert(Flag::OpaqueScript);
-        Found::new(Kind::ShellScript).only_file(script).rest(rest)
+        let found = Found::new(Kind::ShellScript).only_file(script.clone()).rest(rest);
+        let cwd = self.cwd.clone();
+        let inner = self.text(&script).and_then(|text| {
+            let text = own_folder(&text);
+            let folder = path::parent(&script)?.to_owned();
+            self.env.push((OWN_FOLDER.to_owned(), folder));
+            shell_line(&text).is_some().then(|| self.line(&text))
+        });
+        match inner {
+            Some(inner) if inner.ground != Ground::Nothing => {
+                let rest = inner.rest.iter().filter(|word| *word != "$@").chain(rest).cloned().collect();
+                Found { rest, also: Some(script), ..inner }
+            }
+            _ => {
+                self.cwd = cwd;
+                self.flags.insert(Flag::OpaqueScript);
+                found
+            }
+        }
     }
 
     fn opaque(&mut self) -> Found {
@@ -251,45 +268,51 @@ impl Reading<'_> {
         let Some(commands) = shell_line(line) else { return self.opaque() };
         let Some((last, before)) = commands.split_last() else { return self.opaque() };
         for command in before {
-            let mut words = self.assignments(command);
+            let command = self.expanded(command);
+            let mut words = self.assignments(&command);
             if words.first().is_some_and(|word| word == "export") {
                 words = self.assignments(&words[1..]);
             }
             match words {
-                [cd, folder, ..] if matches!(cd.as_str(), "cd" | "pushd") => {
-                    let folder = self.expand(folder);
-                    self.enter(&folder);
-                }
+                [cd, folder, ..] if matches!(cd.as_str(), "cd" | "pushd") => self.enter(folder),
                 [cd] if cd == "cd" => self.cwd = self.home(),
                 _ => {}
             }
         }
-        let words = self.assignments(last).to_vec();
-        let words: Vec<String> = words.iter().map(|word| self.expand(word)).collect();
+        let last = self.expanded(last);
+        let words = self.assignments(&last).to_vec();
         if words.is_empty() { self.opaque() } else { self.run(&words) }
     }
 
-    /// `~/x`, `$HOME/x`, `${HOME}/x` and variables that are known.
+    fn expanded(&self, words: &[String]) -> Vec<String> {
+        words.iter().map(|word| self.expand(word)).collect()
+    }
+
+    /// Puts known variables in their places: `$X`, `${X}`; what is not known stays as it is.
     fn expand(&self, word: &str) -> String {
-        let mut word = word.to_owned();
-        if let Some(home) = self.home() {
-            for name in ["$HOME/", "${HOME}/", "~/"] {
-                if let Some(below) = word.strip_prefix(name) {
-                    word = path::join(&home, below);
-                }
-            }
+        let mut out = String::new();
+        let mut rest = word;
+        while let Some(at) = rest.find('$') {
+            let (before, tail) = rest.split_at(at);
+            out.push_str(before);
+            let name_end =
+                |text: &str| text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+            let (name, after) = match tail[1..].strip_prefix('{') {
+                Some(inner) => match inner.split_once('}') {
+                    Some((name, after)) => (name, after),
+                    None => ("", &tail[1..]),
+                },
+                None => tail[1..].split_at(name_end(&tail[1..])),
+            };
+            let value = self.expandable(name).map(str::to_owned).or_else(|| match name {
+                "HOME" => self.home(),
+                "PWD" => self.cwd.clone(),
+                _ => None,
+            });
+            out.push_str(&value.unwrap_or_else(|| tail[..tail.len() - after.len()].to_owned()));
+            rest = after;
         }
-        if let Some(cwd) = &self.cwd {
-            for name in ["$PWD/", "${PWD}/", "$(pwd)/"] {
-                if let Some(below) = word.strip_prefix(name) {
-                    word = path::join(cwd, below);
-                }
-            }
-        }
-        for (name, value) in &self.env {
-            word = word.replace(&format!("${{{name}}}"), value);
-        }
-        word
+        out + rest
     }
 
     /// The command itself is a file, or a program that the system looks up.
@@ -306,4 +329,22 @@ impl Reading<'_> {
         };
         self.executable(script, args)
     }
+}
+
+/// Stands for a script's own folder while its text is read.
+const OWN_FOLDER: &str = "MCP_TWIN_OWN_FOLDER";
+
+/// The usual ways in which a script asks for its own folder, as a variable.
+fn own_folder(text: &str) -> String {
+    let own = format!("${{{OWN_FOLDER}}}");
+    let mut text = text.replace("${0%/*}", &own);
+    for file in ["\"$0\"", "$0", "\"${BASH_SOURCE[0]}\"", "${BASH_SOURCE[0]}", "\"$BASH_SOURCE\"", "\"${0}\""] {
+        for minus in ["", "-- "] {
+            text = text.replace(&format!("$(dirname {minus}{file})"), &own);
+        }
+    }
+    for silent in ["", " >/dev/null 2>&1", " &> /dev/null", " >/dev/null"] {
+        text = text.replace(&format!("$(cd \"{own}\"{silent} && pwd)"), &own);
+    }
+    text
 }
