@@ -9,11 +9,11 @@ cli=("$tools/bin/node" "$tools/inspector/node_modules/@modelcontextprotocol/insp
 export PATH="$tools/bin:$PATH"
 case "$1" in
   http://*|https://*) target=(--transport http --server-url "$1" --protocol-era "${ERA:-legacy}"); tail=() ;;
-  *) target=(--protocol-era "${ERA:-legacy}"); tail=("$@") ;;
+  *) target=(--protocol-era "${ERA:-legacy}"); tail=(-- "$@") ;;
 esac
 call() {
   printf '%s\t' "$*"
-  timeout 60 "${cli[@]}" "${target[@]}" ${tail[@]+"${tail[@]}"} "$@" 2>&1
+  timeout 60 "${cli[@]}" "${target[@]}" "$@" ${tail[@]+"${tail[@]}"} 2>&1
   echo "exit $?"
 }
 call --method initialize

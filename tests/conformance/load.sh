@@ -9,11 +9,12 @@ tools="${MCP_TWIN_TOOLS:?run this through cargo xtask conformance}"
 export PATH="$tools/bin:$PATH"
 cli=("$tools/bin/node" "$tools/inspector/node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js" --cli --format json -q)
 case "$1" in
-  http://*|https://*) target=(--transport http --server-url "$1") ;;
-  *) target=("$@") ;;
+  http://*|https://*) target=(--transport http --server-url "$1"); tail=() ;;
+  *) target=(); tail=(-- "$@") ;;
 esac
-line="$("${cli[@]}" "${target[@]}" --method tools/call --tool-name "$tool" \
-  --load --load-concurrency "${CALLERS:-8}" --load-duration "${SECONDS_LONG:-10}")"
+line="$("${cli[@]}" ${target[@]+"${target[@]}"} --method tools/call --tool-name "$tool" \
+  --load --load-concurrency "${CALLERS:-8}" --load-duration "${SECONDS_LONG:-10}" \
+  ${tail[@]+"${tail[@]}"})"
 echo "$line"
 python3 - "$line" <<'P'
 import json, sys
