@@ -15,6 +15,9 @@ mod commit;
 mod crash;
 mod flip;
 mod journal;
+mod mistake;
+#[cfg(test)]
+mod model;
 mod recover;
 mod report;
 mod retire;
@@ -32,7 +35,7 @@ use crate::error::Fault;
 use crate::spec::Options;
 use crate::time::Moment;
 use serde::{Deserialize, Serialize};
-use state::{Memory, State};
+use state::{LIVE_TWINS, Memory, RETIRING, State};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -52,6 +55,13 @@ struct Policy {
     durable: bool,
     /// There is a build step.
     builds: bool,
+    /// Live twins of the pair, those in their stop ladder included (I9).
+    live_twins: usize,
+    /// Twins that owe answers, beside active, standby and prev.
+    retiring: usize,
+    /// Rules that are broken on purpose.
+    #[cfg(test)]
+    mistakes: &'static [mistake::Mistake],
 }
 
 // All machines that are ever compared share one policy: it tells nothing and is left out of the hash.
@@ -89,7 +99,15 @@ impl Swap {
     /// record cannot be written it goes on in memory and says so once.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let policy = Policy { options: Arc::new(options), durable: false, builds: false };
+        let policy = Policy {
+            options: Arc::new(options),
+            durable: false,
+            builds: false,
+            live_twins: LIVE_TWINS,
+            retiring: RETIRING,
+            #[cfg(test)]
+            mistakes: &[],
+        };
         Self { policy, state: State::Stopped, memory: Memory::default() }
     }
 

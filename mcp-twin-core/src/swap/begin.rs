@@ -2,6 +2,7 @@
 
 use super::Swap;
 use super::effect::{Cause, Effect, Notice, Outcome};
+use super::mistake::Mistake;
 use super::state::{Ask, Down, Life, Op, Stage, State, Waiter};
 use crate::error::{Code, Fault};
 use crate::ids::{OpId, Source, TwinId};
@@ -42,6 +43,13 @@ impl Swap {
         if !order.spare {
             self.memory.attempted = Some(source);
             self.end_warm(now);
+        }
+        if self.mistake(Mistake::IntentEndsBake)
+            && let Some(serving) = self.serving_mut()
+            && serving.bake.take().is_some()
+        {
+            let twin = serving.active;
+            self.out(Effect::EndBake { twin });
         }
         let id = OpId(self.memory.next_op);
         self.memory.next_op += 1;
@@ -100,7 +108,7 @@ impl Swap {
             Order {
                 causes,
                 auto,
-                approved: same && op.approved,
+                approved: (same || self.mistake(Mistake::ApprovalCarries)) && op.approved,
                 force: same && op.force,
                 accept_breaking: same && op.accept_breaking,
                 spare: op.spare,
@@ -182,8 +190,14 @@ impl Swap {
 
     /// Whether the machine may start this by itself while nothing serves.
     pub(super) fn may_start(&self, source: &Source) -> bool {
+        if self.mistake(Mistake::RejectedStaysDown) && self.is_rejected(source) {
+            return false;
+        }
         let memory = &self.memory;
-        self.auto() || memory.open_to_saves || memory.active_source.is_none_or(|served| holds(&served, source))
+        self.mistake(Mistake::ManualStarts)
+            || self.auto()
+            || memory.open_to_saves
+            || memory.active_source.is_none_or(|served| holds(&served, source))
     }
 
     pub(super) fn auto(&self) -> bool {

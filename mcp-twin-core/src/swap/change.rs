@@ -3,6 +3,7 @@
 use super::Swap;
 use super::begin::{Order, holds};
 use super::effect::{Cause, Outcome};
+use super::mistake::Mistake;
 use super::state::{Ask, State};
 use crate::error::{Code, Fault};
 use crate::ids::Source;
@@ -36,6 +37,9 @@ impl Swap {
 
     fn take_in(&mut self, source: Source, now: Moment) {
         match &self.state {
+            State::Stopped if self.mistake(Mistake::ChangeStartsStopped) => {
+                self.begin(source, Order { auto: true, ..Order::because(Cause::Change) }, now);
+            }
             State::Stopped | State::Stopping(_) => self.ignored("a change while the server is stopped"),
             State::Down(_) => self.change_while_down(source, now),
             State::Starting(_) => self.change_while_starting(source, Some(Cause::Change), now),
@@ -68,10 +72,14 @@ impl Swap {
     fn change_while_preparing(&mut self, source: Source, now: Moment) {
         let Some(op) = self.op() else { return };
         if !holds(&op.source, &source) {
+            if self.mistake(Mistake::NoDrop) {
+                return;
+            }
             return self.redirect(source, Some(Cause::Change), now);
         }
         // The same content: a saved change is promoted, also where a `reload` had begun it.
-        let auto = self.auto() && !self.is_rejected(&source) && !self.is_active(&source);
+        let joins = self.auto() && !self.mistake(Mistake::NoJoin);
+        let auto = joins && !self.is_rejected(&source) && !self.is_active(&source);
         if self.is_active(&source)
             && let Some(serving) = self.serving_mut()
         {
@@ -104,7 +112,7 @@ impl Swap {
             return self.drop_spare(now);
         }
         let wanted = self.reload_waits();
-        if self.is_active(&source) {
+        if self.is_active(&source) && !self.mistake(Mistake::NoRevert) {
             self.memory.attempted = Some(source);
             if let Some(serving) = self.serving_mut() {
                 serving.degraded = None;

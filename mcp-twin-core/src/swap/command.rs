@@ -4,6 +4,7 @@ use super::Swap;
 use super::begin::{Order, holds};
 use super::effect::{Cause, Outcome};
 use super::event::Command;
+use super::mistake::Mistake;
 use super::state::{Ask, Deferred, Stage, State, Waiter};
 use crate::error::{Code, Fault};
 use crate::ids::{CommandId, Generation, Source};
@@ -259,9 +260,15 @@ impl Swap {
 
     /// A rollback ends what is being prepared, and what the files hold counts as seen.
     fn pass_over(&mut self, files: Source, target: Generation, now: Moment) {
+        if self.mistake(Mistake::RollbackKeepsOp) {
+            return self.memory.rejected = self.active_source();
+        }
         self.end_op_for_rollback(target, now);
         self.memory.change = None;
         self.memory.attempted = Some(files);
+        if self.mistake(Mistake::NoRejected) {
+            return;
+        }
         let left = self.active_source();
         let differs = |known: &Option<Source>| !known.is_some_and(|known| known.same_code(&files));
         self.memory.passed_over = Some(files).filter(|_| differs(&left));

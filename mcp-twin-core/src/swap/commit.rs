@@ -2,7 +2,8 @@
 
 use super::Swap;
 use super::effect::{Cause, Effect, Notice, Outcome};
-use super::state::{Ask, Bake, Debt, Life, Op, Prev, RETIRING, Serving, Stage, State};
+use super::mistake::Mistake;
+use super::state::{Ask, Bake, Debt, Life, Op, Prev, Serving, Stage, State};
 use crate::error::{Code, Fault};
 use crate::ids::TwinId;
 use crate::spec::Strategy;
@@ -84,7 +85,7 @@ impl Swap {
         let needs_place = self.must_retire().is_some_and(|twin| {
             self.memory.twins.get(&twin).is_some_and(|known| known.running() && known.debt != Debt::None)
         });
-        needs_place && self.memory.retiring.len() >= RETIRING
+        needs_place && self.memory.retiring.len() >= self.policy.retiring
     }
 
     /// Who has to go when the operation commits: prev, or during a bake the twin on trial.
@@ -98,13 +99,16 @@ impl Swap {
     pub(super) fn next_prev(&self, serving: &Serving) -> Option<TwinId> {
         let prev = serving.prev.and_then(|prev| self.running(prev.twin));
         match (&serving.bake, prev) {
-            (Some(_), Some(prev)) => Some(prev),
+            (Some(_), Some(prev)) if !self.mistake(Mistake::UnbakedPrev) => Some(prev),
             _ => self.running(serving.active),
         }
     }
 
     /// P COMMIT, the only commit point.
     pub(super) fn record_commit(&mut self, now: Moment) {
+        if self.mistake(Mistake::RouteFirst) {
+            return self.commit_recorded(now);
+        }
         let seq = crate::ids::PersistSeq(self.memory.next_seq);
         self.set_stage(Stage::Committing { seq, deadline: now + super::journal::WRITE_WAIT });
         self.persist();
@@ -115,6 +119,9 @@ impl Swap {
         let to = op.twin;
         let from = self.serving().and_then(|serving| self.running(serving.active));
         let bake = self.op_bakes();
+        if let Some(old) = from.filter(|_| self.mistake(Mistake::KillFirst)) {
+            self.stop_twin(old, now);
+        }
         self.set_stage(Stage::Flipping { deadline: now + MOVE_WAIT });
         self.out(Effect::Handover { from, to, bake });
     }
@@ -134,6 +141,9 @@ impl Swap {
 
     pub(super) fn handover_refused(&mut self, twin: TwinId, fault: Fault, now: Moment) {
         if self.op_is_at(twin, |stage| matches!(stage, Stage::Flipping { .. })) {
+            if self.mistake(Mistake::NoRecheck) {
+                return self.committed(now);
+            }
             self.fail_op(self.death_of(twin).unwrap_or(fault), now);
         } else if !self.flip_refused(twin, fault, now) {
             self.ignored("a route stayed that nothing waits for");
@@ -282,7 +292,7 @@ impl Swap {
     pub(super) fn cleared(&mut self, now: Moment) {
         let clearing = self.op().is_some_and(|op| matches!(op.stage, Stage::Clearing { .. }));
         let others = self.memory.twins.values().any(|twin| !matches!(twin.life, Life::Dead(_)));
-        if clearing && !others {
+        if clearing && (!others || self.mistake(Mistake::TwoCopies)) {
             self.set_stage(Stage::Room { deadline: now + CROWD_WAIT });
         }
     }

@@ -4,6 +4,7 @@ use super::Swap;
 use super::begin::{Order, holds};
 use super::effect::{Cause, Effect, HistoryEntry, Notice};
 use super::event::ExitReport;
+use super::mistake::Mistake;
 use super::state::{FlipStage, Life, Serving, Stage, State, Why};
 use crate::error::{Code, Fault};
 use crate::ids::{Source, TwinId};
@@ -149,7 +150,9 @@ impl Swap {
         self.state = State::Down(super::state::Down { why: fault.clone(), retry_at: None });
         let op = match op {
             // Never an unapproved standby.
-            Some(op) if !op.spare && (op.auto || op.approved) => return self.becomes_start(op, now),
+            Some(op) if !op.spare && (op.auto || op.approved || self.mistake(Mistake::UnapprovedTakesOver)) => {
+                return self.becomes_start(op, now);
+            }
             op => op,
         };
         if let Some(op) = op {
@@ -164,6 +167,7 @@ impl Swap {
             self.reply_all(op.waiting, &outcome);
         }
         let files = self.memory.files.unwrap_or(source);
+        let files = if self.mistake(Mistake::RespawnEdited) { source } else { files };
         match retry {
             Some(pause) if self.may_start(&files) => {
                 let order = Order { auto: true, pause: Some(pause), ..Order::because(Cause::Crash) };

@@ -4,6 +4,7 @@ use super::Swap;
 use super::begin::{Order, holds};
 use super::commit::{MOVE_WAIT, PREPARE_WAIT};
 use super::effect::{Cause, Effect, HistoryEntry, Notice, Outcome, TwinView};
+use super::mistake::Mistake;
 use super::state::{Ask, Flip, FlipStage, Prev, Why};
 use crate::error::{Code, Fault};
 use crate::ids::{Source, TwinId};
@@ -58,7 +59,7 @@ impl Swap {
     fn record_flip(&mut self, now: Moment) {
         let seq = crate::ids::PersistSeq(self.memory.next_seq);
         let rejected = self.flip().is_some_and(|flip| matches!(flip.why, Why::Bake(_)));
-        if rejected {
+        if rejected && !self.mistake(Mistake::NoRejected) {
             self.memory.rejected = self.active_source();
             self.memory.passed_over = None;
         }
@@ -85,6 +86,9 @@ impl Swap {
     }
 
     pub(super) fn flip_refused(&mut self, twin: TwinId, fault: Fault, now: Moment) -> bool {
+        if self.mistake(Mistake::StaleTarget) {
+            return self.flip_moved(twin, now);
+        }
         let moves = self.flip_moves(twin);
         if moves {
             // The host says that it is not ready: whatever it is, it is no place to go back to.
@@ -176,7 +180,7 @@ impl Swap {
     fn end_op_of_active(&mut self, now: Moment) {
         let spare = self.op().is_some_and(|op| op.spare);
         let useless = self.op().is_some_and(|op| self.is_active(&op.source) && !op.waits_for(Ask::Reload));
-        if (spare || useless)
+        if (spare || useless && !self.mistake(Mistake::UselessGoesOn))
             && let Some(active) = self.active_view()
         {
             self.drop_op(&Outcome::NothingNewer { active }, now);

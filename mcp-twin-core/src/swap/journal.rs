@@ -2,6 +2,7 @@
 
 use super::Swap;
 use super::effect::{Effect, Notice};
+use super::mistake::Mistake;
 use super::record::{OpRecord, Phase, Record, SCHEMA, TwinRecord};
 use super::state::{FlipStage, Life, Serving, Stage, State, Twin, Why};
 use crate::error::{Code, Fault};
@@ -113,7 +114,9 @@ impl Swap {
             self.written(seq, now);
             return;
         }
-        self.memory.dirty = Some(now + REWRITE);
+        if !self.mistake(Mistake::NoRewrite) {
+            self.memory.dirty = Some(now + REWRITE);
+        }
         let guarded = self.op().is_some_and(|op| match op.stage {
             Stage::Recording { seq: own, .. }
             | Stage::Identifying { seq: own, .. }
@@ -121,7 +124,7 @@ impl Swap {
             _ => false,
         });
         // While another twin serves, a swap that a crash would forget is refused; with nothing serving it goes on.
-        if guarded && self.active_runs() {
+        if guarded && (self.active_runs() || self.mistake(Mistake::StartNeedsWrite)) {
             let fault = Fault::new(Code::NotPersisted, format!("the state file could not be written: {why}"))
                 .with_help("make room or repair the permissions of the state folder, then reload");
             self.fail_op(fault, now);

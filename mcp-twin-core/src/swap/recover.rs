@@ -3,6 +3,7 @@
 use super::Swap;
 use super::begin::Order;
 use super::effect::{Cause, Effect};
+use super::mistake::Mistake;
 use super::record::{Phase, Record};
 use super::state::{Bake, Debt, Life, Prev, Serving, State, Twin, Why};
 use crate::error::{Code, Fault};
@@ -21,11 +22,16 @@ impl Swap {
     pub fn recover(options: Options, record: Record, live: &[TwinId], files: Source, now: Moment) -> Self {
         let mut swap = Self::new(options).durable();
         swap.take_over(record, live, files, now);
-        swap.settle(now);
         swap
     }
 
-    fn take_over(&mut self, record: Record, live: &[TwinId], files: Source, now: Moment) {
+    /// [`Swap::recover`] for a machine that has its options already.
+    pub(super) fn take_over(&mut self, record: Record, live: &[TwinId], files: Source, now: Moment) {
+        self.adopt(record, live, files, now);
+        self.settle(now);
+    }
+
+    fn adopt(&mut self, record: Record, live: &[TwinId], files: Source, now: Moment) {
         let memory = &mut self.memory;
         memory.epoch = record.epoch.saturating_add(1);
         memory.next_twin = record.twins.iter().map(|twin| twin.twin.0.saturating_add(1)).max().unwrap_or(0);
@@ -57,7 +63,9 @@ impl Swap {
         }
         let known = |id: Option<TwinId>| id.filter(|id| self.memory.twins.contains_key(id));
         let (active, prev) = (known(active), known(prev));
-        self.out(Effect::Sweep { keep: active.into_iter().chain(prev).collect() });
+        if !self.mistake(Mistake::NoSweep) {
+            self.out(Effect::Sweep { keep: active.into_iter().chain(prev).collect() });
+        }
         if record.phase == Phase::Stopped {
             return self.stay_stopped();
         }
@@ -88,7 +96,7 @@ impl Swap {
                 let baking = bake(until);
                 let prev = prev.map(|twin| Prev { twin, until: keep.until.filter(|_| baking.is_none()) });
                 self.state = State::Serving(Serving { bake: baking, ..serving(active, prev) });
-                self.memory.change = Some(files);
+                self.memory.change = Some(files).filter(|_| !self.mistake(Mistake::NoCompare));
                 self.persist();
                 self.flip_to(active, Why::Adopt, now);
             }
@@ -96,7 +104,7 @@ impl Swap {
                 // The active of the record is gone: the route goes to the other committed twin.
                 let gone = record.active.unwrap_or(prev);
                 self.state = State::Serving(serving(gone, Some(Prev { twin: prev, ..keep })));
-                self.memory.change = Some(files);
+                self.memory.change = Some(files).filter(|_| !self.mistake(Mistake::NoCompare));
                 let fault = Fault::new(Code::Crashed, "the serving twin ended while the front was away");
                 self.flip_to(prev, Why::Crash(fault), now);
             }

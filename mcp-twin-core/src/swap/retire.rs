@@ -3,7 +3,7 @@
 use super::Swap;
 use super::begin::Order;
 use super::effect::{Cause, Effect};
-use super::state::{Debt, Life, RETIRING, State};
+use super::state::{Debt, Life, State};
 use crate::error::{Code, Fault};
 use crate::ids::TwinId;
 use crate::spec::{Standby, Strategy};
@@ -85,10 +85,10 @@ impl Swap {
 
     /// Notes since when there is a retiring twin too many; one without an open call goes at once.
     pub(super) fn check_crowd(&mut self, now: Moment) {
-        if self.memory.retiring.len() > RETIRING {
+        if self.memory.retiring.len() > self.policy.retiring {
             self.give_up_one_without_calls(now);
         }
-        let crowded = self.memory.retiring.len() > RETIRING;
+        let crowded = self.memory.retiring.len() > self.policy.retiring;
         self.memory.crowded_since = if crowded { self.memory.crowded_since.or(Some(now)) } else { None };
     }
 

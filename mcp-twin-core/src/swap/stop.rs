@@ -3,6 +3,7 @@
 use super::Swap;
 use super::effect::{Cause, Effect, HistoryEntry, Outcome};
 use super::journal::WRITE_WAIT;
+use super::mistake::Mistake;
 use super::state::{Life, State, Stopping};
 use crate::error::{Code, Fault};
 use crate::ids::CommandId;
@@ -28,6 +29,9 @@ impl Swap {
         let ended = self.memory.twins.keys().filter_map(|twin| self.view(*twin)).collect();
         let deadline = now + WRITE_WAIT;
         self.state = State::Stopping(Stopping { write: None, deadline, waiting: vec![id], ended });
+        if self.mistake(Mistake::StopUnwritten) {
+            return self.end_all(now);
+        }
         let seq = self.persist();
         if let State::Stopping(stopping) = &mut self.state {
             stopping.write = Some(seq);
