@@ -232,7 +232,8 @@ impl Relay {
             self.event(RelayEvent::Idle(twin));
         }
         if state.stage.is_probing() {
-            self.event(RelayEvent::NotReady(twin, fault.clone()));
+            let code = if fault.code == Code::Crashed { Code::ExitedEarly } else { fault.code };
+            self.event(RelayEvent::NotReady(twin, Fault { code, ..fault.clone() }));
         }
         self.prepare_lost(twin, fault, now);
         self.baseline_lost(now);
