@@ -80,6 +80,10 @@ pub(crate) fn unanswered(error: &AskError) -> Fault {
             format!("see whether process {pid} is stopped (`kill -CONT {pid}` wakes it) or overloaded, then ask again")
         }
         AskError::Gone => "its client has left; `mcp-twin status` shows what still runs".to_owned(),
+        AskError::Unfinished { .. } => "it goes on with it; `mcp-twin status` shows how far it is".to_owned(),
+        AskError::Unreachable { .. } => {
+            "its socket must be open to this user; `mcp-twin logs` shows what it wrote".to_owned()
+        }
         _ => "it may be of another release: reconnect the server in the client, so that both are of one".to_owned(),
     };
     Fault::new(Code::Host, error.to_string()).with_help(help)
@@ -136,6 +140,8 @@ mod tests {
         let replies = [
             Err(AskError::Hung { pid: 12000 }),
             Err(AskError::Gone),
+            Err(AskError::Unfinished { pid: 12000, waited: PATIENCE }),
+            Err(AskError::Unreachable { pid: 12000, source: std::io::ErrorKind::PermissionDenied.into() }),
             Err(AskError::Unknown("{\"v\":9}".to_owned())),
             Ok(Answer::Accepted),
             Ok(Answer::Error(Fault::new(Code::Busy, "more commands wait than the front holds"))),

@@ -96,7 +96,7 @@ pub(crate) enum Verb {
     override_usage = "mcp-twin run [OPTIONS] -- CMD [ARGS]…",
     after_help = "Standard output carries MCP and nothing else; messages of mcp-twin and of the server go to standard \
         error.\nMCP_TWIN_DISABLE=1 makes `run` become the server itself; MCP_TWIN_HOME moves ~/.mcp-twin.\n\
-        Durations: 100ms, 2s, 5min, 1h; a bare number is seconds."
+        Durations: 100ms, 2s, 5m, 1h. Sizes: 64KiB, 8MiB."
 )]
 pub(crate) struct RunArgs {
     /// The server's name [default: made of the folder and the script]
@@ -167,7 +167,9 @@ pub(crate) fn parse(args: &[OsString]) -> Result<(Cli, Options), Unparsed> {
     })?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| wrong(correct::usage(args, &error)))?;
     let options = match (&cli.verb, matches.subcommand_matches("run")) {
-        (Verb::Run(run), Some(matches)) => options::read(run, matches),
+        (Verb::Run(run), Some(matches)) => {
+            options::read(run, matches).map_err(|error| wrong(Failure::usage(error.to_string())))?
+        }
         _ => Options::default(),
     };
     Ok((cli, options))
@@ -225,7 +227,7 @@ mod tests {
     fn options_of_the_server_are_read() {
         let (_, options) = parsed(
             "mcp-twin run --promote manual --strategy handoff --breaking wait --no-tell --no-watch --watch-quiet 250ms \
-             --bake 2min --hold-bytes 1MiB --drain none --call-timeout 90 -- x",
+             --bake 2m --hold-bytes 1MiB --drain none --call-timeout 90s -- x",
         );
         assert_eq!(options.promote, Promote::Manual);
         assert_eq!(options.strategy, Strategy::Handoff);

@@ -72,11 +72,8 @@ fn dispatch(args: &[OsString]) -> u8 {
 
 /// The state directory of this process.
 fn home() -> Result<Home, Failure> {
-    let named = std::env::var_os("MCP_TWIN_HOME").filter(|path| !path.is_empty()).map(std::path::PathBuf::from);
-    if let Some(relative) = named.as_ref().filter(|path| path.is_relative()) {
-        return Err(Failure::relative_home(relative));
-    }
-    named.or_else(|| std::env::home_dir().map(|user| user.join(".mcp-twin"))).map(Home).ok_or_else(Failure::no_home)
+    Home::from_env(|name| std::env::var_os(name))
+        .map_err(|error| Failure::configuration("cli::home", error.to_string()))
 }
 
 fn completions(shell: clap_complete::Shell, json: bool) -> Exit {
