@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::render::outcome::{self, Verb};
 use crate::render::style::{NAME, paint};
 use crate::render::{fault, outcome::exit};
-use crate::screen::Screen;
+use crate::screen::{Screen, Waiting};
 use crate::target::{self, Wanted};
 use mcp_twin_core::control::{Answer, Ask};
 use mcp_twin_core::error::{Code, Fault};
@@ -14,6 +14,7 @@ use mcp_twin_core::ids::Generation;
 use mcp_twin_core::swap::Outcome;
 use mcp_twin_runtime::fronts::{self, AskError, FrontAddress};
 use mcp_twin_runtime::home::Home;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The front bounds every operation itself; this is only for a front that forgets us.
@@ -41,7 +42,11 @@ pub(crate) fn stop(home: &Home, server: Option<&str>, all: bool, json: bool) -> 
 
 fn act(home: &Home, verb: Verb, wanted: Wanted<'_>, ask: &Ask, json: bool) -> Result<Exit, Failure> {
     let fronts = target::pick(&fronts::running(home), &target::known(home), wanted, verb.word())?;
+    let servers: BTreeSet<&str> = fronts.iter().map(|front| front.server.as_str()).collect();
+    let servers = servers.into_iter().collect::<Vec<_>>().join(", ");
+    let mut waiting = Waiting::begin(format!("{} of {servers}", verb.word()));
     let replies = ask_all(&fronts, ask, PATIENCE, |front, reply| {
+        waiting = None;
         if !json {
             Screen::print(&block(verb, front, reply).0);
         }

@@ -173,8 +173,9 @@ impl Steps<'_> {
             let tools = self.client.tools(PATIENCE, interrupted);
             let tools = tools.map_err(|waited| trouble(&waited, "the tools could not be listed"))?;
             let told = self.client.ledger().list_changes;
-            self.progress
-                .step(&format!("the client was told {told} time(s) that its tools changed: {}", tools.join(", ")));
+            let times = if told == 1 { "once".to_owned() } else { format!("{told} times") };
+            let tools = tools.join(", ");
+            self.progress.step(&format!("the client was told {times} that its tools changed: {tools}"));
         }
         self.pass(Duration::from_millis(200))
     }
