@@ -81,9 +81,9 @@ pub(crate) fn ask_all(
 /// What to do about a front that did not answer.
 pub(crate) fn unanswered(error: &AskError) -> Fault {
     let help = match error {
-        AskError::Hung { pid } => {
-            format!("see whether process {pid} is stopped (`kill -CONT {pid}` wakes it) or overloaded, then ask again")
-        }
+        AskError::Hung { pid } => format!(
+            "see whether process {pid} is stopped (`kill -CONT {pid}` wakes it) or overloaded; once awake it may still do this"
+        ),
         AskError::Gone => "its client has left; `mcp-twin status` shows what still runs".to_owned(),
         AskError::Unfinished { .. } => "it goes on with it; `mcp-twin status` shows how far it is".to_owned(),
         AskError::Unreachable { .. } => {

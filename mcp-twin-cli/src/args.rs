@@ -1,7 +1,8 @@
 //! The command line: what can be said, its help, and the correction of what was meant.
 
 mod correct;
-pub(crate) mod options;
+mod options;
+mod quick;
 
 use crate::exit;
 use crate::failure::Failure;
@@ -153,6 +154,13 @@ pub(crate) fn command() -> clap::Command {
 
 /// Reads a command line: the command and, for `run`, the options of the server.
 pub(crate) fn parse(args: &[OsString]) -> Result<(Cli, Options), Unparsed> {
+    match quick::run(args) {
+        Some((run, options)) => Ok((Cli { json: false, verb: Verb::Run(run) }, options)),
+        None => clap_parse(args),
+    }
+}
+
+fn clap_parse(args: &[OsString]) -> Result<(Cli, Options), Unparsed> {
     let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
     let wrong = |failure| Unparsed::Wrong { failure, json };
     let matches = command().try_get_matches_from(args).map_err(|error| match error.kind() {

@@ -30,7 +30,7 @@ pub(crate) fn read(run: &RunArgs, matches: &ArgMatches) -> Result<Options, mcp_t
 }
 
 /// The rows that become flags here. Switches are flags of their own: `--no-watch`, `--no-tell`.
-fn offered() -> impl Iterator<Item = &'static OptionInfo> {
+pub(crate) fn offered() -> impl Iterator<Item = &'static OptionInfo> {
     OPTIONS.iter().filter(|option| option.kind != Kind::Switch && !HTTP_ONLY.contains(&option.key))
 }
 
