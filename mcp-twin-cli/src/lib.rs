@@ -57,7 +57,8 @@ fn dispatch(args: &[OsString]) -> u8 {
     };
     let json = cli.json;
     let done = match cli.verb {
-        Verb::Run(order) => return run::run(order, options).unwrap_or_else(|failure| failure.show(json).status()),
+        // Its standard output belongs to the client, whatever happens.
+        Verb::Run(order) => return run::run(order, options).unwrap_or_else(|failure| failure.show(false).status()),
         Verb::Completions { shell } => Ok(completions(shell, json)),
         Verb::Demo { keep } => demo::demo(args.first(), keep, json),
         Verb::Status { server } => home().and_then(|home| status::status(&home, server.as_deref(), json)),

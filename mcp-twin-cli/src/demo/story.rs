@@ -237,9 +237,8 @@ impl Steps<'_> {
         let before = Instant::now();
         self.stage.save(code)?;
         let what = format!("version {version} was saved and never answered");
-        let at = self.until(&what, |answers| {
-            answers.iter().rev().take_while(|answer| answer.version == version).last().map(|answer| answer.at)
-        })?;
+        let at = self
+            .until(&what, |answers| answers.iter().find(|answer| answer.version == version).map(|answer| answer.at))?;
         Ok(at.saturating_duration_since(before))
     }
 
