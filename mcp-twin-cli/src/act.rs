@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::render::outcome::{self, Verb};
 use crate::render::style::{NAME, paint};
 use crate::render::{fault, outcome::exit};
-use crate::screen::Screen;
+use crate::screen::{Screen, Waiting};
 use crate::target::{self, Wanted};
 use mcp_twin_core::control::{Answer, Ask};
 use mcp_twin_core::error::{Code, Fault};
@@ -14,6 +14,7 @@ use mcp_twin_core::ids::Generation;
 use mcp_twin_core::swap::Outcome;
 use mcp_twin_runtime::fronts::{self, AskError, FrontAddress};
 use mcp_twin_runtime::home::Home;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The front bounds every operation itself; this is only for a front that forgets us.
@@ -41,7 +42,11 @@ pub(crate) fn stop(home: &Home, server: Option<&str>, all: bool, json: bool) -> 
 
 fn act(home: &Home, verb: Verb, wanted: Wanted<'_>, ask: &Ask, json: bool) -> Result<Exit, Failure> {
     let fronts = target::pick(&fronts::running(home), &target::known(home), wanted, verb.word())?;
+    let servers: BTreeSet<&str> = fronts.iter().map(|front| front.server.as_str()).collect();
+    let servers = servers.into_iter().collect::<Vec<_>>().join(", ");
+    let mut waiting = Waiting::begin(format!("{} of {servers}", verb.word()));
     let replies = ask_all(&fronts, ask, PATIENCE, |front, reply| {
+        waiting = None;
         if !json {
             Screen::print(&block(verb, front, reply).0);
         }
@@ -76,10 +81,14 @@ pub(crate) fn ask_all(
 /// What to do about a front that did not answer.
 pub(crate) fn unanswered(error: &AskError) -> Fault {
     let help = match error {
-        AskError::Hung { pid } => {
-            format!("see whether process {pid} is stopped (`kill -CONT {pid}` wakes it) or overloaded, then ask again")
-        }
+        AskError::Hung { pid } => format!(
+            "see whether process {pid} is stopped (`kill -CONT {pid}` wakes it) or overloaded; once awake it may still do this"
+        ),
         AskError::Gone => "its client has left; `mcp-twin status` shows what still runs".to_owned(),
+        AskError::Unfinished { .. } => "it goes on with it; `mcp-twin status` shows how far it is".to_owned(),
+        AskError::Unreachable { .. } => {
+            "its socket must be open to this user; `mcp-twin logs` shows what it wrote".to_owned()
+        }
         _ => "it may be of another release: reconnect the server in the client, so that both are of one".to_owned(),
     };
     Fault::new(Code::Host, error.to_string()).with_help(help)
@@ -136,6 +145,8 @@ mod tests {
         let replies = [
             Err(AskError::Hung { pid: 12000 }),
             Err(AskError::Gone),
+            Err(AskError::Unfinished { pid: 12000, waited: PATIENCE }),
+            Err(AskError::Unreachable { pid: 12000, source: std::io::ErrorKind::PermissionDenied.into() }),
             Err(AskError::Unknown("{\"v\":9}".to_owned())),
             Ok(Answer::Accepted),
             Ok(Answer::Error(Fault::new(Code::Busy, "more commands wait than the front holds"))),

@@ -1,7 +1,8 @@
 //! The command line: what can be said, its help, and the correction of what was meant.
 
 mod correct;
-pub(crate) mod options;
+mod options;
+mod quick;
 
 use crate::exit;
 use crate::failure::Failure;
@@ -96,7 +97,7 @@ pub(crate) enum Verb {
     override_usage = "mcp-twin run [OPTIONS] -- CMD [ARGS]…",
     after_help = "Standard output carries MCP and nothing else; messages of mcp-twin and of the server go to standard \
         error.\nMCP_TWIN_DISABLE=1 makes `run` become the server itself; MCP_TWIN_HOME moves ~/.mcp-twin.\n\
-        Durations: 100ms, 2s, 5min, 1h; a bare number is seconds."
+        Durations: 100ms, 2s, 5m, 1h. Sizes: 64KiB, 8MiB."
 )]
 pub(crate) struct RunArgs {
     /// The server's name [default: made of the folder and the script]
@@ -153,6 +154,13 @@ pub(crate) fn command() -> clap::Command {
 
 /// Reads a command line: the command and, for `run`, the options of the server.
 pub(crate) fn parse(args: &[OsString]) -> Result<(Cli, Options), Unparsed> {
+    match quick::run(args) {
+        Some((run, options)) => Ok((Cli { json: false, verb: Verb::Run(run) }, options)),
+        None => clap_parse(args),
+    }
+}
+
+fn clap_parse(args: &[OsString]) -> Result<(Cli, Options), Unparsed> {
     let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
     let wrong = |failure| Unparsed::Wrong { failure, json };
     let matches = command().try_get_matches_from(args).map_err(|error| match error.kind() {
@@ -167,7 +175,9 @@ pub(crate) fn parse(args: &[OsString]) -> Result<(Cli, Options), Unparsed> {
     })?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| wrong(correct::usage(args, &error)))?;
     let options = match (&cli.verb, matches.subcommand_matches("run")) {
-        (Verb::Run(run), Some(matches)) => options::read(run, matches),
+        (Verb::Run(run), Some(matches)) => {
+            options::read(run, matches).map_err(|error| wrong(Failure::usage(error.to_string())))?
+        }
         _ => Options::default(),
     };
     Ok((cli, options))
@@ -225,7 +235,7 @@ mod tests {
     fn options_of_the_server_are_read() {
         let (_, options) = parsed(
             "mcp-twin run --promote manual --strategy handoff --breaking wait --no-tell --no-watch --watch-quiet 250ms \
-             --bake 2min --hold-bytes 1MiB --drain none --call-timeout 90 -- x",
+             --bake 2m --hold-bytes 1MiB --drain none --call-timeout 90s -- x",
         );
         assert_eq!(options.promote, Promote::Manual);
         assert_eq!(options.strategy, Strategy::Handoff);

@@ -54,18 +54,6 @@ impl Failure {
         Self::new(Exit::No, code, message)
     }
 
-    /// Neither `MCP_TWIN_HOME` nor a home directory.
-    pub(crate) fn no_home() -> Self {
-        Self::new(Exit::Configuration, "cli::home::none", "there is no home directory")
-            .advise("try", "set MCP_TWIN_HOME to a folder for mcp-twin's state")
-    }
-
-    /// `MCP_TWIN_HOME` would mean another folder to every process.
-    pub(crate) fn relative_home(path: &std::path::Path) -> Self {
-        Self::new(Exit::Configuration, "cli::home::relative", format!("MCP_TWIN_HOME is relative: {}", path.display()))
-            .advise("try", "set it to an absolute path")
-    }
-
     /// Something of this machine is in the way.
     pub(crate) fn configuration(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Exit::Configuration, code, message)

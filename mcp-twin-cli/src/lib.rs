@@ -57,7 +57,8 @@ fn dispatch(args: &[OsString]) -> u8 {
     };
     let json = cli.json;
     let done = match cli.verb {
-        Verb::Run(order) => return run::run(order, options).unwrap_or_else(|failure| failure.show(json).status()),
+        // Its standard output belongs to the client, whatever happens.
+        Verb::Run(order) => return run::run(order, options).unwrap_or_else(|failure| failure.show(false).status()),
         Verb::Completions { shell } => Ok(completions(shell, json)),
         Verb::Demo { keep } => demo::demo(args.first(), keep, json),
         Verb::Status { server } => home().and_then(|home| status::status(&home, server.as_deref(), json)),
@@ -72,11 +73,8 @@ fn dispatch(args: &[OsString]) -> u8 {
 
 /// The state directory of this process.
 fn home() -> Result<Home, Failure> {
-    let named = std::env::var_os("MCP_TWIN_HOME").filter(|path| !path.is_empty()).map(std::path::PathBuf::from);
-    if let Some(relative) = named.as_ref().filter(|path| path.is_relative()) {
-        return Err(Failure::relative_home(relative));
-    }
-    named.or_else(|| std::env::home_dir().map(|user| user.join(".mcp-twin"))).map(Home).ok_or_else(Failure::no_home)
+    Home::from_env(|name| std::env::var_os(name))
+        .map_err(|error| Failure::configuration("cli::home", error.to_string()))
 }
 
 fn completions(shell: clap_complete::Shell, json: bool) -> Exit {

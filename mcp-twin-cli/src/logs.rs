@@ -1,7 +1,5 @@
 //! `mcp-twin logs`: what a server wrote to its stderr and what happened to it, from the files, also of one that ended.
 
-mod tail;
-
 use crate::args::LogsArgs;
 use crate::document;
 use crate::exit::Exit;
@@ -11,35 +9,34 @@ use crate::screen::Screen;
 use crate::target::{self, Wanted};
 use mcp_twin_runtime::fronts;
 use mcp_twin_runtime::home::Home;
+use mcp_twin_runtime::logs as kept;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 /// Shows the last lines, and with `--follow` what comes.
 pub(crate) fn logs(home: &Home, wanted: &LogsArgs, json: bool) -> Result<Exit, Failure> {
     let Kept { server, folder } = find(home, wanted.server.as_deref())?;
-    let unreadable = |error: std::io::Error| {
-        Failure::configuration("cli::logs::unreadable", format!("cannot read {}: {error}", folder.display()))
-    };
-    let (file, lines) = tail::last_lines(&folder, wanted.lines).map_err(unreadable)?;
-    if json && !wanted.follow {
-        let folder = folder.to_string_lossy();
-        Screen::json(&document::Logs { command: "logs", exit: 0, server: &server, folder, lines });
+    if wanted.follow {
+        kept::follow(&folder, wanted.lines, |line| {
+            if json {
+                let line = document::LogLine { server: &server, line };
+                Screen::print(&(serde_json::to_string(&line).unwrap_or_default() + "\n"));
+            } else {
+                Screen::print(&(harmless(line) + "\n"));
+            }
+            ControlFlow::Continue(())
+        });
         return Ok(Exit::Fine);
     }
-    let show = |line: &str| {
-        if json {
-            let line = document::LogLine { server: &server, line };
-            Screen::print(&(serde_json::to_string(&line).unwrap_or_default() + "\n"));
-        } else {
-            Screen::print(&(harmless(line) + "\n"));
-        }
-    };
-    if lines.is_empty() && !wanted.follow {
+    let lines = kept::tail(&folder, wanted.lines);
+    if json {
+        let folder = folder.to_string_lossy();
+        Screen::json(&document::Logs { command: "logs", exit: 0, server: &server, folder, lines });
+    } else if lines.is_empty() {
         Screen::error(&format!("{server} has written nothing yet ({})\n", folder.display()));
-    }
-    lines.iter().for_each(|line| show(line));
-    if wanted.follow {
-        tail::follow(&folder, file, show).map_err(unreadable)?;
+    } else {
+        lines.iter().for_each(|line| Screen::print(&(harmless(line) + "\n")));
     }
     Ok(Exit::Fine)
 }

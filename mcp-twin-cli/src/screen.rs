@@ -2,7 +2,10 @@
 //! (`NO_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE` have their say).
 
 use serde::Serialize;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// Where texts go. A reader that went away (`mcp-twin status | head -1`) is no failure of ours.
 pub(crate) struct Screen;
@@ -25,6 +28,44 @@ impl Screen {
         // A document of ours cannot fail to serialise: its keys are strings.
         if let Ok(text) = serde_json::to_string_pretty(document) {
             Self::print(&(text + "\n"));
+        }
+    }
+}
+
+/// A line on a terminal that says what is waited for, and how long already. It is gone when this is dropped.
+pub(crate) struct Waiting {
+    end: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Waiting {
+    /// Begins after a moment, so that what is quick says nothing. Only where standard error is a terminal.
+    pub(crate) fn begin(what: String) -> Option<Self> {
+        if !std::io::stderr().is_terminal() {
+            return None;
+        }
+        let (end, ended) = channel::<()>();
+        let began = Instant::now();
+        let thread = std::thread::spawn(move || {
+            let mut pause = Duration::from_millis(400);
+            let mut shown = false;
+            while ended.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                Screen::error(&format!("\r\u{1b}[K{what} … {} s", began.elapsed().as_secs()));
+                (shown, pause) = (true, Duration::from_secs(1));
+            }
+            if shown {
+                Screen::error("\r\u{1b}[K");
+            }
+        });
+        Some(Self { end: Some(end), thread: Some(thread) })
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.end = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
         }
     }
 }

@@ -91,15 +91,11 @@ pub(crate) fn name_of(kept: &str) -> &str {
     kept.rsplit_once('@').filter(|(_, root)| digits(root)).map_or(kept, |(name, _)| name)
 }
 
-/// The known name that is most like `name`, if one is like it at all.
-pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let likeness = names.map(|known| {
-        // A part of a name is how people shorten it.
-        let part = name.len() > 2 && known.contains(name) || known.len() > 2 && name.contains(known);
-        (if part { 0 } else { distance(name, known) }, known)
-    });
-    let (distance, nearest) = likeness.min()?;
-    (distance <= name.chars().count().div_ceil(3)).then_some(nearest)
+/// The known name that was probably meant.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+    // A part of a name is how people shorten it.
+    let part = |known: &&str| name.len() > 2 && known.contains(name) || known.len() > 2 && name.contains(known);
+    known.clone().find(part).or_else(|| mcp_twin_core::spec::nearest(name, known))
 }
 
 /// No front runs at all.
@@ -145,28 +141,6 @@ fn with_running(failure: Failure, running: &[FrontAddress]) -> Failure {
     let names = addresses(running);
     let text = names.iter().map(|(name, root)| format!("{name} ({})", root.display())).collect::<Vec<_>>().join(", ");
     failure.advise("running", if text.is_empty() { "none".to_owned() } else { text })
-}
-
-/// Edits (insert, remove, replace, swap of neighbours) from one word to another.
-fn distance(from: &str, to: &str) -> usize {
-    let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
-    let mut rows = vec![vec![0_usize; to.len() + 1]; from.len() + 1];
-    for i in 0..=from.len() {
-        for j in 0..=to.len() {
-            rows[i][j] = match (i, j) {
-                (0, far) | (far, 0) => far,
-                _ => {
-                    let same = usize::from(from[i - 1] != to[j - 1]);
-                    let mut least = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + same);
-                    if i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1] {
-                        least = least.min(rows[i - 2][j - 2] + 1);
-                    }
-                    least
-                }
-            };
-        }
-    }
-    rows[from.len()][to.len()]
 }
 
 #[cfg(test)]
@@ -248,8 +222,6 @@ mod tests {
 
     #[test]
     fn likeness() {
-        assert_eq!(distance("stauts", "status"), 1);
-        assert_eq!(distance("", "abc"), 3);
         assert_eq!(nearest("inbox", ["web", "inbox-collab"].into_iter()), Some("inbox-collab"));
         assert_eq!(nearest("zzz", ["web", "inbox-collab"].into_iter()), None);
         assert_eq!(nearest("x", std::iter::empty()), None);

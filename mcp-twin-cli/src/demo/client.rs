@@ -32,7 +32,7 @@ pub(crate) struct Ledger {
     /// Calls answered well, in the order of the answers.
     pub(crate) answers: Vec<Answer>,
     /// Calls answered with an error, and with which.
-    pub(crate) failed: Vec<String>,
+    pub(crate) failed: BTreeMap<u64, String>,
     /// Results of requests that are no calls.
     results: BTreeMap<u64, Result<Value, String>>,
     /// What the front added to an answer for the people behind the client.
@@ -183,6 +183,12 @@ impl Ledger {
         self.open.values().filter(|(_, tool)| tool.is_some()).count()
     }
 
+    /// How a call ended, if it did: the version that answered it, or the error.
+    pub(crate) fn end_of(&self, call: u64) -> Option<Result<u32, &str>> {
+        let answer = self.answers.iter().rev().find(|answer| answer.id == call);
+        answer.map(|answer| Ok(answer.version)).or_else(|| self.failed.get(&call).map(|why| Err(why.as_str())))
+    }
+
     /// The longest that a quick call took.
     pub(crate) fn longest_wait(&self) -> Duration {
         let quick = self.answers.iter().filter(|answer| answer.tool == Tool::Version);
@@ -225,9 +231,10 @@ impl Ledger {
                 let at = Instant::now();
                 self.answers.push(Answer { id, tool, version, at, took: at - sent });
             }
-            _ => self
-                .failed
-                .push(error.or_else(|| said.pop()).unwrap_or_else(|| "an answer without a version".to_owned())),
+            _ => {
+                let why = error.or_else(|| said.pop()).unwrap_or_else(|| "an answer without a version".to_owned());
+                self.failed.insert(id, why);
+            }
         }
     }
 }
@@ -272,7 +279,8 @@ mod tests {
             ledger.take(line);
         }
         assert_eq!(ledger.answers.iter().map(|answer| (answer.id, answer.version)).collect::<Vec<_>>(), [(1, 3)]);
-        assert_eq!(ledger.failed, ["lost", "an answer without a version"]);
+        assert!(ledger.failed.values().eq(["lost", "an answer without a version"]));
+        assert_eq!([1, 2, 4].map(|call| ledger.end_of(call)), [Some(Ok(3)), Some(Err("lost")), None]);
         assert_eq!(ledger.notes, ["the last save failed"]);
         assert_eq!((ledger.strays.len(), ledger.list_changes, ledger.unanswered()), (2, 1, 1));
         assert_eq!(ledger.results.get(&5), Some(&Ok(json!({"tools": []}))));

@@ -1,6 +1,6 @@
 //! The steps of the demo, in order. Each one has a deadline, and each one is told when it is done.
 
-use super::client::{Answer, Client, Tool, Waited};
+use super::client::{Answer, Client, Ledger, Tool, Waited};
 use super::report::{Progress, Report};
 use super::stage::{Front, Stage, interrupted};
 use crate::act;
@@ -117,7 +117,7 @@ impl Play<'_> {
             let ledger = self.client.ledger();
             self.report.calls = ledger.calls;
             self.report.lost = ledger.unanswered();
-            self.report.failed.clone_from(&ledger.failed);
+            self.report.failed = ledger.failed.values().cloned().collect();
             self.report.strays.clone_from(&ledger.strays);
             self.report.longest_wait = ledger.longest_wait();
             self.report.list_changes = ledger.list_changes;
@@ -161,20 +161,26 @@ impl Steps<'_> {
         self.pass(Duration::from_millis(100))?;
         let took = self.save(version, code)?;
         self.report.saves.push(took);
-        let finished = self.until("the call in flight was not answered", |answers| {
-            answers.iter().rev().find(|answer| answer.id == slow).map(|answer| answer.version)
-        })?;
+        let end = self.wait(LOST_AFTER, |ledger| {
+            ledger.end_of(slow).map(|end| match end {
+                Ok(by) => format!("the call in flight was finished by version {by}"),
+                Err(why) => format!("the call in flight failed: {}", harmless(why)),
+            })
+        });
+        let end = match end {
+            // Counted at the end.
+            Err(Waited::Late) => "the call in flight was not answered".to_owned(),
+            end => end.map_err(|waited| trouble(&waited, "the call in flight"))?,
+        };
         let added = if lists { ", with a new tool" } else { "" };
-        self.progress.step(&format!(
-            "saved version {version}{added}: it answers {} later; the call in flight was finished by version {finished}",
-            measured(took)
-        ));
+        self.progress.step(&format!("saved version {version}{added}: it answers {} later; {end}", measured(took)));
         if lists {
             let tools = self.client.tools(PATIENCE, interrupted);
             let tools = tools.map_err(|waited| trouble(&waited, "the tools could not be listed"))?;
             let told = self.client.ledger().list_changes;
-            self.progress
-                .step(&format!("the client was told {told} time(s) that its tools changed: {}", tools.join(", ")));
+            let times = if told == 1 { "once".to_owned() } else { format!("{told} times") };
+            let tools = tools.join(", ");
+            self.progress.step(&format!("the client was told {times} that its tools changed: {tools}"));
         }
         self.pass(Duration::from_millis(200))
     }
@@ -236,9 +242,8 @@ impl Steps<'_> {
         let before = Instant::now();
         self.stage.save(code)?;
         let what = format!("version {version} was saved and never answered");
-        let at = self.until(&what, |answers| {
-            answers.iter().rev().take_while(|answer| answer.version == version).last().map(|answer| answer.at)
-        })?;
+        let at = self
+            .until(&what, |answers| answers.iter().find(|answer| answer.version == version).map(|answer| answer.at))?;
         Ok(at.saturating_duration_since(before))
     }
 
@@ -258,21 +263,21 @@ impl Steps<'_> {
 
     /// Waits for something among the answers.
     fn until<T>(&mut self, else_said: &str, mut found: impl FnMut(&[Answer]) -> Option<T>) -> Result<T, Trouble> {
-        let progress = &mut *self.progress;
-        let waited = self.client.wait(PATIENCE, interrupted, |ledger| {
-            progress.live(ledger);
-            found(&ledger.answers)
-        });
+        let waited = self.wait(PATIENCE, |ledger| found(&ledger.answers));
         waited.map_err(|waited| trouble(&waited, else_said))
+    }
+
+    fn wait<T>(&mut self, patience: Duration, mut found: impl FnMut(&Ledger) -> Option<T>) -> Result<T, Waited> {
+        let progress = &mut *self.progress;
+        self.client.wait(patience, interrupted, |ledger| {
+            progress.live(ledger);
+            found(ledger)
+        })
     }
 
     /// Lets time pass under load; the client's own clock, so that Ctrl-C and the end of the connection are seen.
     fn pass(&mut self, time: Duration) -> Result<(), Trouble> {
-        let progress = &mut *self.progress;
-        match self.client.wait(time, interrupted, |ledger| {
-            progress.live(ledger);
-            None::<()>
-        }) {
+        match self.wait(time, |_| None::<()>) {
             Err(Waited::Late) | Ok(()) => Ok(()),
             Err(waited) => Err(trouble(&waited, "the front ended")),
         }

@@ -70,16 +70,18 @@ fn advice(code: Code, server: &str) -> Option<String> {
         Code::NotExecutable => {
             "correct the command in the client's configuration, then reconnect the client".to_owned()
         }
-        Code::SpawnFailed | Code::ExitedEarly | Code::ProbeRefused | Code::ListFailed | Code::BuildFailed => {
-            "fix it and save: each save is tried".to_owned()
-        }
+        Code::SpawnFailed
+        | Code::ExitedEarly
+        | Code::Crashed
+        | Code::ProbeRefused
+        | Code::ListFailed
+        | Code::BuildFailed => "fix it and save: each save is tried".to_owned(),
         Code::ProbeTimeout => {
             "see what it waits for; `--start-timeout` under `mcp-twin run` gives it more time".to_owned()
         }
         Code::VersionChanged => "reconnect the client: another protocol version takes a new session".to_owned(),
         Code::CapabilityLost | Code::BreakingWaits => format!("mcp-twin swap {server} --force, if it is meant so"),
         Code::ProtocolBroken => "write nothing but MCP to stdout; messages go to stderr".to_owned(),
-        Code::Crashed => format!("mcp-twin logs {server} shows its last words; fix it and save"),
         Code::RetiringFull => {
             "wait until the calls that older code still works on are answered, then swap again".to_owned()
         }

@@ -48,6 +48,13 @@ pub(crate) fn outcome(verb: Verb, server: &str, outcome: &Outcome) -> String {
         Outcome::Started { active } => {
             format!("{}\n{}", good("Started"), line("Active:", &twin(active)))
         }
+        Outcome::Verified { active: None, standby, report } => {
+            let mut text = format!("{}\n", good("Reloaded"));
+            text += &line("Now active:", &twin(standby));
+            text += &line("Health check:", &paint(GOOD, "passed").to_string());
+            text += &diff::diff(&report.diff);
+            text + "  Nothing else served, so it takes over at once\n"
+        }
         Outcome::Verified { standby, report, .. } => {
             let mut text = format!("{}\n", good("Reloaded standby of"));
             text += &line("Standby:", &twin(standby));
@@ -60,7 +67,10 @@ pub(crate) fn outcome(verb: Verb, server: &str, outcome: &Outcome) -> String {
             let mut text = format!("{}\n", good("Swapped"));
             text += &serving(previous.as_ref(), active);
             text += &diff::diff(diff);
-            let _ = write!(text, "\n  Your code changes are now live!\n");
+            let same = previous.as_ref().is_some_and(|previous| previous.source.same_code(&active.source));
+            let live =
+                if same { "A fresh process of the same code is live" } else { "Your code changes are now live!" };
+            let _ = write!(text, "\n  {live}\n");
             text
         }
         Outcome::NothingNewer { active } => {
@@ -74,13 +84,13 @@ pub(crate) fn outcome(verb: Verb, server: &str, outcome: &Outcome) -> String {
         Outcome::RolledBack { left, active, why: None } => {
             let mut text = format!("{}\n", good("Rolled back"));
             text += &serving(left.as_ref(), active);
-            let left = left.as_ref().map_or_else(
-                || "the code that was left".to_owned(),
-                |left| format!("generation {}", left.source.generation),
+            let left = left.as_ref().map(|left| left.source.generation);
+            let left = left.map_or_else(|| "The code that was left".to_owned(), |left| format!("Generation {left}"));
+            let _ = write!(text, "\n  {left} is not started again by itself, though the files may still hold it.\n");
+            let _ = writeln!(
+                text,
+                "  Your next save is tried as usual; `mcp-twin swap {server}` tries what the files hold now."
             );
-            let _ = write!(text, "\n  The files still hold {left}: it is not started again by itself.\n");
-            let _ =
-                writeln!(text, "  Your next save is tried as usual; `mcp-twin swap {server}` brings it back as it is.");
             text
         }
         Outcome::RolledBack { left, active, why: Some(why) } => {
@@ -162,6 +172,20 @@ mod tests {
                 "swapped",
                 Verb::Swap,
                 Outcome::Swapped { previous: previous.clone(), active: active.clone(), diff: fixture::diff() },
+            ),
+            (
+                "verified_with_nothing_serving",
+                Verb::Reload,
+                Outcome::Verified { active: None, standby: new.clone(), report: report(ListDiff::default()) },
+            ),
+            (
+                "swapped_same_code",
+                Verb::Swap,
+                Outcome::Swapped {
+                    previous: previous.clone(),
+                    active: fixture::twin(Slot::B, 3, 12346),
+                    diff: ListDiff::default(),
+                },
             ),
             ("nothing_newer", Verb::Swap, Outcome::NothingNewer { active: old.clone() }),
             (
