@@ -2,6 +2,20 @@
 //!
 //! Sans-io: whole lines come in, bytes to write come out, and the relay knows which of them a pipe has accepted (a request
 //! whose newline was not accepted may go to another twin; any other may not).
+//!
+//! The envelope of each message is read (`frame`), its id is replaced by a number of ours, and every other byte goes on as
+//! it came. What the relay writes itself: ids, `requestId`, the `progressToken` of a twin's request, the `protocolVersion`
+//! of a replayed `initialize`, and the one text item of a failure notice ([`Relay::tell`]).
+//!
+//! Choices where the protocol leaves one:
+//!
+//! - What a client sends before `initialize` goes to the twin that waits for it, as without a front; servers differ in
+//!   what they answer then.
+//! - `server/discover` is answered "method not found", so that clients fall back to `initialize`.
+//! - A second `initialize` is refused; one whose first answer was an error may be repeated.
+//! - The opening goes to each new twin until one answers it, for without it there is no session; other requests without
+//!   effect (`ping`, lists) go to a second twin at most, and everything else to one.
+//! - An id that is in use is refused with `"id":null`: under its own id the refusal would pass for the first answer.
 
 mod answers;
 mod bake;
@@ -23,7 +37,7 @@ mod twin;
 
 use crate::error::Fault;
 use crate::ids::TwinId;
-use crate::spec::Options;
+use crate::spec::{Options, Strategy};
 use crate::swap::ProbeReport;
 use crate::time::Moment;
 use calls::{Ask, Call};
@@ -151,9 +165,14 @@ impl Relay {
     /// A session that has not begun.
     #[must_use]
     pub fn new(options: &Options) -> Self {
+        // Without a second copy beside the first, a swap takes as long as a stop and a start.
+        let hold = match options.strategy {
+            Strategy::Overlap => options.hold,
+            Strategy::Handoff => options.hold.max(options.stop_term + options.stop_kill + options.start_timeout),
+        };
         Self {
             limits: Limits {
-                hold: options.hold,
+                hold,
                 hold_requests: options.hold_requests,
                 hold_bytes: options.hold_bytes,
                 call_timeout: options.call_timeout,

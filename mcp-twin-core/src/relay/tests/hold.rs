@@ -2,6 +2,7 @@
 
 use super::rig::{A, B, Rig, answers, fault, full, methods};
 use crate::error::Code;
+use crate::spec::Strategy;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -53,6 +54,18 @@ fn the_budget_of_a_hold() {
     assert_eq!((answers(&got), codes(&got)), (vec![(1, "error")], vec!["twin::request::hold_timeout"]));
     rig.swap(B, &full(), &Rig::tools());
     assert_eq!(rig.twin_reads(B).len(), 1);
+}
+
+#[test]
+fn a_handoff_holds_as_long_as_a_stop_and_a_start() {
+    let mut rig = Rig::with(|options| options.strategy = Strategy::Handoff).opened(&full(), &Rig::tools());
+    rig.relay.await_idle(A, rig.now);
+    rig.call(1);
+    rig.die(A);
+    rig.pass(Duration::from_secs(64));
+    assert!(rig.client_reads().is_empty());
+    rig.pass(Duration::from_secs(2));
+    assert_eq!(answers(&rig.client_reads()), [(1, "error")]);
 }
 
 #[test]

@@ -272,6 +272,14 @@ fn a_command_that_cannot_run_is_named_at_once() {
 }
 
 #[test]
+fn a_stopped_server_is_named_at_once() {
+    let mut rig = Rig::new();
+    rig.initialize();
+    rig.relay.refuse(fault(Code::Stopped, "it was stopped by `mcp-twin stop`"), rig.now);
+    assert_eq!(rig.client_reads()[0]["error"]["data"]["code"], "twin::stopped");
+}
+
+#[test]
 fn the_last_good_record_opens_a_session_with_a_broken_server() {
     let mut rig = Rig::new();
     rig.relay.set_last_good(Some(last("2025-11-25")));
