@@ -146,7 +146,7 @@ impl<'a> Load<'a> {
             self.take(&id, &answer);
             self.edit();
         }
-        while !self.keys.is_empty() {
+        while !self.keys.is_empty() && self.row.why.is_none() {
             let Some((id, answer)) = self.client.inbox().next_answer(PATIENCE) else { break };
             self.take(&id, &answer);
         }

@@ -118,6 +118,10 @@ fn inspector(project: &Project, server: &[String], arguments: &[&str]) -> Comman
     words.extend(arguments.iter().map(|argument| (*argument).to_owned()));
     // The server's command stands behind `--`, since a front's command has one of its own.
     words.push("--".to_owned());
+    // Like other clients it gives a server next to nothing of its own environment.
+    words.push("env".to_owned());
+    words.push(format!("MCP_TWIN_HOME={}", project.home().display()));
+    words.push(format!("FIXTURE_RECORD={}", project.record().path().display()));
     words.extend(server.iter().cloned());
     project.process(&words)
 }

@@ -113,7 +113,9 @@ impl Bench {
     }
 
     fn front(&self) -> Vec<PathBuf> {
-        [vec![mcp_twin(), "run".into(), "--".into()], self.server()].concat()
+        // Through `env`: the Inspector gives a server next to nothing of its own environment.
+        let home = format!("MCP_TWIN_HOME={}", self.folder.join("home").display());
+        [vec!["env".into(), home.into(), mcp_twin(), "run".into(), "--".into()], self.server()].concat()
     }
 }
 
