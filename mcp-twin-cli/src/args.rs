@@ -119,6 +119,9 @@ pub(crate) struct RunArgs {
     /// The server's command and its arguments, behind `--`
     #[arg(last = true, required = true, value_name = "CMD")]
     pub(crate) command: Vec<OsString>,
+    /// The keys of the options that were given: what the command line itself suggests must not take their place.
+    #[arg(skip)]
+    pub(crate) chosen: Vec<&'static str>,
 }
 
 #[derive(Debug, Args)]
@@ -173,8 +176,8 @@ fn clap_parse(args: &[OsString]) -> Result<(Cli, Options), Unparsed> {
         }
         _ => wrong(correct::usage(args, &error)),
     })?;
-    let cli = Cli::from_arg_matches(&matches).map_err(|error| wrong(correct::usage(args, &error)))?;
-    let options = match (&cli.verb, matches.subcommand_matches("run")) {
+    let mut cli = Cli::from_arg_matches(&matches).map_err(|error| wrong(correct::usage(args, &error)))?;
+    let options = match (&mut cli.verb, matches.subcommand_matches("run")) {
         (Verb::Run(run), Some(matches)) => {
             options::read(run, matches).map_err(|error| wrong(Failure::usage(error.to_string())))?
         }

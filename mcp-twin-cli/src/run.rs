@@ -24,7 +24,16 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
         Screen::error(&greeting(&command));
     }
     let home = crate::home()?;
-    let order = RunOrder { home, name: args.name, command, watch: args.watch, ignore: args.ignore, options, cwd };
+    let order = RunOrder {
+        home,
+        name: args.name,
+        command,
+        watch: args.watch,
+        ignore: args.ignore,
+        options,
+        chosen: args.chosen,
+        cwd,
+    };
     mcp_twin_runtime::run::run(order)
         .map_err(|error| Failure::configuration("cli::run::cannot_begin", format!("the front cannot begin: {error}")))
 }

@@ -139,6 +139,8 @@ pub enum RelayEvent {
     Opened(LastGood),
     /// The client ended its input and everything it asked was answered and written.
     Finished,
+    /// A line on a twin's stdout is no MCP message: its beginning. It went no further.
+    Junk(TwinId, String),
     /// For the log: which twin, if one, and what.
     Log(Option<TwinId>, String),
 }

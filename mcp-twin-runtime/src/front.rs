@@ -48,6 +48,7 @@ const ALL_GONE: Duration = Duration::from_millis(3600);
 pub async fn serve(order: RunOrder) -> io::Result<u8> {
     process::become_subreaper();
     let mut plan = Plan::new(&order);
+    let order = RunOrder { options: plan.options.clone(), ..order };
     let mut off: Vec<String> = plan.warnings.drain(..).collect();
     if let Err(error) = order.home.ensure() {
         off.push(format!("the state directory cannot be used, so other commands do not see this front: {error}"));

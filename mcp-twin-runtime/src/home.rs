@@ -61,17 +61,16 @@ impl Home {
         Self(path.into())
     }
 
-    /// Makes the folders that are missing, for this user only (0700).
+    /// Makes the folders that are missing, for this user only (0700); as many as can be made.
     ///
     /// # Errors
-    /// A folder cannot be made, or one of ours was there and is open to others.
+    /// The first that cannot be made, or that was there and is open to others.
     pub fn ensure(&self) -> Result<(), HomeError> {
         make_private(&self.0)?;
-        for folder in [self.state(), self.run(), self.logs(), self.history()] {
-            make_private(&folder)?;
-            check_private(&folder)?;
-        }
-        Ok(())
+        let each = |folder: PathBuf| make_private(&folder).and_then(|()| check_private(&folder));
+        // One folder that cannot be used is no reason to do without the others.
+        let results = [self.state(), self.run(), self.logs(), self.history()].map(each);
+        results.into_iter().collect()
     }
 
     /// The directory itself.

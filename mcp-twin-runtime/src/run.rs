@@ -21,6 +21,8 @@ pub struct RunOrder {
     pub ignore: Vec<String>,
     /// The options.
     pub options: Options,
+    /// Keys of the options that somebody chose; for the others the command line may suggest something better.
+    pub chosen: Vec<&'static str>,
     /// Where the front runs.
     pub cwd: PathBuf,
 }

@@ -26,6 +26,8 @@ use tokio::time::{Instant, sleep_until};
 pub trait Listener: Send + Sync {
     /// A line for the log: which twin, if one.
     fn log(&self, twin: Option<TwinId>, text: &str);
+    /// A twin wrote something else than MCP to its stdout.
+    fn junk(&self, twin: TwinId, beginning: &str);
     /// The server accepted an opening.
     fn opened(&self, last_good: &LastGood);
 }
@@ -276,6 +278,7 @@ impl Inner {
             RelayEvent::BakeFailed(twin, fault) => drop(waiters.bake.remove(&twin).map(|tx| tx.send(fault))),
             RelayEvent::Opened(last_good) => self.listener.opened(&last_good),
             RelayEvent::Finished => self.client_over(ClientEnd::Finished, shared),
+            RelayEvent::Junk(twin, beginning) => self.listener.junk(twin, &beginning),
             RelayEvent::Log(twin, text) => self.listener.log(twin, &text),
         }
     }

@@ -19,11 +19,12 @@ pub(crate) fn flags() -> Vec<Arg> {
 ///
 /// # Errors
 /// Never in practice: clap has asked the same table before.
-pub(crate) fn read(run: &RunArgs, matches: &ArgMatches) -> Result<Options, mcp_twin_core::spec::OptionError> {
+pub(crate) fn read(run: &mut RunArgs, matches: &ArgMatches) -> Result<Options, mcp_twin_core::spec::OptionError> {
     let mut options = Options { tell: !run.no_tell, watch_files: !run.no_watch, ..Options::default() };
     for option in offered() {
         if let Some(value) = matches.get_one::<String>(option.key) {
             options.set(option.key, value)?;
+            run.chosen.push(option.key);
         }
     }
     Ok(options)

@@ -10,8 +10,15 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
     let (_, words) = args.split_first().filter(|(_, words)| words.first().is_some_and(|word| word == "run"))?;
     let dashes = words.iter().position(|word| word == "--")?;
     let command = words[dashes + 1..].to_vec();
-    let mut read =
-        RunArgs { name: None, watch: Vec::new(), ignore: Vec::new(), no_watch: false, no_tell: false, command };
+    let mut read = RunArgs {
+        name: None,
+        watch: Vec::new(),
+        ignore: Vec::new(),
+        no_watch: false,
+        no_tell: false,
+        command,
+        chosen: Vec::new(),
+    };
     let mut options = Options::default();
     let mut seen = Vec::new();
     let mut flags = words[1..dashes].iter().map(|word| word.to_str());
@@ -29,12 +36,16 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
             _ => {
                 let option = options::offered().find(|option| option.flag == flag)?;
                 options.set(option.key, value()?).ok()?;
+                read.chosen.push(option.key);
             }
         }
         seen.push(flag);
     }
     options.tell = !read.no_tell;
     options.watch_files = !read.no_watch;
+    // In the order of the table, as clap gives them.
+    let chosen = options::offered().map(|option| option.key).filter(|key| read.chosen.contains(key)).collect();
+    read.chosen = chosen;
     (!read.command.is_empty()).then_some((read, options))
 }
 

@@ -66,7 +66,7 @@ impl Relay {
                 Kind::Request { id, method } => self.twin_request(twin, &frame, id, method, line),
             },
             Err(Unreadable::Blank) => {}
-            Err(_) => self.log(twin, format!("not an MCP message on stdout: {}", excerpt(line))),
+            Err(_) => self.event(RelayEvent::Junk(twin, excerpt(line))),
         }
     }
 

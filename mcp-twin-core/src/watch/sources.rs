@@ -9,87 +9,17 @@ use std::path::Path;
 /// are written far more often than prompts (`--watch 'prompts/*.md'` for those).
 pub const SOURCE_EXTENSIONS: &[&str] = &[
     // Python, JavaScript, TypeScript: nearly all servers.
-    "py",
-    "pyi",
-    "pyx",
-    "js",
-    "mjs",
-    "cjs",
-    "jsx",
-    "ts",
-    "mts",
-    "cts",
-    "tsx",
+    "py", "pyi", "pyx", "js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx",
     // The others that have an MCP library, and what people glue servers together with.
-    "rs",
-    "go",
-    "rb",
-    "php",
-    "java",
-    "kt",
-    "kts",
-    "scala",
-    "clj",
-    "cs",
-    "fs",
-    "vb",
-    "swift",
-    "dart",
-    "ex",
-    "exs",
-    "lua",
-    "pl",
-    "pm",
-    "r",
-    "jl",
-    "zig",
-    "nim",
-    "c",
-    "cc",
-    "cpp",
-    "h",
-    "hpp",
-    "sh",
-    "bash",
-    "zsh",
-    "ps1",
-    "bat",
-    "cmd",
-    // Configuration, read once at start.
-    "json",
-    "jsonc",
-    "json5",
-    "toml",
-    "yaml",
-    "yml",
-    "ini",
-    "cfg",
-    "conf",
-    "properties",
-    "xml",
-    "csproj",
-    "fsproj",
-    // Interfaces, queries, templates and pages, read once by most servers.
-    "graphql",
-    "gql",
-    "sql",
-    "proto",
-    "j2",
-    "jinja",
-    "jinja2",
-    "hbs",
-    "mustache",
-    "tmpl",
-    "html",
+    "rs", "go", "rb", "php", "java", "kt", "kts", "scala", "clj", "cs", "fs", "vb", "swift", "dart", "ex", "exs", "lua",
+    "pl", "pm", "r", "jl", "zig", "nim", "c", "cc", "cpp", "h", "hpp", "sh", "bash", "zsh", "ps1", "bat", "cmd",
+    // Configuration, read once at start. Not JSON, XML and HTML: servers keep their data and output in these, and would
+    // be reloaded for their own writing; the manifests among them count by name.
+    "toml", "yaml", "yml", "ini", "cfg", "conf", "csproj", "fsproj",
+    // Interfaces, queries and templates, read once by most servers.
+    "graphql", "gql", "sql", "proto", "j2", "jinja", "jinja2", "hbs", "mustache", "tmpl",
     // Rebuilt native modules are new code.
-    "so",
-    "dylib",
-    "dll",
-    "pyd",
-    "node",
-    "wasm",
-    "jar",
-    "class",
+    "so", "dylib", "dll", "pyd", "node", "wasm", "jar", "class",
 ];
 
 /// Whether a file is one that servers are made of, by its name.
@@ -142,7 +72,24 @@ pub fn is_tool_folder(name: &str) -> bool {
 }
 
 /// Files that count by their whole name.
-const SOURCE_NAMES: &[&str] = &["go.mod", "Gemfile", "Rakefile", ".python-version", ".node-version", ".nvmrc"];
+const SOURCE_NAMES: &[&str] = &[
+    "package.json",
+    "tsconfig.json",
+    "jsconfig.json",
+    "deno.json",
+    "deno.jsonc",
+    "fastmcp.json",
+    "composer.json",
+    "appsettings.json",
+    "requirements.txt",
+    "pom.xml",
+    "go.mod",
+    "Gemfile",
+    "Rakefile",
+    ".python-version",
+    ".node-version",
+    ".nvmrc",
+];
 
 /// Folders that hold what tools made or fetched. Watching them costs thousands of watches and shows nothing of the server.
 const TOOL_FOLDERS: &[&str] = &[

@@ -3,7 +3,7 @@
 use crate::run::RunOrder;
 use crate::sources::Tree;
 use mcp_twin_core::detect::launch::{Launch, Look, Place};
-use mcp_twin_core::spec::{ServerName, default_name, slug};
+use mcp_twin_core::spec::{Options, ServerName, Strategy, Transport, default_name, slug};
 use mcp_twin_core::watch::{Asked, Filter};
 use std::fs;
 use std::io::Read;
@@ -20,6 +20,8 @@ pub struct Plan {
     pub script: Option<PathBuf>,
     /// Its files.
     pub tree: Arc<Tree>,
+    /// The options, with what the command line suggests where nobody chose.
+    pub options: Options,
     /// What was odd about the order.
     pub warnings: Vec<String>,
 }
@@ -30,7 +32,12 @@ impl Plan {
     pub fn new(order: &RunOrder) -> Self {
         let mut warnings = Vec::new();
         let home = dirs::home_dir();
-        let place = Place { cwd: Some(&order.cwd), home: home.as_deref(), env: &[], look: &Disk };
+        // Only what says where code is found: a PORT that some shell exported says nothing about a stdio server.
+        let environment: Vec<(String, String)> = ["PATH", "PYTHONPATH", "VIRTUAL_ENV", "NODE_PATH"]
+            .into_iter()
+            .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
+            .collect();
+        let place = Place { cwd: Some(&order.cwd), home: home.as_deref(), env: &environment, look: &Disk };
         let launch = Launch::read_in(&order.command, &place);
         let root = launch.root.clone().unwrap_or_else(|| order.cwd.clone());
         let name = match &order.name {
@@ -67,7 +74,19 @@ impl Plan {
         let filter = Filter::new(asked, order.ignore.clone(), &order.cwd).forbid(forbidden.into_iter().flatten());
         let (tree, wrong) = Tree::new(filter, patterns.iter().map(String::as_str));
         warnings.extend(wrong);
-        Self { name, root, script: launch.script, tree: Arc::new(tree), warnings }
+        let mut options = order.options.clone();
+        let chosen = |key| order.chosen.contains(&key);
+        if !chosen("start_timeout") {
+            options.start_timeout = Options::defaults_for(Transport::Stdio, &launch).start_timeout;
+        }
+        if !chosen("strategy") && launch.strategy() == Strategy::Handoff {
+            options.strategy = Strategy::Handoff;
+            warnings.push(format!(
+                "two copies cannot run side by side ({}), so the old one is stopped before the new one starts; `--strategy overlap` says otherwise",
+                launch.reason.as_deref().unwrap_or("as its command line says")
+            ));
+        }
+        Self { name, root, options, script: launch.script, tree: Arc::new(tree), warnings }
     }
 }
 

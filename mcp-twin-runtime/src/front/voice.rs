@@ -23,6 +23,8 @@ pub struct Voice {
     names: Mutex<BTreeMap<TwinId, String>>,
     wire: OnceLock<Wire>,
     tell: bool,
+    /// Whether what changes nothing is logged too (`MCP_TWIN_DEBUG`).
+    debug: bool,
     keep_last_good: Box<dyn Fn(&LastGood) + Send + Sync>,
 }
 
@@ -36,6 +38,7 @@ impl Voice {
             names: Mutex::default(),
             wire: OnceLock::new(),
             tell,
+            debug: std::env::var_os("MCP_TWIN_DEBUG").is_some(),
             keep_last_good,
         })
     }
@@ -170,7 +173,9 @@ impl Observer for Voice {
     }
 
     fn ignored(&self, why: &'static str) {
-        self.write_log(&format!("(ignored: {why})"));
+        if self.debug {
+            self.write_log(&format!("(ignored: {why})"));
+        }
     }
 }
 
@@ -178,6 +183,11 @@ impl Listener for Voice {
     fn log(&self, twin: Option<TwinId>, text: &str) {
         let name = twin.map_or_else(|| "front".to_owned(), |twin| self.name_of(twin));
         self.write_log(&format!("[{name}] {text}"));
+    }
+
+    fn junk(&self, twin: TwinId, beginning: &str) {
+        self.write_log(&format!("[{}] on stdout, not MCP: {beginning}", self.name_of(twin)));
+        self.warn("the server writes to its stdout what is not MCP; it is kept from the client and is in the log (let the server print to stderr)");
     }
 
     fn opened(&self, last_good: &LastGood) {
