@@ -217,6 +217,7 @@ impl Relay {
         }
         if method.is_ledger() {
             self.check_prepared(now);
+            self.release_ledger(now);
         }
     }
 }

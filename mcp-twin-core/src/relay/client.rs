@@ -69,7 +69,7 @@ impl Relay {
         }
         let needs = Capability::of(name);
         let mut target = self.target();
-        if method.is_ledger() && self.preparing.is_some() && matches!(target, Target::To(_)) {
+        if method.is_ledger() && matches!(target, Target::To(_)) && self.ledger_queues() {
             target = Target::Hold;
         }
         match target {

@@ -126,6 +126,21 @@ impl Relay {
         self.check_prepared(now);
     }
 
+    /// Whether the client's next ledger request must wait: the ledger is being brought to a twin, or one that was sent
+    /// before it is still open elsewhere and would be applied after it.
+    pub(super) fn ledger_queues(&self) -> bool {
+        let active = self.active();
+        let elsewhere = |call: &Call| call.method.is_ledger() && call.owner().is_some() && call.owner() != active;
+        self.preparing.is_some() || self.calls.values().any(elsewhere)
+    }
+
+    /// A ledger request was closed: those that queued behind it may go.
+    pub(super) fn release_ledger(&mut self, now: Moment) {
+        if self.active().is_some() && !self.held.is_empty() && !self.ledger_queues() {
+            self.release(now);
+        }
+    }
+
     /// A twin accepted a ledger request of the client.
     pub(super) fn ledger_changed(&mut self, twin: TwinId, call: &Call, now: Moment) {
         let Some(entry) = call.entry.clone() else { return };

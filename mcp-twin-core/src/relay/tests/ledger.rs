@@ -6,6 +6,9 @@ use crate::relay::RelayEvent;
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// A third twin.
+const D: crate::ids::TwinId = crate::ids::TwinId(3);
+
 /// A session with a level and two subscriptions.
 fn subscribed() -> Rig {
     let mut rig = Rig::open(&full(), &Rig::tools());
@@ -108,6 +111,32 @@ fn one_that_the_old_twin_answers_later_is_brought_afterwards() {
     assert_eq!(answers(&rig.client_reads()), [(1, "result")]);
     assert_eq!(entries(&rig.serve(B, &full(), &Rig::tools())), [pair("logging/setLevel", "error")]);
     assert!(rig.client_reads().is_empty());
+}
+
+#[test]
+fn the_clients_last_word_counts_after_a_flip_too() {
+    let mut rig = Rig::open(&full(), &Rig::tools());
+    rig.ready(B, &full(), &Rig::tools());
+    rig.ask(1, "logging/setLevel", json!({"level": "debug"}));
+    let late = rig.twin_reads(A)[0]["id"].clone();
+    rig.relay.handover(B, rig.now).unwrap();
+    rig.ask(2, "logging/setLevel", json!({"level": "error"}));
+    rig.call(3);
+    assert_eq!(methods(&rig.twin_reads(B)), ["tools/call"]);
+    rig.answer(A, &late, json!({}));
+    let sent = rig.serve(B, &full(), &Rig::tools());
+    assert_eq!(entries(&sent), [pair("logging/setLevel", "debug"), pair("logging/setLevel", "error")]);
+    assert_eq!(answers(&rig.client_reads()), [(1, "result"), (2, "result")]);
+    rig.ask(4, "logging/setLevel", json!({"level": "info"}));
+    assert_eq!(entries(&rig.twin_reads(B)), [pair("logging/setLevel", "info")]);
+    // Nor does one that dies with the old twin hold it up.
+    rig.ready(D, &full(), &Rig::tools());
+    rig.relay.handover(D, rig.now).unwrap();
+    assert_eq!(entries(&rig.serve(D, &full(), &Rig::tools())), [pair("logging/setLevel", "error")]);
+    rig.ask(5, "logging/setLevel", json!({"level": "notice"}));
+    assert!(rig.twin_reads(D).is_empty());
+    rig.die(B);
+    assert_eq!(entries(&rig.twin_reads(D)).last(), Some(&pair("logging/setLevel", "notice")));
 }
 
 #[test]
