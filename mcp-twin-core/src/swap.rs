@@ -35,7 +35,7 @@ use crate::error::Fault;
 use crate::spec::Options;
 use crate::time::Moment;
 use serde::{Deserialize, Serialize};
-use state::{LIVE_TWINS, Memory, RETIRING, State};
+use state::{FAILURES, LIVE_TWINS, Memory, RETIRING, State};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -59,6 +59,8 @@ struct Policy {
     live_twins: usize,
     /// Twins that owe answers, beside active, standby and prev.
     retiring: usize,
+    /// So many failures of one source in a minute, and only a change or a command tries again.
+    failures: usize,
     /// Rules that are broken on purpose.
     #[cfg(test)]
     mistakes: &'static [mistake::Mistake],
@@ -105,6 +107,7 @@ impl Swap {
             builds: false,
             live_twins: LIVE_TWINS,
             retiring: RETIRING,
+            failures: FAILURES,
             #[cfg(test)]
             mistakes: &[],
         };

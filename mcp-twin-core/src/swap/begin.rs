@@ -12,8 +12,7 @@ use std::time::Duration;
 
 /// How often one source may begin again because its files were touched though they hash to the same.
 const AGAIN: u8 = 5;
-/// So many failures of one source within this time, and only a change or a command tries again.
-pub(super) const FAILURES: usize = 5;
+/// Failures of one source within this time are counted; after so many (`Policy`) only a change or a command tries again.
 const FAILURE_WINDOW: Duration = Duration::from_secs(60);
 
 /// What an operation is to be.
@@ -243,7 +242,7 @@ impl Swap {
         failures.at.push_back(now);
         failures.streak = failures.streak.saturating_add(1);
         let pause = doubled(&self.policy.options, failures.streak);
-        (failures.at.len() < FAILURES).then_some(pause)
+        (failures.at.len() < self.policy.failures).then_some(pause)
     }
 
     /// Ends a twin that owes nobody anything.

@@ -10,6 +10,15 @@ use crate::error::{Code, Fault};
 use crate::ids::{CommandId, Generation, Source};
 use crate::time::Moment;
 
+/// What a `swap` says about the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Approval {
+    /// These are the files that it was said about.
+    Given { force: bool },
+    /// They changed since it was said.
+    Outdated,
+}
+
 /// How many commands may wait while the route is being moved.
 const DEFERRED: usize = 64;
 
@@ -23,6 +32,7 @@ impl Swap {
                 let outcome = self.failed(Fault::new(Code::Busy, "too many commands wait already"));
                 return self.reply(id, outcome);
             }
+            self.memory.files = Some(source);
             return self.memory.deferred.push_back(Deferred { id, command, source });
         }
         self.obey(id, command, source, now);
@@ -31,7 +41,12 @@ impl Swap {
     /// A command that waited until the route was moved.
     pub(super) fn take_deferred(&mut self, now: Moment) -> bool {
         let Some(Deferred { id, command, source }) = self.memory.deferred.pop_front() else { return false };
-        self.obey(id, command, source, now);
+        // Only the latest files count; a word about others approves nothing.
+        let files = self.memory.files.unwrap_or(source);
+        match command {
+            Command::Swap { .. } if !holds(&source, &files) => self.swap(id, files, Approval::Outdated, now),
+            command => self.obey(id, command, files, now),
+        }
         true
     }
 
@@ -40,7 +55,7 @@ impl Swap {
         match command {
             Command::Start => self.start(id, source, now),
             Command::Reload => self.reload(id, source, now),
-            Command::Swap { force } => self.swap(id, source, force, now),
+            Command::Swap { force } => self.swap(id, source, Approval::Given { force }, now),
             Command::Rollback { to } => self.rollback(id, to, source, now),
             Command::Stop => self.stop(id, now),
         }
@@ -74,7 +89,7 @@ impl Swap {
             }
             State::Starting(op) => {
                 if !op.source.same_code(&source) {
-                    self.restart(source, Cause::Reload, false, now);
+                    self.restart(source, Cause::Reload, Approval::Given { force: false }, now);
                 }
                 self.wait(waiter);
             }
@@ -112,7 +127,8 @@ impl Swap {
         }
     }
 
-    fn swap(&mut self, id: CommandId, source: Source, force: bool, now: Moment) {
+    fn swap(&mut self, id: CommandId, source: Source, approval: Approval, now: Moment) {
+        let force = approval == Approval::Given { force: true };
         let waiter = Waiter { id, ask: Ask::Swap };
         match &self.state {
             State::Stopped | State::Stopping(_) | State::Down(_) => {
@@ -121,20 +137,20 @@ impl Swap {
             State::Starting(op) => {
                 let unforced = force && !op.force && !probed(&op.stage);
                 if !holds(&op.source, &source) || unforced {
-                    self.restart(source, Cause::Swap, force, now);
+                    self.restart(source, Cause::Swap, approval, now);
                 }
                 self.wait(waiter);
             }
             State::Serving(serving) => match &serving.op {
-                Some(op) if !op.spare && holds(&op.source, &source) => self.join_swap(waiter, source, force, now),
-                Some(op) if !op.spare => self.swap_instead(waiter, source, force, now),
-                _ => self.swap_fresh(waiter, source, force, now),
+                Some(op) if !op.spare && holds(&op.source, &source) => self.join_swap(waiter, source, approval, now),
+                Some(op) if !op.spare => self.swap_instead(waiter, source, approval, now),
+                _ => self.swap_fresh(waiter, source, approval, now),
             },
         }
     }
 
     /// No standby: reload first, unless the files are what serves.
-    fn swap_fresh(&mut self, waiter: Waiter, source: Source, force: bool, now: Moment) {
+    fn swap_fresh(&mut self, waiter: Waiter, source: Source, approval: Approval, now: Moment) {
         if self.is_active(&source) {
             if let Some(serving) = self.serving_mut() {
                 serving.degraded = None;
@@ -146,12 +162,13 @@ impl Swap {
             return;
         }
         self.drop_spare(now);
-        let order = Order { approved: true, force, waiting: vec![waiter], ..Order::because(Cause::Swap) };
+        let (approved, force) = (approval != Approval::Outdated, approval == Approval::Given { force: true });
+        let order = Order { approved, force, waiting: vec![waiter], ..Order::because(Cause::Swap) };
         self.begin(source, order, now);
     }
 
     /// The operation under way is for other files than those that somebody asks for.
-    fn swap_instead(&mut self, waiter: Waiter, source: Source, force: bool, now: Moment) {
+    fn swap_instead(&mut self, waiter: Waiter, source: Source, approval: Approval, now: Moment) {
         if self.is_active(&source) && !self.reload_waits() {
             self.redirect_to_active(source, now);
             if let Some(active) = self.active_view() {
@@ -160,7 +177,7 @@ impl Swap {
             return;
         }
         self.wait(waiter);
-        self.restart(source, Cause::Swap, force, now);
+        self.restart(source, Cause::Swap, approval, now);
     }
 
     fn redirect_to_active(&mut self, source: Source, now: Moment) {
@@ -175,7 +192,11 @@ impl Swap {
     }
 
     /// What is prepared, or stands by, is approved.
-    fn join_swap(&mut self, waiter: Waiter, source: Source, force: bool, now: Moment) {
+    fn join_swap(&mut self, waiter: Waiter, source: Source, approval: Approval, now: Moment) {
+        let Approval::Given { force } = approval else {
+            // It hears what a `reload` would hear: verified, and waiting for a word about these very files.
+            return self.join_reload(Waiter { ask: Ask::Reload, ..waiter });
+        };
         let Some(op) = self.op_mut() else { return };
         // Somebody who has seen what it breaks takes it.
         let seen = matches!(op.stage, Stage::Verified { .. });
@@ -193,10 +214,10 @@ impl Swap {
     }
 
     /// Begins again with these files, approved.
-    fn restart(&mut self, source: Source, cause: Cause, force: bool, now: Moment) {
+    fn restart(&mut self, source: Source, cause: Cause, approval: Approval, now: Moment) {
         let auto = self.op().is_some_and(|op| op.auto);
         self.begin_again(source, auto, Some(cause), now);
-        if cause == Cause::Swap
+        if let Approval::Given { force } = approval
             && let Some(op) = self.op_mut()
         {
             op.approved = true;
@@ -251,7 +272,7 @@ impl Swap {
         } else if matches!(self.state, State::Starting(_)) {
             self.wait(waiter);
             if self.op().is_some_and(|op| !op.source.same_code(&source)) {
-                self.restart(source, Cause::Swap, false, now);
+                self.restart(source, Cause::Rollback, Approval::Given { force: false }, now);
             }
         } else {
             self.begin_start(source, Cause::Rollback, waiter, false, now);

@@ -153,11 +153,10 @@ impl Swap {
     /// The host never said whether the route was moved: it is moved back, and the operation fails.
     pub(super) fn flip_unanswered(&mut self, now: Moment) {
         let back = self.serving().map(|serving| serving.active);
-        let fault = Fault::new(Code::Host, "the route was not moved in time");
-        self.fail_op(fault, now);
         if let Some(active) = back.and_then(|active| self.running(active)) {
             self.out(Effect::Handover { from: None, to: active, bake: false });
         }
+        self.fail_op(Fault::new(Code::Host, "the route was not moved in time"), now);
     }
 
     fn committed(&mut self, now: Moment) {

@@ -145,7 +145,10 @@ impl Swap {
         if bake.is_some() {
             self.out(Effect::EndBake { twin: active });
         }
-        self.memory.twins.remove(&active);
+        // One that lives on unready is in its stop ladder: its exit is still to come.
+        if self.death_of(active).is_some() {
+            self.memory.twins.remove(&active);
+        }
         self.memory.active_source = Some(source);
         self.state = State::Down(super::state::Down { why: fault.clone(), retry_at: None });
         let op = match op {

@@ -79,7 +79,8 @@ pub enum Effect {
         fault: Fault,
     },
     /// Hold new requests as soon as the serving twin has no open call. Answer: `Idle`. A later `Handover` takes it back
-    /// and releases what is held, also one to the twin that serves already.
+    /// and releases what is held, also one to the twin that serves already; so does a later `Hold` or `Refuse`, and the
+    /// twin's end.
     AwaitIdle {
         /// Which twin.
         twin: TwinId,

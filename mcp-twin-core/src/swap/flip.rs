@@ -5,7 +5,7 @@ use super::begin::{Order, holds};
 use super::commit::{MOVE_WAIT, PREPARE_WAIT};
 use super::effect::{Cause, Effect, HistoryEntry, Notice, Outcome, TwinView};
 use super::mistake::Mistake;
-use super::state::{Ask, Flip, FlipStage, Prev, Why};
+use super::state::{Ask, Flip, FlipStage, Prev, Stage, Why};
 use crate::error::{Code, Fault};
 use crate::ids::{Source, TwinId};
 use crate::time::Moment;
@@ -21,6 +21,13 @@ impl Swap {
             FlipStage::Preparing { deadline: now + PREPARE_WAIT }
         };
         let baking = self.serving().is_some_and(|serving| serving.bake.is_some());
+        // A commit that has not been written steps back and begins again behind this one.
+        let expires = now + self.policy.options.standby_ttl;
+        if let Some(op) = self.op_mut()
+            && matches!(op.stage, Stage::Preparing { .. } | Stage::Crowded { .. })
+        {
+            op.stage = Stage::Verified { expires };
+        }
         if let Some(serving) = self.serving_mut() {
             serving.flip = Some(Flip { to, why, stage });
         }
@@ -100,7 +107,11 @@ impl Swap {
     /// The route stays where it is, if anything is left there.
     pub(super) fn abort_flip(&mut self, fault: Fault, now: Moment) {
         let Some(flip) = self.serving_mut().and_then(|serving| serving.flip.take()) else { return };
-        let unanswered = matches!(flip.stage, FlipStage::Moving { .. });
+        if matches!(flip.stage, FlipStage::Moving { .. })
+            && let Some(active) = self.serving().and_then(|serving| self.running(serving.active))
+        {
+            self.out(Effect::Handover { from: None, to: active, bake: false });
+        }
         if let Some(serving) = self.serving_mut() {
             serving.prev = serving.prev.filter(|prev| prev.twin != flip.to);
             serving.warm = serving.warm.filter(|warm| *warm != flip.to);
@@ -124,9 +135,6 @@ impl Swap {
             }
             Why::Crash(_) | Why::Spare(_) => {}
             Why::Adopt => return self.adoption_failed(fault, now),
-        }
-        if unanswered && let Some(active) = self.serving().and_then(|serving| self.running(serving.active)) {
-            self.out(Effect::Handover { from: None, to: active, bake: false });
         }
         self.persist();
     }
@@ -168,9 +176,10 @@ impl Swap {
                 }
             }
             Some(old) => self.retire(old, now),
-            None => {
+            None if self.death_of(old).is_some() => {
                 self.memory.twins.remove(&old);
             }
+            None => {}
         }
         self.end_op_of_active(now);
         self.tell_flip(flip.why, left, old_source, now);
@@ -266,7 +275,7 @@ impl Swap {
     pub(super) fn pause_after_failures(&self, source: &Source) -> Option<Duration> {
         let failures = &self.memory.failures;
         let same = failures.source.is_some_and(|known| holds(&known, source));
-        if same && failures.at.len() >= super::begin::FAILURES {
+        if same && failures.at.len() >= self.policy.failures {
             return None;
         }
         Some(super::begin::doubled(&self.policy.options, if same { failures.streak } else { 1 }))

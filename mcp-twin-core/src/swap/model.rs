@@ -133,7 +133,6 @@ struct Proc {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum ProcStage {
     Booting,
-    Loaded,
     Ready,
     /// Its exit was not told yet.
     Dead,
@@ -168,8 +167,8 @@ enum Move {
     BakeFails,
     FrontRestarts,
     // From here on: nothing that has to happen.
-    Loads(TwinId),
-    GetsReady(TwinId),
+    /// It reads its code and is ready.
+    Boots(TwinId),
     CallOpens,
     CallEnds(TwinId),
     Dies(TwinId),

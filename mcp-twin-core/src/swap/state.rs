@@ -12,6 +12,8 @@ use std::time::Duration;
 pub(crate) const LIVE_TWINS: usize = 6;
 /// Twins that owe answers beside active, standby and prev.
 pub(crate) const RETIRING: usize = 3;
+/// Failures of one source in a minute before only a change or a command tries again.
+pub(crate) const FAILURES: usize = 5;
 
 /// Where the machine stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -46,9 +46,10 @@ impl Swap {
         }
         match &self.state {
             State::Serving(serving) => {
+                // While the route is being moved, prev and the bake stay what the record says that they are.
                 if let Some(flip) = &serving.flip {
                     out.push((Timer::Flip, flip_ends(&flip.stage)));
-                } else {
+                } else if !self.in_window() {
                     out.extend(serving.bake.as_ref().map(|bake| (Timer::Bake, bake.until)));
                     out.extend(serving.prev.and_then(|prev| prev.until).map(|at| (Timer::Keep, at)));
                     let warm = serving.op.is_none() && serving.warm.is_none();
@@ -83,8 +84,9 @@ impl Swap {
             Timer::Flip => self.flip_overdue(now),
             Timer::Stop => self.stop_overdue(now),
             Timer::Retry => self.retry(now),
-            Timer::Bake => self.bake_over(now),
-            Timer::Keep => self.retire_prev(now),
+            Timer::Bake if !self.in_window() => self.bake_over(now),
+            Timer::Keep if !self.in_window() => self.retire_prev(now),
+            Timer::Bake | Timer::Keep => {}
             Timer::Drain(twin) => self.cut(twin, now),
             Timer::Crowd => {
                 self.evict(now);

@@ -73,7 +73,10 @@ impl Swap {
     pub(super) fn spawn_where_room(&mut self, now: Moment) -> bool {
         let Some(op) = self.op().filter(|op| matches!(op.stage, Stage::Room { .. })) else { return false };
         let (twin, source) = (op.twin, op.source);
-        if self.memory.twins.len() >= self.policy.live_twins && !self.mistake(Mistake::NoLiveBound) {
+        // Under `handoff` no two may live side by side.
+        let handoff = self.policy.options.strategy == Strategy::Handoff && !self.mistake(Mistake::TwoCopies);
+        let most = if handoff { 1 } else { self.policy.live_twins };
+        if self.memory.twins.len() >= most && !self.mistake(Mistake::NoLiveBound) {
             return self.make_room(now);
         }
         let slot = self.free_slot();

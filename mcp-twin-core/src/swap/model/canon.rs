@@ -1,9 +1,12 @@
 //! Names that do not matter are made the same, so that the search is finite and does not walk twice what only differs in
 //! them: twins are numbered in the order of their use, writes from nought, operations not at all.
 
-use super::super::state::{Op, Serving, Stage, State};
+use super::super::state::{Debt, Life, Op, Serving, Stage, State, Twin, Why};
+use super::world::{fault, source};
 use super::*;
-use crate::swap::TwinView;
+use crate::error::Fault;
+use crate::ids::Slot;
+use crate::swap::{Cause, TwinView};
 
 /// Old and new numbers.
 #[derive(Default)]
@@ -30,8 +33,31 @@ impl Names {
         record.active.iter_mut().chain(&mut record.prev).for_each(|twin| self.set(twin));
         if let Some(op) = &mut record.op {
             op.id = OpId(0);
+            op.causes.clear();
             op.twin.iter_mut().for_each(|twin| self.set(twin));
         }
+        record.last_good = None;
+        for twin in &mut record.twins {
+            twin.slot = Slot::A;
+            twin.last_exit = None;
+            if Some(twin.twin) != record.active && Some(twin.twin) != record.prev {
+                (twin.source, twin.process, twin.verified) = (source(0), None, false);
+            }
+        }
+    }
+}
+
+/// Of a twin that ends nothing matters but that it lives.
+fn unknown() -> Twin {
+    Twin {
+        slot: Slot::A,
+        source: source(0),
+        port: None,
+        process: None,
+        life: Life::Running,
+        report: None,
+        verified: false,
+        debt: Debt::Unknown,
     }
 }
 
@@ -42,6 +68,9 @@ fn id(index: usize) -> TwinId {
 impl World {
     /// The world with its names in order.
     pub(super) fn canonical(&mut self) {
+        let procs = &self.procs;
+        self.route = self.route.filter(|route| procs.contains_key(route));
+        self.awaiting_idle = self.awaiting_idle.filter(|twin| procs.contains_key(twin));
         let mut names = Names::default();
         if let Some(front) = &mut self.front {
             front.each_twin(&mut |twin| names.add(*twin));
@@ -52,7 +81,9 @@ impl World {
             record.twins.iter().for_each(|twin| names.add(twin.twin));
         }
         self.procs.keys().for_each(|twin| names.add(*twin));
+        self.moving.iter().chain(&self.moved).for_each(|(twin, _)| names.add(*twin));
         self.strangers.retain(|twin| names.0.contains(twin));
+        self.forget();
         if let Some(front) = &mut self.front {
             front.rename(&names, self.writes.len());
         }
@@ -67,7 +98,21 @@ impl World {
         self.route.iter_mut().chain(&mut self.awaiting_idle).for_each(|twin| names.set(twin));
         self.moving.iter_mut().chain(&mut self.moved).for_each(|(twin, _)| names.set(twin));
         self.build = self.build.map(|_| OpId(0));
-        self.route = self.route.filter(|route| self.procs.contains_key(route));
+    }
+}
+
+impl World {
+    /// Of processes that are of no use any more nothing matters but that they live, and of those that retire what they owe.
+    fn forget(&mut self) {
+        let Some(front) = &self.front else { return };
+        let booting = front.op().map(|op| op.twin);
+        for (old, proc) in &mut self.procs {
+            if proc.stopping && self.budget.crashes == 0 {
+                *proc = Proc { stopping: true, unanswered: proc.unanswered, stage: proc.stage, ..Proc::new(0) };
+            } else if Some(*old) != booting {
+                proc.touched = false;
+            }
+        }
     }
 }
 
@@ -88,6 +133,39 @@ impl Swap {
         if let Some(op) = self.op_mut() {
             op.id = OpId(0);
             op.phases.clear();
+            op.causes.retain(|cause| matches!(cause, Cause::Rollback | Cause::Reload));
+        }
+        self.forget();
+    }
+
+    /// What tells people something and decides nothing.
+    fn forget(&mut self) {
+        self.memory.last_good = None;
+        self.memory.failures.streak = 0;
+        let same = |told: &mut Fault| *told = fault();
+        match &mut self.state {
+            State::Serving(serving) => {
+                serving.degraded.iter_mut().for_each(same);
+                serving.bake.iter_mut().filter_map(|bake| bake.failed.as_mut()).for_each(same);
+                if let Some(Why::Bake(why) | Why::Crash(why) | Why::Spare(why)) =
+                    serving.flip.as_mut().map(|flip| &mut flip.why)
+                {
+                    same(why);
+                }
+            }
+            State::Down(down) => same(&mut down.why),
+            State::Stopping(stopping) => stopping.ended.clear(),
+            State::Starting(_) | State::Stopped => {}
+        }
+        let retiring = self.memory.retiring.clone();
+        for (id, twin) in &mut self.memory.twins {
+            twin.slot = Slot::A;
+            if matches!(twin.life, Life::Stopping { .. } | Life::Doomed) {
+                *twin = Twin { life: twin.life.clone(), ..unknown() };
+            }
+            if retiring.contains(id) {
+                twin.source = source(0);
+            }
         }
     }
 
@@ -99,6 +177,13 @@ impl Swap {
             State::Stopped | State::Down(_) => {}
         }
         self.memory.retiring.iter_mut().for_each(see);
+    }
+
+    /// Whether the answer to this write is waited for.
+    pub(super) fn waits_for(&mut self, seq: PersistSeq) -> bool {
+        let mut waits = false;
+        self.each_write(&mut |own| waits |= *own == seq);
+        waits
     }
 
     fn each_write(&mut self, see: &mut dyn FnMut(&mut PersistSeq)) {

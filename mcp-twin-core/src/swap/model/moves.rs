@@ -83,7 +83,7 @@ impl Scene {
 
     fn timer_moves(&self, world: &World, front: &Swap, out: &mut Vec<Move>) {
         for (timer, _) in front.timers() {
-            let bad = world.routed().is_some_and(|proc| !proc.is_good());
+            let bad = world.routed().is_none_or(|proc| !proc.is_good());
             let possible = match timer {
                 Timer::Bake => !(self.always_up && bad),
                 _ if world.is_late(timer) => {
@@ -112,10 +112,11 @@ impl Scene {
     /// Processes, calls, files, faults.
     fn world_moves(&self, world: &World, out: &mut Vec<Move>) {
         for (twin, proc) in &world.procs {
-            match proc.stage {
-                ProcStage::Booting => out.push(Move::Loads(*twin)),
-                ProcStage::Loaded => out.push(Move::GetsReady(*twin)),
-                ProcStage::Ready | ProcStage::Dead => {}
+            if proc.unanswered {
+                continue;
+            }
+            if proc.stage == ProcStage::Booting && !proc.stopping {
+                out.push(Move::Boots(*twin));
             }
             if proc.call && proc.alive() {
                 out.push(Move::CallEnds(*twin));
@@ -199,8 +200,7 @@ impl Scene {
                     self.tell(world, Event::Built { op, source: source(world.files) });
                 }
             }
-            Move::Exits(twin) => world.proc(twin, |proc| proc.stage = ProcStage::Dead),
-            Move::ExitTold(twin) => {
+            Move::Exits(twin) | Move::ExitTold(twin) => {
                 world.procs.remove(&twin);
                 self.tell(world, Event::Exited { twin, exit: gone() });
             }
@@ -228,11 +228,10 @@ impl Scene {
                 }
             }
             Move::FrontRestarts => self.restart(world),
-            Move::Loads(twin) => {
+            Move::Boots(twin) => {
                 let files = world.files;
-                world.proc(twin, |proc| (proc.stage, proc.loaded) = (ProcStage::Loaded, Some(files)));
+                world.proc(twin, |proc| (proc.stage, proc.loaded) = (ProcStage::Ready, Some(files)));
             }
-            Move::GetsReady(twin) => world.proc(twin, |proc| proc.stage = ProcStage::Ready),
             Move::CallOpens => {
                 if let Some(route) = world.route {
                     world.proc(route, |proc| proc.call = true);
@@ -333,10 +332,9 @@ impl Scene {
         let id = CommandId(world.next_command);
         world.next_command += 1;
         world.owed.insert(id);
-        let rests = world
-            .front
-            .as_ref()
-            .is_some_and(|front| matches!(front.state, State::Down(_) | State::Stopped | State::Stopping(_)));
+        let rests = world.front.as_ref().is_some_and(|front| {
+            matches!(front.state, State::Starting(_) | State::Down(_) | State::Stopped | State::Stopping(_))
+        });
         let command = match word {
             Word::Start => Command::Start,
             Word::Reload => Command::Reload,
@@ -369,7 +367,11 @@ impl Scene {
             world.approved.insert(claimed);
             world.pinned = Some(world.files).filter(|files| *files != claimed);
         }
-        world.approved.extend(front.memory.prev_source.as_ref().map(code).filter(|code| *code == world.files));
+        let wanted = front.memory.prev_source.as_ref().map(code).filter(|code| *code == world.files);
+        if target.is_none() && wanted.is_some() {
+            world.pinned = None;
+        }
+        world.approved.extend(wanted);
     }
 }
 

@@ -111,7 +111,7 @@ impl Scene {
             base("manual twice").manual().stdio().codes(&[2, 4]).budget([2, 0, 0, 1, 0, 0]),
             base("drops").stdio().codes(&[2, 4]).budget([5, 0, 0, 0, 0, 0]).with(|s| s.live_twins = 4),
             base("always up").codes(&[1, 3]).with(|s| (s.always_up, s.calls) = (true, true)).budget([2, 0, 0, 0, 0, 0]),
-            base("probe").codes(&[2]).with(|s| s.calls = true).budget([2, 0, 0, 0, 0, 1]),
+            base("probe").codes(&[2, 4]).with(|s| s.calls = true).budget([2, 0, 0, 0, 0, 1]),
             base("first start").stdio().codes(&[1, 2]).with(|s| s.fresh = true).budget([1, 0, 1, 0, 0, 1]),
             base("first start on http").codes(&[1, 2]).with(|s| s.fresh = true).budget([1, 1, 0, 0, 1, 0]),
             base("handoff").handoff().codes(&[1, 2]).with(|s| s.calls = true).budget([1, 0, 1, 0, 0, 0]),

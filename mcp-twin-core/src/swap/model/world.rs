@@ -16,6 +16,7 @@ impl Scene {
         swap.policy.durable = self.durable;
         swap.policy.live_twins = self.live_twins;
         swap.policy.retiring = self.retiring;
+        swap.policy.failures = 2;
         swap.policy.mistakes = self.mistakes;
         swap
     }
@@ -65,7 +66,7 @@ impl Scene {
             };
             let serves = world.front.as_ref().is_some_and(|front| front.serving().is_some());
             let Some(step) = moves.into_iter().find(wanted) else { return };
-            if serves && matches!(step, Move::Loads(_)) {
+            if serves && matches!(step, Move::Boots(_)) {
                 return;
             }
             *world = self.next(world, &step);
@@ -104,8 +105,21 @@ impl Scene {
     }
 
     fn apply(&self, world: &mut World, front: &mut Swap) {
-        while let Some(effect) = front.poll_effect() {
-            self.apply_one(world, front, effect);
+        loop {
+            while let Some(effect) = front.poll_effect() {
+                self.apply_one(world, front, effect);
+            }
+            // Where nobody can look at the disk any more, a write that nothing waits for is of no interest.
+            let unseen = world.budget.crashes == 0 && world.budget.failed_writes == 0;
+            match world.writes.front() {
+                Some((seq, _)) if unseen && !front.waits_for(*seq) => {
+                    if let Some((seq, record)) = world.writes.pop_front() {
+                        world.disk = Some(record);
+                        front.handle(Event::Persisted { seq }, NOW);
+                    }
+                }
+                _ => return,
+            }
         }
     }
 
@@ -128,8 +142,8 @@ impl Scene {
                 world.moving = Some((to, bake));
             }
             Effect::EndBake { twin } => self.bake_ended(world, front, twin),
-            Effect::Hold => world.gate = Gate::Held,
-            Effect::Refuse { .. } => world.gate = Gate::Refused,
+            Effect::Hold => (world.gate, world.awaiting_idle) = (Gate::Held, None),
+            Effect::Refuse { .. } => (world.gate, world.awaiting_idle) = (Gate::Refused, None),
             Effect::AwaitIdle { twin } => world.awaiting_idle = Some(twin),
             Effect::Cut { twin, .. } => world.proc(twin, |proc| proc.call = false),
             Effect::Drain { twin } => world.proc(twin, |proc| proc.draining = true),
@@ -153,7 +167,10 @@ impl Scene {
         if world.strangers.contains(&twin) {
             return world.breaks("I6 a stranger was signalled");
         }
-        let on_purpose = matches!(front.state, State::Stopping(_)) || self.options.strategy == Strategy::Handoff;
+        let on_purpose = matches!(front.state, State::Stopping(_))
+            || self.options.strategy == Strategy::Handoff
+            || world.moving.is_some_and(|(to, _)| to != twin)
+            || (world.budget.late < self.budget.late && front.serving().is_none());
         let Some(proc) = world.procs.get_mut(&twin) else { return };
         proc.stopping = true;
         proc.draining = false;
@@ -226,7 +243,8 @@ impl World {
 
     pub(super) fn land(&mut self) -> Option<PersistSeq> {
         let (seq, record) = self.writes.pop_front()?;
-        if record.phase == Phase::Stopped && self.front.as_ref().is_some_and(|front| front.is_stopped()) {
+        let waits = |front: &Swap| front.is_stopped() && front.memory.deferred.is_empty();
+        if record.phase == Phase::Stopped && self.front.as_ref().is_some_and(waits) {
             self.stopped = true;
         }
         self.disk = Some(record);
