@@ -20,7 +20,7 @@ impl Swap {
     /// The watched files came to rest.
     pub(super) fn changed(&mut self, source: Source, now: Moment) {
         self.memory.files = Some(source);
-        if self.in_window() {
+        if self.in_window() || self.start_is_proved() {
             // Only the latest counts.
             self.memory.change = Some(source);
             return;
@@ -28,8 +28,18 @@ impl Swap {
         self.take_in(source, now);
     }
 
+    /// Whether nothing serves yet, but the twin that is being started has answered well: it is committed before anything
+    /// newer is tried, for the client has its answers.
+    fn start_is_proved(&self) -> bool {
+        let State::Starting(op) = &self.state else { return false };
+        self.memory.twins.get(&op.twin).is_some_and(|twin| twin.report.is_some())
+    }
+
     /// A change that waited until the route was moved.
     pub(super) fn take_change(&mut self, now: Moment) -> bool {
+        if self.start_is_proved() {
+            return false;
+        }
         let Some(source) = self.memory.change.take() else { return false };
         self.take_in(source, now);
         true

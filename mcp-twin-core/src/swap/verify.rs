@@ -215,9 +215,26 @@ impl Swap {
         self.memory.files = Some(source);
         if clean {
             self.pass(id, now);
+        } else if matches!(self.state, State::Starting(_)) && self.may_start(&source) {
+            self.serve_unnamed(id, source, now);
         } else {
             self.files_moved(source, now);
         }
+    }
+
+    /// Nothing serves, the client has its answer from this twin, and the files were touched while it booted: which code it
+    /// runs is not known. It serves all the same, under no hash, so that broken files cannot take it away; what the files
+    /// hold now is a change to be prepared beside it.
+    fn serve_unnamed(&mut self, id: TwinId, source: Source, now: Moment) {
+        if let Some(twin) = self.memory.twins.get_mut(&id) {
+            twin.source.hash = None;
+        }
+        if let Some(op) = self.op_mut() {
+            op.source.hash = None;
+        }
+        self.memory.attempted = None;
+        self.memory.change = Some(source);
+        self.pass(id, now);
     }
 
     /// Everything that could be asked of the twin was answered well.

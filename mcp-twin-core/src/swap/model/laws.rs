@@ -15,9 +15,13 @@ impl Scene {
         let recorded = world.disk.as_ref().is_some_and(|record| record.active == Some(to));
         let verified = front.memory.twins.get(&to).is_some_and(|twin| twin.verified);
         let commits = front.serving().is_some() && front.op_is_at(to, |stage| matches!(stage, Stage::Flipping { .. }));
+        // A first twin whose files were touched while it booted serves under no name.
+        let unnamed = front.memory.twins.get(&to).is_some_and(|twin| twin.source.hash.is_none());
         let law = if !recorded && !dirty {
             "I1 the route moves before the record"
-        } else if proc.loaded != Some(proc.claimed) {
+        } else if unnamed && commits {
+            "I15 a twin of unknown code takes the place of one that serves"
+        } else if !unnamed && proc.loaded != Some(proc.claimed) {
             "I15 a twin runs other code than it is said to"
         } else if !verified {
             "I15 the route goes to a twin that was never verified"
