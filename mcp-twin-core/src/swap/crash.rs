@@ -36,18 +36,16 @@ impl Swap {
             return self.standby_died(&exit, now);
         }
         let Some(serving) = self.serving_mut() else { return self.cleared(now) };
-        if serving.warm == Some(id) {
+        if serving.flip.as_ref().is_some_and(|flip| flip.to == id) {
+            let fault = Fault::new(Code::CodeGone, format!("the twin to go back to {}", exit.describe()))
+                .with_stderr(exit.stderr_tail);
+            self.abort_flip(fault, now);
+        } else if serving.warm == Some(id) {
             serving.warm = None;
             self.spare_died(now);
         } else if serving.prev.is_some_and(|prev| prev.twin == id) {
             serving.prev = None;
-            if serving.flip.as_ref().is_some_and(|flip| flip.to == id) {
-                let fault = Fault::new(Code::CodeGone, format!("the previous twin {}", exit.describe()))
-                    .with_stderr(exit.stderr_tail);
-                self.abort_flip(fault, now);
-            } else {
-                self.persist();
-            }
+            self.persist();
         }
     }
 
@@ -117,9 +115,14 @@ impl Swap {
     /// The first that can: a twin of the same source, prev, what is approved and under way, a new twin of the same source.
     pub(super) fn lost(&mut self, fault: Fault, now: Moment) {
         let Some(source) = self.active_source().or(self.memory.active_source) else { return };
-        let retry = self.count_failure(source, now);
-        self.out(Effect::Hold);
-        self.tell_crash(source, &fault);
+        let told = self.serving_mut().is_some_and(|serving| std::mem::replace(&mut serving.lost, true));
+        let retry = if told {
+            self.pause_after_failures(&source)
+        } else {
+            self.out(Effect::Hold);
+            self.tell_crash(source, &fault);
+            self.count_failure(source, now)
+        };
         let Some(serving) = self.serving() else { return };
         let baking = serving.bake.is_some();
         let prev = serving.prev.and_then(|prev| self.running(prev.twin));
