@@ -160,11 +160,11 @@ impl Scene {
                 world.procs.retain(|twin, _| keep.contains(twin));
             }
             Effect::Reply { id, outcome } => {
-                if matches!(outcome, Outcome::Stopped { .. }) && front.memory.deferred.is_empty() {
-                    world.stopped = true;
-                }
                 if !world.owed.remove(&id) {
                     world.breaks("a command is answered twice");
+                }
+                if matches!(outcome, Outcome::Stopped { .. }) && world.owed.is_empty() {
+                    world.stopped = true;
                 }
             }
             Effect::History(_) | Effect::Notice(_) | Effect::Ignored(_) => {}
