@@ -244,7 +244,7 @@ impl Swap {
         if let (Some(prev), Some(known)) = (prev, prev_source)
             && to.is_none_or(|to| known.generation == to)
         {
-            self.pass_over(source, known.generation, now);
+            self.pass_over(source, &known, now);
             return self.flip_to(prev, super::state::Why::Command(id), now);
         }
         let wanted = to.or(self.memory.prev_source.map(|source| source.generation));
@@ -280,19 +280,19 @@ impl Swap {
     }
 
     /// A rollback ends what is being prepared, and what the files hold counts as seen.
-    fn pass_over(&mut self, files: Source, target: Generation, now: Moment) {
+    fn pass_over(&mut self, files: Source, target: &Source, now: Moment) {
         if self.mistake(Mistake::RollbackKeepsOp) {
             return self.memory.rejected = self.active_source();
         }
-        self.end_op_for_rollback(target, now);
+        self.end_op_for_rollback(target.generation, now);
         self.memory.change = None;
         self.memory.attempted = Some(files);
         if self.mistake(Mistake::NoRejected) {
             return;
         }
         let left = self.active_source();
-        let differs = |known: &Option<Source>| !known.is_some_and(|known| known.same_code(&files));
-        self.memory.passed_over = Some(files).filter(|_| differs(&left));
+        let known = target.same_code(&files) || left.is_some_and(|left| left.same_code(&files));
+        self.memory.passed_over = Some(files).filter(|_| !known);
         self.memory.rejected = left;
     }
 

@@ -193,6 +193,7 @@ impl Swap {
             flip: None,
             bake,
             degraded: None,
+            lost: false,
         });
         let memory = &mut self.memory;
         memory.active_source = Some(op.source);

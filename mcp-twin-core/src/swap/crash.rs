@@ -36,18 +36,16 @@ impl Swap {
             return self.standby_died(&exit, now);
         }
         let Some(serving) = self.serving_mut() else { return self.cleared(now) };
-        if serving.warm == Some(id) {
+        if serving.flip.as_ref().is_some_and(|flip| flip.to == id) {
+            let fault = Fault::new(Code::CodeGone, format!("the twin to go back to {}", exit.describe()))
+                .with_stderr(exit.stderr_tail);
+            self.abort_flip(fault, now);
+        } else if serving.warm == Some(id) {
             serving.warm = None;
             self.spare_died(now);
         } else if serving.prev.is_some_and(|prev| prev.twin == id) {
             serving.prev = None;
-            if serving.flip.as_ref().is_some_and(|flip| flip.to == id) {
-                let fault = Fault::new(Code::CodeGone, format!("the previous twin {}", exit.describe()))
-                    .with_stderr(exit.stderr_tail);
-                self.abort_flip(fault, now);
-            } else {
-                self.persist();
-            }
+            self.persist();
         }
     }
 
@@ -117,9 +115,12 @@ impl Swap {
     /// The first that can: a twin of the same source, prev, what is approved and under way, a new twin of the same source.
     pub(super) fn lost(&mut self, fault: Fault, now: Moment) {
         let Some(source) = self.active_source().or(self.memory.active_source) else { return };
-        let retry = self.count_failure(source, now);
-        self.out(Effect::Hold);
-        self.tell_crash(source, &fault);
+        let told = self.serving_mut().is_some_and(|serving| std::mem::replace(&mut serving.lost, true));
+        if !told {
+            self.out(Effect::Hold);
+            self.tell_crash(source, &fault);
+            self.count_failure(source, now);
+        }
         let Some(serving) = self.serving() else { return };
         let baking = serving.bake.is_some();
         let prev = serving.prev.and_then(|prev| self.running(prev.twin));
@@ -136,10 +137,10 @@ impl Swap {
         if let Some(prev) = prev {
             return self.flip_to(prev, Why::Crash(fault), now);
         }
-        self.nothing_serves(source, fault, retry, now);
+        self.nothing_serves(source, fault, now);
     }
 
-    fn nothing_serves(&mut self, source: Source, fault: Fault, retry: Option<std::time::Duration>, now: Moment) {
+    fn nothing_serves(&mut self, source: Source, fault: Fault, now: Moment) {
         let State::Serving(serving) = std::mem::replace(&mut self.state, State::Stopped) else { return };
         let Serving { active, op, bake, .. } = serving;
         if bake.is_some() {
@@ -171,7 +172,8 @@ impl Swap {
         }
         let files = self.memory.files.unwrap_or(source);
         let files = if self.mistake(Mistake::RespawnEdited) { source } else { files };
-        match retry {
+        // Other files than those that crashed have not failed yet.
+        match self.pause_after_failures(&files) {
             Some(pause) if self.may_start(&files) => {
                 let order = Order { auto: true, pause: Some(pause), ..Order::because(Cause::Crash) };
                 self.begin(files, order, now);

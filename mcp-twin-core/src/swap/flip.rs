@@ -152,6 +152,7 @@ impl Swap {
     fn flipped(&mut self, flip: Flip, now: Moment) {
         let Some(serving) = self.serving_mut() else { return };
         let old = std::mem::replace(&mut serving.active, flip.to);
+        serving.lost = false;
         let baked = serving.bake.take().is_some();
         let command = matches!(flip.why, Why::Command(_));
         if matches!(flip.why, Why::Spare(_)) {

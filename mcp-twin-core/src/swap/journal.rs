@@ -87,13 +87,11 @@ impl Swap {
         if seq.0 >= self.memory.next_seq {
             return self.ignored("the answer to a write that was never asked for");
         }
-        let newest = seq.0 + 1 == self.memory.next_seq;
-        if newest && self.memory.dirty.take().is_some() {
+        self.memory.answered = self.memory.answered.max(seq.0 + 1);
+        if self.memory.answered == self.memory.next_seq && self.memory.dirty.take().is_some() {
             self.memory.state_off = !self.policy.durable;
         }
-        if !self.written(seq, now) && !newest {
-            self.ignored("the answer to a write that nothing waits for");
-        }
+        self.written(seq, now);
     }
 
     /// The write with this number failed.
@@ -101,6 +99,7 @@ impl Swap {
         if seq.0 >= self.memory.next_seq {
             return self.ignored("the answer to a write that was never asked for");
         }
+        self.memory.answered = self.memory.answered.max(seq.0 + 1);
         self.write_failed(seq, why, now);
     }
 
@@ -136,31 +135,31 @@ impl Swap {
     /// Writes a record that is not the truth once more.
     pub(super) fn rewrite(&mut self, now: Moment) {
         self.memory.dirty = Some(now + REWRITE);
-        self.persist();
+        // One write at a time: a disk that hangs is not given more to do.
+        if self.memory.answered == self.memory.next_seq {
+            self.persist();
+        }
     }
 
-    /// Goes on with what waited for this write. Whether anything did.
-    fn written(&mut self, seq: PersistSeq, now: Moment) -> bool {
+    /// Goes on with what waited for this write, if anything did.
+    fn written(&mut self, seq: PersistSeq, now: Moment) {
         if let State::Stopping(stopping) = &self.state
             && stopping.write == Some(seq)
         {
-            self.end_all(now);
-            return true;
+            return self.end_all(now);
         }
         if let Some(flip) = self.serving().and_then(|serving| serving.flip.as_ref())
             && matches!(flip.stage, FlipStage::Recording { seq: own, .. } if own == seq)
         {
-            self.flip_recorded(now);
-            return true;
+            return self.flip_recorded(now);
         }
         let stage = self.op().map(|op| op.stage.clone());
         match stage {
             Some(Stage::Recording { seq: own, .. }) if own == seq => self.intent_recorded(now),
             Some(Stage::Identifying { seq: own, .. }) if own == seq => self.identified(now),
             Some(Stage::Committing { seq: own, .. }) if own == seq => self.commit_recorded(now),
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     pub(super) fn active_runs(&self) -> bool {

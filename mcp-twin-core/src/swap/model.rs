@@ -46,6 +46,7 @@ struct Scene {
     budget: Budget,
     live_twins: usize,
     retiring: usize,
+    failures: usize,
     mistakes: &'static [Mistake],
     /// The host takes a stranger for a twin of its own.
     blind_host: bool,
@@ -104,6 +105,8 @@ struct World {
     approved: BTreeSet<u8>,
     /// A code that a rollback passed over: not to be promoted without a change or a command.
     pinned: Option<u8>,
+    /// The same while the rollback is not on disk yet.
+    rolling: Option<u8>,
     /// STOPPED is on disk and nobody has asked for anything since.
     stopped: bool,
     /// The first law that was broken.

@@ -87,8 +87,16 @@ impl Swap {
         now: Moment,
     ) {
         let bake = |until| record.baking.then_some(Bake { until, failed: None });
-        let serving =
-            |active, prev| Serving { active, prev, warm: None, op: None, flip: None, bake: None, degraded: None };
+        let serving = |active, prev| Serving {
+            active,
+            prev,
+            warm: None,
+            op: None,
+            flip: None,
+            bake: None,
+            degraded: None,
+            lost: false,
+        };
         let keep = Prev { twin: TwinId(0), until: Some(now + self.policy.options.keep_old) };
         match (active, prev) {
             (Some(active), prev) => {

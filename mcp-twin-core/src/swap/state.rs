@@ -62,6 +62,8 @@ pub(crate) struct Serving {
     pub(crate) bake: Option<Bake>,
     /// Why the newest code does not serve.
     pub(crate) degraded: Option<Fault>,
+    /// The death of the active twin was told; what replaces it is on its way.
+    pub(crate) lost: bool,
 }
 
 /// The twin that was active before.
@@ -281,6 +283,8 @@ pub(crate) struct Memory {
     /// When a warm twin may be made again.
     pub(crate) warm_after: Option<Moment>,
     pub(crate) warm_failures: u8,
+    /// One more than the number of the newest write that was answered.
+    pub(crate) answered: u64,
     /// The record on disk is not the truth; when it is written again.
     pub(crate) dirty: Option<Moment>,
     /// `Notice::StateOff` was said.

@@ -129,6 +129,7 @@ impl Swap {
         // Writes on their way are the newest ones.
         let shift = memory.next_seq - writes as u64;
         memory.next_seq -= shift;
+        memory.answered = memory.answered.saturating_sub(shift);
         self.each_write(&mut |seq| seq.0 = seq.0.wrapping_sub(shift));
         if let Some(op) = self.op_mut() {
             op.id = OpId(0);

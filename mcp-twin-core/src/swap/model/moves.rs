@@ -224,6 +224,7 @@ impl Scene {
                     if world.routed().is_some_and(Proc::is_good) {
                         world.budget.failed_probes -= 1;
                     }
+                    world.proc(twin, |proc| proc.unbaked = false);
                     self.tell(world, Event::BakeFailed { twin, fault: fault() });
                 }
             }
@@ -268,6 +269,11 @@ impl Scene {
         let ready = world.procs.get(&to).is_some_and(|proc| proc.ready() && !proc.stopping);
         if ready {
             self.judge_route(world, to);
+            if let (Some(front), Some(proc)) = (&world.front, world.procs.get(&to))
+                && front.memory.open_to_saves
+            {
+                world.approved.insert(proc.claimed);
+            }
             if let Some(from) = world.route.filter(|from| *from != to) {
                 world.proc(from, |proc| proc.unbaked = false);
             }
@@ -296,7 +302,7 @@ impl Scene {
         world.budget.changes -= 1;
         world.files = code;
         world.watch = true;
-        world.pinned = None;
+        (world.pinned, world.rolling) = (None, None);
         for proc in world.procs.values_mut() {
             proc.touched = true;
         }
@@ -315,6 +321,7 @@ impl Scene {
         (world.moving, world.moved, world.awaiting_idle, world.build) = (None, None, None, None);
         world.watch = false;
         world.owed.clear();
+        world.rolling = None;
         world.procs.retain(|_, proc| proc.alive());
         for proc in world.procs.values_mut() {
             *proc = Proc {
@@ -345,9 +352,8 @@ impl Scene {
         };
         if matches!(word, Word::Swap | Word::Force) || (rests && matches!(word, Word::Start | Word::Reload)) {
             world.approved.insert(world.files);
-            if world.pinned == Some(world.files) {
-                world.pinned = None;
-            }
+            (world.pinned, world.rolling) =
+                (world.pinned.filter(|code| *code != world.files), world.rolling.filter(|code| *code != world.files));
         }
         if word == Word::Rollback {
             self.note_rollback(world);
@@ -359,13 +365,22 @@ impl Scene {
 
     fn note_rollback(&self, world: &mut World) {
         let Some(front) = &world.front else { return };
+        if front.in_window() {
+            // It waits its turn, and then goes back to whatever is there.
+            (world.pinned, world.rolling) = (None, None);
+            world.approved.extend(world.procs.values().map(|proc| proc.claimed));
+            world.approved.insert(world.files);
+            return;
+        }
         let target = front.serving().and_then(|serving| serving.prev).and_then(|prev| world.procs.get(&prev.twin));
-        if let Some(proc) = target
-            && !front.in_window()
-        {
+        if let Some(proc) = target {
+            world.pinned = None;
             let claimed = proc.claimed;
             world.approved.insert(claimed);
-            world.pinned = Some(world.files).filter(|files| *files != claimed);
+            world.rolling = Some(world.files).filter(|files| *files != claimed);
+            if !self.durable {
+                world.pinned = world.rolling;
+            }
         }
         let wanted = front.memory.prev_source.as_ref().map(code).filter(|code| *code == world.files);
         if target.is_none() && wanted.is_some() {

@@ -5,6 +5,11 @@ use crate::spec::{Breaking, Options, Promote, Standby, Transport};
 
 const WORDS: &[Word] = &[Word::Reload, Word::Swap, Word::Rollback, Word::Stop];
 
+/// It begins with nothing, and what is started may fail so often that it is not given up.
+fn fresh(scene: &mut Scene) {
+    (scene.fresh, scene.failures) = (true, 4);
+}
+
 impl Scene {
     pub(super) fn base(name: &'static str) -> Self {
         let mut options = Options::defaults(Transport::Http);
@@ -27,6 +32,7 @@ impl Scene {
             budget: Budget::default(),
             live_twins: 5,
             retiring: 2,
+            failures: 2,
             mistakes: &[],
             blind_host: false,
         }
@@ -96,11 +102,12 @@ impl Scene {
         vec![
             base("crash").codes(&[1, 2]).with(|s| s.reuse = true).budget([1, 1, 1, 0, 0, 0]),
             base("crash twice").with(|s| s.reuse = true).budget([1, 2, 0, 0, 0, 0]),
-            base("write").codes(&[2]).budget([1, 1, 1, 0, 1, 0]),
+            base("write").codes(&[2]).budget([1, 0, 1, 0, 1, 0]),
+            base("write and crash").codes(&[2]).budget([1, 1, 0, 0, 1, 0]),
             base("changes").codes(&[0, 1, 2]).budget([2, 0, 0, 0, 0, 0]),
             base("three changes").budget([3, 0, 0, 0, 0, 0]),
             base("silent watcher").with(|s| s.touch = false).budget([3, 0, 0, 0, 0, 0]),
-            base("changes and deaths").stdio().codes(&[0, 1, 2]).budget([2, 0, 1, 0, 0, 0]),
+            base("changes and deaths").stdio().codes(&[1, 2]).with(|s| s.failures = 3).budget([2, 0, 1, 0, 0, 0]),
             base("drain").stdio().with(|s| s.calls = true).budget([3, 0, 0, 0, 0, 0]).with(|s| s.retiring = 1),
             base("drain and death").stdio().codes(&[1, 2]).with(|s| s.calls = true).budget([1, 0, 1, 0, 0, 0]),
             base("commands").codes(&[0, 1, 2]).budget([1, 0, 0, 2, 0, 0]),
@@ -112,17 +119,24 @@ impl Scene {
             base("drops").stdio().codes(&[2, 4]).budget([5, 0, 0, 0, 0, 0]).with(|s| s.live_twins = 4),
             base("always up").codes(&[1, 3]).with(|s| (s.always_up, s.calls) = (true, true)).budget([2, 0, 0, 0, 0, 0]),
             base("probe").codes(&[2, 4]).with(|s| s.calls = true).budget([2, 0, 0, 0, 0, 1]),
-            base("first start").stdio().codes(&[1, 2]).with(|s| s.fresh = true).budget([1, 0, 1, 0, 0, 1]),
-            base("first start on http").codes(&[1, 2]).with(|s| s.fresh = true).budget([1, 1, 0, 0, 1, 0]),
+            base("first start").stdio().codes(&[2]).with(fresh).budget([1, 0, 1, 0, 0, 1]),
+            base("first start of bad code")
+                .stdio()
+                .codes(&[1, 2])
+                .with(fresh)
+                .with(|s| s.failures = 2)
+                .budget([1, 0, 0, 0, 0, 0]),
+            base("first start and crash").codes(&[2]).with(fresh).budget([1, 1, 0, 0, 0, 0]),
+            base("first start and write").codes(&[2]).with(fresh).budget([1, 0, 0, 0, 1, 0]),
             base("handoff").handoff().codes(&[1, 2]).with(|s| s.calls = true).budget([1, 0, 1, 0, 0, 0]),
             base("handoff and crash").handoff().codes(&[2]).budget([1, 1, 0, 1, 0, 0]),
             base("handoff by hand").handoff().manual().stdio().codes(&[1, 2]).budget([2, 0, 0, 1, 0, 0]),
-            base("warm").warm().codes(&[2]).budget([1, 0, 1, 0, 0, 1]),
+            base("warm").warm().with(|s| s.failures = 4).codes(&[2]).budget([1, 0, 1, 0, 0, 1]),
             base("warm and crash").warm().codes(&[2]).budget([1, 1, 1, 0, 0, 0]),
             base("warm and commands").warm().codes(&[2]).budget([1, 0, 0, 2, 0, 0]),
             base("breaking").breaking().codes(&[2, 4]).commands(&[Word::Swap, Word::Force]).budget([2, 0, 0, 1, 0, 0]),
             base("late answers").codes(&[2]).budget([1, 0, 0, 0, 0, 0]).late(2),
-            base("late answers at a start").codes(&[2]).with(|s| s.fresh = true).budget([1, 0, 0, 0, 0, 0]).late(2),
+            base("late answers at a start").codes(&[2]).with(fresh).budget([1, 0, 0, 0, 0, 0]).late(2),
         ]
     }
 

@@ -7,7 +7,7 @@ use super::*;
 use crate::error::{Code, Fault};
 use crate::ids::{Generation, ProcessIdentity, Source, SourceHash};
 use crate::relay::diff::ListDiff;
-use crate::swap::Event;
+use crate::swap::{Event, Outcome};
 
 impl Scene {
     /// A machine of this scene.
@@ -16,15 +16,16 @@ impl Scene {
         swap.policy.durable = self.durable;
         swap.policy.live_twins = self.live_twins;
         swap.policy.retiring = self.retiring;
-        swap.policy.failures = 2;
+        swap.policy.failures = self.failures;
         swap.policy.mistakes = self.mistakes;
         swap
     }
 
     /// The first state: one twin serves, or nothing does and the start is asked for.
     pub(super) fn first(&self) -> World {
+        let right = Self { mistakes: &[], ..self.clone() };
         let mut world = World {
-            front: Some(self.machine()),
+            front: Some(right.machine()),
             disk: None,
             writes: VecDeque::new(),
             procs: BTreeMap::new(),
@@ -42,13 +43,17 @@ impl Scene {
             next_command: 1,
             approved: BTreeSet::from([0]),
             pinned: None,
+            rolling: None,
             stopped: false,
             broken: None,
         };
         world.owed.insert(CommandId(0));
-        self.tell(&mut world, Event::Command { id: CommandId(0), command: Command::Start, source: source(0) });
+        right.tell(&mut world, Event::Command { id: CommandId(0), command: Command::Start, source: source(0) });
         if !self.fresh {
-            self.run_to_rest(&mut world);
+            right.run_to_rest(&mut world);
+        }
+        if let Some(front) = &mut world.front {
+            front.policy.mistakes = self.mistakes;
         }
         world.canonical();
         world
@@ -154,9 +159,12 @@ impl Scene {
                 }
                 world.procs.retain(|twin, _| keep.contains(twin));
             }
-            Effect::Reply { id, .. } => {
+            Effect::Reply { id, outcome } => {
                 if !world.owed.remove(&id) {
                     world.breaks("a command is answered twice");
+                }
+                if matches!(outcome, Outcome::Stopped { .. }) && world.owed.is_empty() {
+                    world.stopped = true;
                 }
             }
             Effect::History(_) | Effect::Notice(_) | Effect::Ignored(_) => {}
@@ -246,6 +254,9 @@ impl World {
         let waits = |front: &Swap| front.is_stopped() && front.memory.deferred.is_empty();
         if record.phase == Phase::Stopped && self.front.as_ref().is_some_and(waits) {
             self.stopped = true;
+        }
+        if record.phase == Phase::Rollback {
+            self.pinned = self.rolling.take().or(self.pinned);
         }
         self.disk = Some(record);
         Some(seq)
