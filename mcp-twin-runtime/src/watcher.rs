@@ -91,9 +91,8 @@ impl Watch {
                 counts = true;
             } else if !self.folders.contains(&path) && path.is_dir() {
                 // A new folder: whatever is in it already was written before there was a watch on it.
-                let before = self.folders.len();
                 self.scan();
-                counts |= self.folders.len() > before;
+                self.tree.walk(|found, is_dir| counts |= !is_dir && found.starts_with(&path));
             }
             if counts {
                 self.debounce().touched(path, clock.now());

@@ -262,9 +262,13 @@ impl Swap {
             None => return,
         };
         let outcome = Outcome::Verified { active: self.active_view(), standby: view.clone(), report: report.clone() };
+        if matches!(self.state, State::Starting(_)) {
+            // Nothing serves: whoever waits hears how the start itself ends.
+            return;
+        }
         let reloads = self.take_waiters(Ask::Reload);
         self.reply_all(reloads, &outcome);
-        if self.may_promote() || matches!(self.state, State::Starting(_)) {
+        if self.may_promote() {
             return;
         }
         let breaking = report.diff.breaking;

@@ -126,7 +126,7 @@ pub(super) fn check(scene: Scene) -> Seen {
 /// No law is broken in this scene, and every end that must be reachable is.
 #[track_caller]
 fn holds(name: &str) {
-    let seen = walk(&Scene::named(name), 400_000);
+    let seen = walk(&Scene::named(name), 3_000_000);
     if let Some((law, moves)) = seen.broken {
         panic!("{law}: {moves:#?}");
     }

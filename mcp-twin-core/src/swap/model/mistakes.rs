@@ -6,7 +6,7 @@ use super::*;
 /// The search finds that this law is broken when the machine makes these mistakes.
 #[track_caller]
 fn found(scene: Scene, mistakes: &'static [Mistake], law: &str) {
-    let seen = walk(&scene.mistaken(mistakes), 400_000);
+    let seen = walk(&scene.mistaken(mistakes), 3_000_000);
     let (broken, moves) = seen.broken.expect("the mistake is not found");
     assert!(broken.starts_with(law), "`{broken}` is found instead of `{law}`: {moves:?}");
 }
