@@ -229,7 +229,8 @@ impl Client {
         let _ = self.exit_status();
     }
 
-    fn plight(&self) -> String {
+    /// What the client saw last, for the message of a failed test.
+    pub fn plight(&self) -> String {
         let stderr = self.inbox.stderr_text();
         let tail: Vec<&str> = stderr.lines().rev().take(30).collect();
         let tail: Vec<&str> = tail.into_iter().rev().collect();
