@@ -318,12 +318,13 @@ fn a_state_directory_that_cannot_be_made_stops_nobody() {
 #[test]
 fn a_record_that_cannot_be_written_is_said_and_stops_nobody() {
     let project = Project::new(Server::Plain);
-    std::fs::create_dir(project.home()).unwrap();
-    std::fs::write(project.home().join("state"), "not a folder").unwrap();
     let client = project.open();
+    let state = project.home().join("state");
+    std::fs::remove_dir_all(&state).unwrap();
+    std::fs::write(&state, "not a folder").unwrap();
     project.save_version("v2");
     client.until_version("v2");
-    let front = project.status();
+    let front = project.until_status("a warning", |front| front["warnings"] != json!([]));
     assert!(front["warnings"].to_string().contains("state"), "{front}");
     project.finish(&client);
 }
