@@ -229,7 +229,8 @@ impl Client {
         let _ = self.exit_status();
     }
 
-    /// What the client saw last, for the message of a failed test.
+    /// Books and stderr, for the message of a failed assertion.
+    #[must_use]
     pub fn plight(&self) -> String {
         let stderr = self.inbox.stderr_text();
         let tail: Vec<&str> = stderr.lines().rev().take(30).collect();
