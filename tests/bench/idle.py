@@ -23,12 +23,11 @@ from reload_bench import text_of  # noqa: E402
 
 
 def switches(pid):
-    total, threads = 0, 0
+    """By thread, since threads come and go."""
+    total = {}
     for task in Path(f"/proc/{pid}/task").iterdir():
-        status = (task / "status").read_text()
-        total += sum(int(n) for n in re.findall(r"ctxt_switches:\s+(\d+)", status))
-        threads += 1
-    return total, threads
+        total[task.name] = sum(int(n) for n in re.findall(r"ctxt_switches:\s+(\d+)", (task / "status").read_text()))
+    return total
 
 
 def cpu_ticks(pid):
@@ -54,10 +53,11 @@ async def measure(o, folder):
                 raise RuntimeError("the new code never answered")
             await asyncio.sleep(0.05)
         await asyncio.sleep(4 + o.settle)
-        (before, threads), ticks = switches(client.pid), cpu_ticks(client.pid)
+        before, ticks = switches(client.pid), cpu_ticks(client.pid)
         await asyncio.sleep(o.seconds)
-        (after, _), more = switches(client.pid), cpu_ticks(client.pid)
-        return after - before, more - ticks, threads
+        after, more = switches(client.pid), cpu_ticks(client.pid)
+        ended = len(before.keys() - after.keys())    # a thread that ended ran once more at least
+        return sum(n - before.get(task, 0) for task, n in after.items()) + ended, more - ticks, len(before)
     finally:
         await client.stop()
 

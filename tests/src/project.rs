@@ -179,11 +179,18 @@ impl Project {
         Client::spawn(&mut self.process(&self.command()))
     }
 
-    /// A client of a front over the server, opened.
+    /// A client of a front over the server, opened, and served: what is saved from now on is a change.
     #[must_use]
     pub fn open(&self) -> Client {
-        let client = self.run(&[]);
+        self.open_with(&[])
+    }
+
+    /// The same with flags.
+    #[must_use]
+    pub fn open_with(&self, flags: &[&str]) -> Client {
+        let client = self.run(flags);
         client.open();
+        let _ = client.text("echo", serde_json::json!({"text": ""}));
         client
     }
 

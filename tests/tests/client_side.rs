@@ -81,8 +81,7 @@ fn byte_order_mark_and_carriage_returns_are_tolerated() {
 #[test]
 fn a_huge_line_passes_and_one_over_the_limit_is_refused() {
     let project = Project::new(Server::Plain);
-    let client = project.run(&["--max-message", "4MiB"]);
-    client.open();
+    let client = project.open_with(&["--max-message", "4MiB"]);
     let text = "e".repeat(3 << 20);
     assert_eq!(client.text("echo", json!({"text": text})).len(), text.len());
     let answer = client.answer(&client.call("echo", json!({"text": "e".repeat(5 << 20), "key": "huge"})));
@@ -271,8 +270,7 @@ fn disabled_it_is_the_server_itself() {
 fn too_many_held_requests_are_refused_at_once() {
     let project = Project::new(Server::Plain);
     project.set("BOOT_SECONDS", "1.5");
-    let client = project.run(&["--hold-requests", "10"]);
-    client.open();
+    let client = project.open_with(&["--hold-requests", "10"]);
     let (_, pid) = client.whoami();
     process::kill(pid);
     process::gone(pid);

@@ -12,8 +12,7 @@ const HEALTHY: Server = Server::Fault("");
 /// repair is taken. Gives back the reason that `status` showed.
 fn refused_save(fault: &str, flags: &[&str]) -> Value {
     let project = Project::new(HEALTHY);
-    let client = project.run(flags);
-    client.open();
+    let client = project.open_with(flags);
     let first = client.whoami();
     let long = client.work(1000, "long");
     project.set("VERSION", "\"v2\"");
@@ -71,8 +70,7 @@ fn a_syntax_error_never_serves_and_is_told_once() {
 #[test]
 fn no_tell_keeps_the_answers_as_they_are() {
     let project = Project::new(Server::Plain);
-    let client = project.run(&["--no-tell"]);
-    client.open();
+    let client = project.open_with(&["--no-tell"]);
     project.save_broken();
     let _ = project.until_degraded();
     assert_eq!(texts_of(&client.answer(&client.call("version", json!({})))), ["v1"]);
@@ -244,8 +242,7 @@ fn a_server_that_dies_of_a_call_comes_back() {
 #[test]
 fn a_killed_standby_is_made_again() {
     let project = Project::new(Server::Plain);
-    let client = project.run(&["--promote", "manual"]);
-    client.open();
+    let client = project.open_with(&["--promote", "manual"]);
     let first = client.whoami();
     project.save_version("v2");
     let front = project.until_status("a verified standby", |front| front["standby_stage"] == "verified");
@@ -322,12 +319,13 @@ fn a_state_directory_that_cannot_be_made_stops_nobody() {
 #[test]
 fn a_record_that_cannot_be_written_is_said_and_stops_nobody() {
     let project = Project::new(Server::Plain);
-    std::fs::create_dir(project.home()).unwrap();
-    std::fs::write(project.home().join("state"), "not a folder").unwrap();
     let client = project.open();
+    let state = project.home().join("state");
+    std::fs::remove_dir_all(&state).unwrap();
+    std::fs::write(&state, "not a folder").unwrap();
     project.save_version("v2");
     client.until_version("v2");
-    let front = project.status();
+    let front = project.until_status("a warning", |front| front["warnings"] != json!([]));
     assert!(front["warnings"].to_string().contains("state"), "{front}");
     project.finish(&client);
 }
@@ -367,6 +365,30 @@ fn a_server_that_writes_beside_its_code_is_not_reloaded() {
     project.save_version("v2");
     client.until_version("v2");
     assert_eq!(project.noted("started").len(), 2);
+    project.finish(&client);
+}
+
+#[test]
+fn a_server_that_writes_code_at_every_start_is_served_and_named() {
+    let project = Project::new(Server::Fault("generates"));
+    let client = project.open();
+    let first = client.whoami();
+    for version in ["v2", "v3", "v4"] {
+        project.save_version(version);
+        client.until_version(version);
+    }
+    assert_ne!(client.whoami(), first);
+    let serving = client.whoami();
+    // It settles: the start that a save asked for does not ask for the next one for ever.
+    let starts = std::cell::Cell::new(0);
+    until("an end of the starts", || {
+        let before = starts.replace(project.noted("started").len());
+        let quiet = client.inbox().next_answer(Duration::from_secs(1)).is_none();
+        (quiet && before == project.noted("started").len()).then_some(())
+    });
+    assert_eq!(client.whoami().0, serving.0);
+    let front = project.status();
+    assert!(front["warnings"].to_string().contains("generated.py"), "{front}");
     project.finish(&client);
 }
 

@@ -9,8 +9,7 @@ use std::path::PathBuf;
 /// Brings a front to a moment, kills it there, and checks what is left and that the next one serves what is on disk.
 fn killed_at(server: Server, flags: &[&str], on_disk: &str, reach: impl FnOnce(&Project, &Client)) {
     let project = Project::new(server);
-    let client = project.run(flags);
-    client.open();
+    let client = project.open_with(flags);
     reach(&project, &client);
     let processes = project.processes();
     assert!(processes.len() >= 2, "a front and a twin at least: {processes:?}");

@@ -60,8 +60,7 @@ fn every_kind_of_list_is_told_to_those_who_have_it() {
 #[test]
 fn promote_manual_waits_for_the_command() {
     let project = Project::new(Server::Plain);
-    let client = project.run(&["--promote", "manual"]);
-    client.open();
+    let client = project.open_with(&["--promote", "manual"]);
     project.save_version_with_tools("v2", &["fresh"]);
     let front = project.until_status("a verified standby", |front| front["standby_stage"] == "verified");
     assert_eq!(client.version(), "v1");

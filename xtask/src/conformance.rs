@@ -68,6 +68,8 @@ impl Bench {
         command.arg("slow").args(self.front()).env("SECONDS_LONG", seconds.to_string()).stdout(Stdio::piped());
         let load = command.stdin(Stdio::null()).spawn()?;
         let swapped = (1..=swaps).try_for_each(|swap| {
+            // Before it serves, a save is not a swap: the first twin is then one of the newer code.
+            self.wait_for("\"state\":\"serving\"")?;
             self.wait_for(&format!("\"swaps\":{}", swap - 1))?;
             self.save(&format!("{}.0.0", swap + 1))
         });
