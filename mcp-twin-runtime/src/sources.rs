@@ -164,11 +164,13 @@ impl Snapshot {
         Some(SourceHash(hasher.finish128().into()))
     }
 
-    /// Whether any file was touched, added or removed between the two.
+    /// The files that were touched, added or removed between the two.
     #[must_use]
-    pub fn touched_since(&self, before: &Self) -> bool {
-        self.files.len() != before.files.len()
-            || self.files.iter().zip(&before.files).any(|(now, old)| now.0 != old.0 || now.1.0 != old.1.0)
+    pub fn touched_since<'a>(&'a self, before: &'a Self) -> Vec<&'a Path> {
+        let stamp = |files: &Self, path: &Path| files.files.get(path).map(|(stamp, _)| *stamp);
+        let touched = self.files.keys().filter(|path| stamp(self, path) != stamp(before, path));
+        let removed = before.files.keys().filter(|path| !self.files.contains_key(*path));
+        touched.chain(removed).map(PathBuf::as_path).collect()
     }
 
     /// How many files there are.
@@ -223,7 +225,7 @@ mod tests {
         let tree = tree(folder.path(), &[]);
         let first = tree.look(&Snapshot::default());
         assert_eq!(first.len(), 1);
-        assert!(!tree.look(&first).touched_since(&first));
+        assert!(tree.look(&first).touched_since(&first).is_empty());
 
         fs::write(folder.path().join("a.log"), "more noise").unwrap();
         assert_eq!(tree.look(&first), first);
@@ -233,7 +235,7 @@ mod tests {
         fs::rename(&other, &file).unwrap();
         let same = tree.look(&first);
         assert_eq!(same.hash(), first.hash());
-        assert!(same.touched_since(&first), "another inode with the same content");
+        assert_eq!(same.touched_since(&first), [file.as_path()], "another inode with the same content");
 
         fs::write(&file, "two").unwrap();
         let changed = tree.look(&same);

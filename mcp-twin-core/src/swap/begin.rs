@@ -10,8 +10,9 @@ use crate::time::Moment;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How often one source may begin again because its files were touched though they hash to the same.
-const AGAIN: u8 = 5;
+/// How often an operation may begin again because the second look found the files touched: a server that writes its own
+/// sources at each boot would never be verified.
+pub(super) const AGAIN: u8 = 3;
 /// Failures of one source within this time are counted; after so many (`Policy`) only a change or a command tries again.
 const FAILURE_WINDOW: Duration = Duration::from_secs(60);
 
@@ -95,7 +96,7 @@ impl Swap {
     pub(super) fn begin_again(&mut self, source: Source, auto: bool, cause: Option<Cause>, now: Moment) {
         let Some(op) = self.take_op(now) else { return };
         let same = holds(&op.source, &source);
-        if same && op.again >= AGAIN {
+        if cause.is_none() && op.again >= AGAIN {
             let fault = Fault::new(Code::Superseded, "a watched file was touched at each of its starts")
                 .with_help("leave the file that the server writes out with --ignore");
             return self.op_failed(op, fault, now);
@@ -112,7 +113,7 @@ impl Swap {
                 accept_breaking: same && op.accept_breaking,
                 spare: op.spare,
                 waiting: op.waiting,
-                again: if same { op.again + 1 } else { 0 },
+                again: if cause.is_none() { op.again + 1 } else { 0 },
                 pause: None,
                 replaced: op.replaced,
             },

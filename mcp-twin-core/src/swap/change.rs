@@ -20,7 +20,7 @@ impl Swap {
     /// The watched files came to rest.
     pub(super) fn changed(&mut self, source: Source, now: Moment) {
         self.memory.files = Some(source);
-        if self.in_window() || self.start_is_proved() {
+        if self.in_window() || self.goes_first() {
             // Only the latest counts.
             self.memory.change = Some(source);
             return;
@@ -28,16 +28,22 @@ impl Swap {
         self.take_in(source, now);
     }
 
-    /// Whether nothing serves yet, but the twin that is being started has answered well: it is committed before anything
-    /// newer is tried, for the client has its answers.
-    fn start_is_proved(&self) -> bool {
-        let State::Starting(op) = &self.state else { return false };
-        self.memory.twins.get(&op.twin).is_some_and(|twin| twin.report.is_some())
+    /// Whether what is being prepared is committed before anything newer is tried: a first twin that has answered well, for
+    /// the client has its answers; and one of unknown code, for nothing newer would fare better.
+    fn goes_first(&self) -> bool {
+        match &self.state {
+            State::Starting(op) => self.memory.twins.get(&op.twin).is_some_and(|twin| twin.report.is_some()),
+            State::Serving(_) => {
+                let unnamed = self.op().is_some_and(|op| op.source.hash.is_none());
+                unnamed && self.memory.files.is_some_and(|files| files.hash.is_some()) && self.may_promote()
+            }
+            State::Stopped | State::Stopping(_) | State::Down(_) => false,
+        }
     }
 
     /// A change that waited until the route was moved.
     pub(super) fn take_change(&mut self, now: Moment) -> bool {
-        if self.start_is_proved() {
+        if self.goes_first() {
             return false;
         }
         let Some(source) = self.memory.change.take() else { return false };

@@ -245,6 +245,7 @@ impl Swap {
             let outcome = match waiter.ask {
                 Ask::Start => &started,
                 Ask::Rollback => &back,
+                Ask::Swap | Ask::Reload if previous.is_none() => &started,
                 Ask::Swap | Ask::Reload => &swapped,
             };
             self.reply(waiter.id, outcome.clone());

@@ -135,7 +135,7 @@ pub(crate) struct Op {
     pub(crate) waiting: Vec<Waiter>,
     /// A watched file was touched since the spawn was ordered.
     pub(crate) touched: bool,
-    /// How often it began again with the same source in a row.
+    /// How often in a row it began again because the second look found the files touched.
     pub(crate) again: u8,
     /// Under `handoff`: who served before and had to go first.
     pub(crate) replaced: Option<TwinView>,

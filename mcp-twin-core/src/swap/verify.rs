@@ -1,7 +1,7 @@
 //! From the written intent to a verified twin: build, spawn, probe, and the second look at the files.
 
 use super::Swap;
-use super::begin::holds;
+use super::begin::{AGAIN, holds};
 use super::effect::{Effect, Notice, Outcome, PhaseName};
 use super::event::ProbeReport;
 use super::mistake::Mistake;
@@ -215,16 +215,26 @@ impl Swap {
         self.memory.files = Some(source);
         if clean {
             self.pass(id, now);
-        } else if matches!(self.state, State::Starting(_)) && self.may_start(&source) {
+        } else if self.may_serve_unnamed(&source) {
             self.serve_unnamed(id, source, now);
         } else {
             self.files_moved(source, now);
         }
     }
 
-    /// Nothing serves, the client has its answer from this twin, and the files were touched while it booted: which code it
-    /// runs is not known. It serves all the same, under no hash, so that broken files cannot take it away; what the files
-    /// hold now is a change to be prepared beside it.
+    /// The files were touched while this twin booted: which code it runs is not known. Two such twins are taken all the same.
+    /// A first one, because the client has its answer from it already, and broken files must not take it away. And one whose
+    /// boots touch the files every time, because nothing newer would ever be verified.
+    fn may_serve_unnamed(&self, source: &Source) -> bool {
+        match &self.state {
+            State::Starting(_) => self.may_start(source),
+            State::Serving(_) => self.op().is_some_and(|op| op.auto && op.again >= AGAIN) && self.may_promote(),
+            State::Stopped | State::Stopping(_) | State::Down(_) => false,
+        }
+    }
+
+    /// Takes a twin under no hash, so that nobody goes back to it by name; what the files hold now is a change to be
+    /// prepared beside it.
     fn serve_unnamed(&mut self, id: TwinId, source: Source, now: Moment) {
         if let Some(twin) = self.memory.twins.get_mut(&id) {
             twin.source.hash = None;

@@ -113,8 +113,13 @@ impl Sources for ServerFiles {
         let now = self.look().await;
         self.boot_ended();
         let mark = self.lock().marks.remove(&twin);
-        let touched = mark.is_none_or(|mark| now.touched_since(&mark));
-        let hash = now.hash();
-        (self.source(hash).await, touched)
+        let Some(mark) = mark else { return (self.source(now.hash()).await, true) };
+        let noisy = self.debounce.lock().unwrap_or_else(PoisonError::into_inner).noisy();
+        let touched = now.touched_since(&mark);
+        // What each boot writes anew says nothing about this one.
+        if touched.iter().all(|path| noisy.iter().any(|(noisy, _)| noisy == path)) {
+            return (self.source(mark.hash()).await, false);
+        }
+        (self.source(now.hash()).await, true)
     }
 }

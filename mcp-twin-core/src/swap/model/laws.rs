@@ -1,5 +1,6 @@
 //! The laws: the invariants of the design and what else must never be seen, judged after each move.
 
+use super::super::begin::AGAIN;
 use super::super::state::{Ask, Stage, State};
 use super::world::{code, source};
 use super::*;
@@ -15,11 +16,11 @@ impl Scene {
         let recorded = world.disk.as_ref().is_some_and(|record| record.active == Some(to));
         let verified = front.memory.twins.get(&to).is_some_and(|twin| twin.verified);
         let commits = front.serving().is_some() && front.op_is_at(to, |stage| matches!(stage, Stage::Flipping { .. }));
-        // A first twin whose files were touched while it booted serves under no name.
+        // One whose files were touched while it booted, if it is the first or the boot itself does it, serves under no name.
         let unnamed = front.memory.twins.get(&to).is_some_and(|twin| twin.source.hash.is_none());
         let law = if !recorded && !dirty {
             "I1 the route moves before the record"
-        } else if unnamed && commits {
+        } else if unnamed && commits && (!front.auto() || front.op().is_some_and(|op| op.again < AGAIN)) {
             "I15 a twin of unknown code takes the place of one that serves"
         } else if !unnamed && proc.loaded != Some(proc.claimed) {
             "I15 a twin runs other code than it is said to"
