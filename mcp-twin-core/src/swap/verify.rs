@@ -233,8 +233,8 @@ impl Swap {
         }
     }
 
-    /// Takes a twin under no hash, so that nobody goes back to it by name; what the files hold now is a change to be
-    /// prepared beside it.
+    /// Takes a twin under no hash, so that nobody goes back to it by name. What the files hold now is a change to be
+    /// prepared beside a first one; where the boot itself wrote them, the watcher says when, and takes its time.
     fn serve_unnamed(&mut self, id: TwinId, source: Source, now: Moment) {
         if let Some(twin) = self.memory.twins.get_mut(&id) {
             twin.source.hash = None;
@@ -243,7 +243,9 @@ impl Swap {
             op.source.hash = None;
         }
         self.memory.attempted = None;
-        self.memory.change = Some(source);
+        if matches!(self.state, State::Starting(_)) {
+            self.memory.change = Some(source);
+        }
         self.pass(id, now);
     }
 

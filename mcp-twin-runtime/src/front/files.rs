@@ -27,6 +27,8 @@ pub struct ServerFiles {
 struct Inner {
     seen: Arc<Snapshot>,
     marks: BTreeMap<TwinId, Arc<Snapshot>>,
+    /// The twin whose boot is under way: the end of another one says nothing about it.
+    booting: Option<TwinId>,
 }
 
 impl ServerFiles {
@@ -53,7 +55,10 @@ impl ServerFiles {
     }
 
     /// The twin's boot is over, well or not: what changes from now on is not its doing.
-    pub fn boot_ended(&self) {
+    pub fn boot_ended(&self, twin: TwinId) {
+        if self.lock().booting.take_if(|booting| *booting == twin).is_none() {
+            return;
+        }
         let mut debounce = self.debounce.lock().unwrap_or_else(PoisonError::into_inner);
         debounce.boot_ended(self.wire.now());
         while let Some(path) = debounce.poll_newly_noisy() {
@@ -105,13 +110,14 @@ impl Sources for ServerFiles {
         while inner.marks.len() > 8 {
             inner.marks.pop_first();
         }
+        inner.booting = Some(twin);
         drop(inner);
         self.debounce.lock().unwrap_or_else(PoisonError::into_inner).boot_began(self.wire.now());
     }
 
     async fn compare(&self, twin: TwinId) -> (Source, bool) {
         let now = self.look().await;
-        self.boot_ended();
+        self.boot_ended(twin);
         let mark = self.lock().marks.remove(&twin);
         let Some(mark) = mark else { return (self.source(now.hash()).await, true) };
         let noisy = self.debounce.lock().unwrap_or_else(PoisonError::into_inner).noisy();

@@ -74,7 +74,7 @@ impl ProcessSpawner for TwinSpawner {
             .wire
             .join(order.twin, launched, self.max_message, hear)
             .map_err(|error| Fault::new(Code::SpawnFailed, format!("its pipes could not be set up: {error}")))?;
-        Ok(Box::new(Twin { identity, minder, files: Arc::clone(&self.files) }))
+        Ok(Box::new(Twin { twin: order.twin, identity, minder, files: Arc::clone(&self.files) }))
     }
 
     async fn sweep(&self, keep: &[TwinId]) {
@@ -84,6 +84,7 @@ impl ProcessSpawner for TwinSpawner {
 }
 
 struct Twin {
+    twin: TwinId,
     identity: ProcessIdentity,
     minder: Minder,
     files: Arc<ServerFiles>,
@@ -97,7 +98,7 @@ impl Instance for Twin {
 
     async fn exited(&mut self) -> ExitReport {
         let report = self.minder.exited().await;
-        self.files.boot_ended();
+        self.files.boot_ended(self.twin);
         report
     }
 
