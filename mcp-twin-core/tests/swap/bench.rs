@@ -179,7 +179,7 @@ impl Bench {
     /// Lets time pass, timer by timer.
     pub fn pass(&mut self, time: Duration) {
         let end = self.now + time;
-        for _ in 0..200 {
+        for _ in 0..2000 {
             match self.swap.poll_timeout() {
                 Some(at) if at <= end => {
                     self.now = self.now.max(at);
