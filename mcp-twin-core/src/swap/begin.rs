@@ -52,9 +52,9 @@ impl Swap {
             self.out(Effect::EndBake { twin });
         }
         let id = OpId(self.memory.next_op);
-        self.memory.next_op += 1;
+        self.memory.next_op = self.memory.next_op.wrapping_add(1);
         let twin = TwinId(self.memory.next_twin);
-        self.memory.next_twin += 1;
+        self.memory.next_twin = self.memory.next_twin.wrapping_add(1);
         let pause = order.pause;
         let op = Op {
             id,

@@ -19,23 +19,29 @@ enum Approval {
     Outdated,
 }
 
-/// How many commands may wait while the route is being moved.
-const DEFERRED: usize = 64;
+/// How many commands may wait for their answer.
+const WAITING: usize = 64;
 
 impl Swap {
     pub(super) fn command(&mut self, id: CommandId, command: Command, source: Source, now: Moment) {
+        if self.waiting() >= WAITING {
+            let outcome = self.failed(Fault::new(Code::Busy, "too many commands wait already"));
+            return self.reply(id, outcome);
+        }
         if command == Command::Stop {
             return self.stop(id, now);
         }
         if self.in_window() {
-            if self.memory.deferred.len() >= DEFERRED {
-                let outcome = self.failed(Fault::new(Code::Busy, "too many commands wait already"));
-                return self.reply(id, outcome);
-            }
             self.memory.files = Some(source);
             return self.memory.deferred.push_back(Deferred { id, command, source });
         }
         self.obey(id, command, source, now);
+    }
+
+    /// How many commands wait for their answer.
+    fn waiting(&self) -> usize {
+        let stopping = if let State::Stopping(stopping) = &self.state { stopping.waiting.len() } else { 0 };
+        stopping + self.memory.deferred.len() + self.op().map_or(0, |op| op.waiting.len())
     }
 
     /// A command that waited until the route was moved.

@@ -151,6 +151,7 @@ impl Swap {
             self.memory.twins.remove(&active);
         }
         self.memory.active_source = Some(source);
+        self.notice(Notice::Crashed { generation: source.generation, fault: fault.clone() });
         self.state = State::Down(super::state::Down { why: fault.clone(), retry_at: None });
         let op = match op {
             // Never an unapproved standby.
@@ -221,7 +222,6 @@ impl Swap {
             outcome,
             phases: Vec::new(),
         }));
-        self.notice(Notice::Crashed { generation: source.generation, fault: fault.clone() });
     }
 
     /// The traffic shows that the twin on trial is bad.

@@ -57,7 +57,7 @@ pub enum Effect {
         /// Which twin.
         twin: TwinId,
     },
-    /// Route new requests to `to`; what was held is released to it. Answer: `HandedOver` or `HandoverRefused`.
+    /// Route new requests to `to`, which may be the one that serves already; what was held is released to it. Answer: `HandedOver` or `HandoverRefused`.
     Handover {
         /// Who served until now.
         from: Option<TwinId>,

@@ -164,7 +164,8 @@ impl Swap {
             self.out(Effect::EndBake { twin: old });
         }
         let left = self.view(old);
-        let old_source = self.memory.twins.get(&old).map(|twin| twin.source);
+        // After a restart of the front the one that died is known by its source alone.
+        let old_source = self.memory.twins.get(&old).map(|twin| twin.source).or(self.memory.active_source);
         let new_source = self.memory.twins.get(&flip.to).map(|twin| twin.source);
         self.memory.active_source = new_source;
         self.memory.prev_source = old_source.filter(|_| command);
@@ -217,7 +218,9 @@ impl Swap {
             outcome: outcome.clone(),
             phases: Vec::new(),
         }));
-        if !spare {
+        if let Why::Spare(fault) = &why {
+            self.notice(Notice::Crashed { generation: source.generation, fault: fault.clone() });
+        } else {
             let generation = source.generation;
             let fault = reason.clone().unwrap_or_else(|| {
                 Fault::new(Code::Superseded, format!("generation {generation} was rolled back by command"))

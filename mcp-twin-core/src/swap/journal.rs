@@ -14,6 +14,7 @@ use std::time::Duration;
 pub(super) const WRITE_WAIT: Duration = Duration::from_secs(5);
 /// Between two tries to write a record that is not the truth.
 const REWRITE: Duration = Duration::from_secs(1);
+const REWRITE_HANGING: Duration = Duration::from_secs(30);
 
 impl Swap {
     /// Writes the record of this moment; the answer carries the number back.
@@ -70,6 +71,7 @@ impl Swap {
 
     fn route_while_serving(&self, serving: &Serving) -> (Phase, Option<TwinId>, Option<TwinId>) {
         let prev = serving.prev.map(|prev| prev.twin);
+        let active = Some(serving.active).filter(|active| self.memory.twins.contains_key(active));
         match (&serving.op, &serving.flip) {
             (Some(op), _) if op.stage.in_window() => (Phase::Commit, Some(op.twin), self.next_prev(serving)),
             (_, Some(flip)) if !matches!(flip.stage, FlipStage::Preparing { .. }) => match flip.why {
@@ -77,8 +79,8 @@ impl Swap {
                 Why::Bake(_) | Why::Crash(_) => (Phase::Rollback, Some(flip.to), None),
                 Why::Spare(_) | Why::Adopt => (Phase::Serving, Some(flip.to), prev),
             },
-            (Some(_), _) => (Phase::Intent, Some(serving.active), prev),
-            (None, _) => (Phase::Serving, Some(serving.active), prev),
+            (Some(_), _) => (Phase::Intent, active, prev),
+            (None, _) => (Phase::Serving, active, prev),
         }
     }
 
@@ -134,11 +136,10 @@ impl Swap {
 
     /// Writes a record that is not the truth once more.
     pub(super) fn rewrite(&mut self, now: Moment) {
-        self.memory.dirty = Some(now + REWRITE);
-        // One write at a time: a disk that hangs is not given more to do.
-        if self.memory.answered == self.memory.next_seq {
-            self.persist();
-        }
+        // A disk that hangs is not given much more to do.
+        let hangs = self.memory.answered != self.memory.next_seq;
+        self.memory.dirty = Some(now + if hangs { REWRITE_HANGING } else { REWRITE });
+        self.persist();
     }
 
     /// Goes on with what waited for this write, if anything did.

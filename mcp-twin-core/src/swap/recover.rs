@@ -98,8 +98,10 @@ impl Swap {
             lost: false,
         };
         let keep = Prev { twin: TwinId(0), until: Some(now + self.policy.options.keep_old) };
-        match (active, prev) {
-            (Some(active), prev) => {
+        match (active, prev, record.active) {
+            // A record without an active twin, but with a previous one: that one is all there is.
+            (None, Some(prev), None) => self.serve_again(record, Some(prev), None, files, now),
+            (Some(active), prev, _) => {
                 let until = now + self.policy.options.bake;
                 let baking = bake(until);
                 let prev = prev.map(|twin| Prev { twin, until: keep.until.filter(|_| baking.is_none()) });
@@ -108,15 +110,14 @@ impl Swap {
                 self.persist();
                 self.flip_to(active, Why::Adopt, now);
             }
-            (None, Some(prev)) => {
+            (None, Some(prev), Some(gone)) => {
                 // The active of the record is gone: the route goes to the other committed twin.
-                let gone = record.active.unwrap_or(prev);
                 self.state = State::Serving(serving(gone, Some(Prev { twin: prev, ..keep })));
                 self.memory.change = Some(files).filter(|_| !self.mistake(Mistake::NoCompare));
                 let fault = Fault::new(Code::Crashed, "the serving twin ended while the front was away");
                 self.flip_to(prev, Why::Crash(fault), now);
             }
-            (None, None) => {
+            (None, None, _) => {
                 self.persist();
                 let approved = record.op.as_ref().is_some_and(|op| op.approved && op.source.same_code(&files));
                 if self.may_start(&files) || approved {

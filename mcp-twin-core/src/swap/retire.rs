@@ -148,7 +148,7 @@ impl Swap {
     }
 
     pub(super) fn stop_bound(&self) -> Duration {
-        self.policy.options.stop_term + self.policy.options.stop_kill + STOP_MARGIN
+        self.policy.options.stop_term.saturating_add(self.policy.options.stop_kill).saturating_add(STOP_MARGIN)
     }
 
     /// Begins a warm twin of the active's source where one is wanted.

@@ -1,7 +1,7 @@
 //! Everything that waits, and until when. Each timer is read from the state: none can be forgotten or left behind.
 
 use super::Swap;
-use super::begin::{Order, holds};
+use super::begin::Order;
 use super::effect::{Cause, Effect};
 use super::mistake::Mistake;
 use super::state::{Bake, FlipStage, Life, Stage, State};
@@ -165,9 +165,6 @@ impl Swap {
         }
         if let Some(source) = self.active_source() {
             self.memory.last_good = Some(source);
-            if self.memory.failures.source.is_some_and(|failed| holds(&failed, &source)) {
-                self.memory.failures = super::state::Failures::default();
-            }
         }
         self.out(Effect::EndBake { twin: active });
         self.persist();

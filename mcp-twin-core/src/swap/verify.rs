@@ -28,7 +28,7 @@ impl Swap {
         let Some(op) = self.op_mut() else { return };
         let (id, source) = (op.id, op.source);
         if self.policy.builds || handoff {
-            let deadline = now + self.policy.options.build_timeout + MARGIN;
+            let deadline = now + self.policy.options.build_timeout.saturating_add(MARGIN);
             self.set_stage(Stage::Building { deadline });
             self.out(Effect::Build { op: id, source });
         } else {

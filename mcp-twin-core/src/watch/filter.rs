@@ -303,9 +303,9 @@ mod tests {
     #[test]
     fn ignore_wins() {
         for (ignored, path, gone) in [
-            ("cache.json", "/p/deep/cache.json", true),
-            ("cache.json", "/p/deep/my-cache.json", false),
-            ("*.json", "/p/deep/x.json", true),
+            ("cache.toml", "/p/deep/cache.toml", true),
+            ("cache.toml", "/p/deep/my-cache.toml", false),
+            ("*.toml", "/p/deep/x.toml", true),
             ("gen/", "/p/a/gen/x.py", true),
             ("a/gen", "/p/a/gen/x.py", true),
             ("./a/gen", "/p/a/gen/x.py", true),

@@ -79,7 +79,8 @@ impl Rig {
 
     pub(super) fn events(&mut self) -> Vec<RelayEvent> {
         let events = std::iter::from_fn(|| self.relay.poll_event());
-        let (log, events): (Vec<_>, Vec<_>) = events.partition(|event| matches!(event, RelayEvent::Log(..)));
+        let (log, events): (Vec<_>, Vec<_>) =
+            events.partition(|event| matches!(event, RelayEvent::Log(..) | RelayEvent::Junk(..)));
         self.events.extend(log);
         events
     }
@@ -88,7 +89,9 @@ impl Rig {
     pub(super) fn logged(&mut self, what: &str) -> bool {
         let pending: Vec<_> = std::iter::from_fn(|| self.relay.poll_event()).collect();
         self.events.extend(pending);
-        self.events.iter().any(|event| matches!(event, RelayEvent::Log(_, text) if text.contains(what)))
+        self.events
+            .iter()
+            .any(|event| matches!(event, RelayEvent::Log(_, text) | RelayEvent::Junk(_, text) if text.contains(what)))
     }
 
     pub(super) fn pass(&mut self, time: Duration) {

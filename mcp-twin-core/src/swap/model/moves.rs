@@ -85,6 +85,8 @@ impl Scene {
         for (timer, _) in front.timers() {
             let bad = world.routed().is_none_or(|proc| !proc.is_good());
             let possible = match timer {
+                // The next try comes long after this one was answered.
+                Timer::Rewrite => world.writes.is_empty(),
                 Timer::Bake => !(self.always_up && bad),
                 _ if world.is_late(timer) => {
                     let assumes = self.mistakes.contains(&Mistake::LateMeansReady)
