@@ -124,6 +124,7 @@ pub(super) fn check(scene: Scene) -> Seen {
 }
 
 /// `MCP_TWIN_MODEL=3` lets the files change once and one twin die more often (2: the files only), and takes minutes instead of seconds.
+#[expect(clippy::disallowed_methods, reason = "a test may be told how much to search")]
 fn scale() -> usize {
     std::env::var("MCP_TWIN_MODEL").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }

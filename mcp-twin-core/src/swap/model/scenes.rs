@@ -3,7 +3,7 @@
 use super::{Budget, Mistake, Scene, Strategy, Word};
 use crate::spec::{Breaking, Options, Promote, Standby, Transport};
 
-const WORDS: &[Word] = &[Word::Reload, Word::Swap, Word::Rollback, Word::Stop];
+const WORDS: &[Word] = &[Word::Start, Word::Reload, Word::Swap, Word::Rollback, Word::Stop];
 
 /// It begins with nothing, and what is started may fail so often that it is not given up.
 fn fresh(scene: &mut Scene) {
