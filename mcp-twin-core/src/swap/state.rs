@@ -17,6 +17,7 @@ pub(crate) const FAILURES: usize = 5;
 
 /// Where the machine stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a machine")]
 pub(crate) enum State {
     /// Stopped by command, or not yet started.
     Stopped,
