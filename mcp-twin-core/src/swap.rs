@@ -161,7 +161,8 @@ impl Swap {
 
     /// The time of [`Swap::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Moment) {
-        for timer in self.due(now) {
+        for _ in 0..step::STEPS {
+            let Some(timer) = self.due(now) else { break };
             self.fire(timer, now);
         }
     }

@@ -239,6 +239,11 @@ impl Swap {
 
     /// Back to the previous generation, or to the one named.
     fn rollback(&mut self, id: CommandId, to: Option<Generation>, source: Source, now: Moment) {
+        if matches!(self.state, State::Stopped) {
+            let fault = Fault::new(Code::Stopped, "the server is stopped").with_help("start it with `mcp-twin reload`");
+            let outcome = self.failed(fault);
+            return self.reply(id, outcome);
+        }
         let prev = self.serving().and_then(|serving| serving.prev).and_then(|prev| self.running(prev.twin));
         let prev_source = prev.and_then(|prev| self.memory.twins.get(&prev)).map(|twin| twin.source);
         let active = self.active_view();

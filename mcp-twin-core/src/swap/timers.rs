@@ -70,14 +70,14 @@ impl Swap {
         out
     }
 
-    /// The timers whose time has come, earliest first.
-    pub(super) fn due(&self, now: Moment) -> Vec<Timer> {
+    /// The timer whose time came first. Firing one may disarm or move another: they are asked for one by one.
+    pub(super) fn due(&self, now: Moment) -> Option<Timer> {
         let mut due: Vec<_> = self.timers().into_iter().filter(|(_, at)| *at <= now).collect();
         due.sort_by_key(|(timer, at)| (*at, *timer));
-        due.into_iter().map(|(timer, _)| timer).collect()
+        due.first().map(|(timer, _)| *timer)
     }
 
-    /// The time of this timer has come. One that is no longer armed for it changes nothing.
+    /// The time of this timer, which is armed, has come.
     pub(crate) fn fire(&mut self, timer: Timer, now: Moment) {
         match timer {
             Timer::Stage => self.stage_over(now),

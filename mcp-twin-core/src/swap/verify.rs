@@ -77,6 +77,11 @@ impl Swap {
         let handoff = self.policy.options.strategy == Strategy::Handoff && !self.mistake(Mistake::TwoCopies);
         let most = if handoff { 1 } else { self.policy.live_twins };
         if self.memory.twins.len() >= most && !self.mistake(Mistake::NoLiveBound) {
+            if op.spare {
+                // One that only stands by costs nobody an answer.
+                self.fail_op(Fault::new(Code::RetiringFull, "no place for a warm twin"), now);
+                return true;
+            }
             return self.make_room(now);
         }
         let slot = self.free_slot();
@@ -187,7 +192,12 @@ impl Swap {
         let waits = |stage: &Stage| {
             matches!(
                 stage,
-                Stage::Warming { .. } | Stage::Settling { .. } | Stage::Checking { .. } | Stage::Verified { .. }
+                Stage::Warming { .. }
+                    | Stage::Settling { .. }
+                    | Stage::Checking { .. }
+                    | Stage::Verified { .. }
+                    | Stage::Preparing { .. }
+                    | Stage::Crowded { .. }
             )
         };
         if !self.op_is_at(id, waits) {

@@ -184,6 +184,8 @@ impl Bench {
                 Some(at) if at <= end => {
                     self.now = self.now.max(at);
                     self.swap.handle_timeout(self.now);
+                    let next = self.swap.poll_timeout();
+                    assert!(next.is_none_or(|at| at > self.now), "a timer is overdue: {:?}", self.swap);
                     self.take();
                     while let Some(event) = self.todo.pop_front() {
                         self.swap.handle(event, self.now);

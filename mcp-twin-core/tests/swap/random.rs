@@ -66,7 +66,7 @@ fn event(kind: u8, twin: u32, code: u32) -> Event {
         6 => Event::Probing { twin: id },
         7 => Event::Healthy { twin: id, report: ProbeReport::default() },
         8 => Event::Unhealthy { twin: id, fault },
-        9 => Event::Hashed { twin: id, source, touched: twin % 2 == 0 },
+        9 => Event::Hashed { twin: id, source, touched: twin.is_multiple_of(2) },
         10 => Event::Persisted { seq },
         11 => Event::PersistFailed { seq, why: "full".to_owned() },
         12 => Event::Prepared { twin: id },
@@ -74,7 +74,7 @@ fn event(kind: u8, twin: u32, code: u32) -> Event {
         14 => Event::HandedOver { twin: id },
         15 => Event::HandoverRefused { twin: id, fault },
         16 => Event::Drained { twin: id },
-        17 => Event::Owes { twin: id, open_calls: twin % 2 == 0, human: twin % 3 == 0 },
+        17 => Event::Owes { twin: id, open_calls: twin.is_multiple_of(2), human: twin.is_multiple_of(3) },
         18 => Event::Idle { twin: id },
         _ => Event::BakeFailed { twin: id, fault },
     }

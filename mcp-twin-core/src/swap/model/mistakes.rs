@@ -55,12 +55,15 @@ mistakes! {
     two_copies: scene("handoff"), [TwoCopies] => "two copies";
 }
 
-/// stateright finds the same, with its own search.
+/// stateright sees the same states, and finds the same.
 #[test]
 fn stateright_agrees() {
+    for name in ["three changes", "drain", "manual", "handoff", "write", "breaking", "first start"] {
+        let seen = super::explore::check(scene(name));
+        assert_eq!(seen.broken, None, "{name}");
+        assert_eq!(seen.states, walk(&scene(name), 400_000).states, "{name}");
+    }
     for (name, mistakes) in [("three changes", &[Mistake::KillFirst] as &[_]), ("crash twice", &[Mistake::NoCompare])] {
-        let right = super::explore::check(scene(name));
-        assert_eq!(right.broken, None, "{name}");
         let wrong = super::explore::check(scene(name).mistaken(mistakes));
         assert!(wrong.broken.is_some(), "{mistakes:?} are not found in {name}");
     }

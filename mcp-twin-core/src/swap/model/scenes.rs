@@ -101,9 +101,9 @@ impl Scene {
         let base = Self::base;
         vec![
             base("crash").codes(&[1, 2]).with(|s| s.reuse = true).budget([1, 1, 1, 0, 0, 0]),
-            base("crash twice").with(|s| s.reuse = true).budget([1, 2, 0, 0, 0, 0]),
+            base("crash twice").with(|s| s.reuse = true).budget([2, 2, 1, 0, 0, 0]),
             base("write").codes(&[2]).budget([1, 0, 1, 0, 1, 0]),
-            base("write and crash").codes(&[2]).budget([1, 1, 0, 0, 1, 0]),
+            base("write and crash").codes(&[2]).budget([1, 1, 1, 0, 2, 0]),
             base("changes").codes(&[0, 1, 2]).budget([2, 0, 0, 0, 0, 0]),
             base("three changes").budget([3, 0, 0, 0, 0, 0]),
             base("silent watcher").with(|s| s.touch = false).budget([3, 0, 0, 0, 0, 0]),
@@ -126,16 +126,17 @@ impl Scene {
                 .with(fresh)
                 .with(|s| s.failures = 2)
                 .budget([1, 0, 0, 0, 0, 0]),
-            base("first start and crash").codes(&[2]).with(fresh).budget([1, 1, 0, 0, 0, 0]),
-            base("first start and write").codes(&[2]).with(fresh).budget([1, 0, 0, 0, 1, 0]),
+            base("first start and crash").codes(&[2]).with(fresh).budget([1, 1, 1, 0, 0, 0]),
+            base("first start and write").codes(&[2]).with(fresh).budget([1, 0, 1, 0, 1, 0]),
             base("handoff").handoff().codes(&[1, 2]).with(|s| s.calls = true).budget([1, 0, 1, 0, 0, 0]),
-            base("handoff and crash").handoff().codes(&[2]).budget([1, 1, 0, 1, 0, 0]),
+            base("handoff and crash").handoff().codes(&[2, 4]).budget([2, 1, 1, 1, 0, 0]),
             base("handoff by hand").handoff().manual().stdio().codes(&[1, 2]).budget([2, 0, 0, 1, 0, 0]),
             base("warm").warm().with(|s| s.failures = 4).codes(&[2]).budget([1, 0, 1, 0, 0, 1]),
             base("warm and crash").warm().codes(&[2]).budget([1, 1, 1, 0, 0, 0]),
             base("warm and commands").warm().codes(&[2]).budget([1, 0, 0, 2, 0, 0]),
+            base("stop and start").codes(&[2]).commands(&[Word::Start, Word::Stop]).budget([1, 0, 1, 2, 0, 0]),
             base("breaking").breaking().codes(&[2, 4]).commands(&[Word::Swap, Word::Force]).budget([2, 0, 0, 1, 0, 0]),
-            base("late answers").codes(&[2]).budget([1, 0, 0, 0, 0, 0]).late(2),
+            base("late answers").codes(&[2, 4]).budget([2, 0, 0, 1, 0, 0]).late(2),
             base("late answers at a start").codes(&[2]).with(fresh).budget([1, 0, 0, 0, 0, 0]).late(2),
         ]
     }
