@@ -107,7 +107,7 @@ impl Scene {
             base("changes").codes(&[0, 1, 2]).budget([2, 0, 0, 0, 0, 0]),
             base("three changes").budget([3, 0, 0, 0, 0, 0]),
             base("silent watcher").with(|s| s.touch = false).budget([3, 0, 0, 0, 0, 0]),
-            base("changes and deaths").stdio().codes(&[1, 2]).with(|s| s.failures = 3).budget([2, 0, 1, 0, 0, 0]),
+            base("changes and deaths").stdio().codes(&[1, 2]).with(|s| s.failures = 2).budget([2, 0, 1, 0, 0, 0]),
             base("drain").stdio().with(|s| s.calls = true).budget([3, 0, 0, 0, 0, 0]).with(|s| s.retiring = 1),
             base("drain and death").stdio().codes(&[1, 2]).with(|s| s.calls = true).budget([1, 0, 1, 0, 0, 0]),
             base("commands").codes(&[0, 1, 2]).budget([1, 0, 0, 2, 0, 0]),
