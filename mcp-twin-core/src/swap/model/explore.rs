@@ -146,12 +146,12 @@ impl Scene {
 /// No law is broken in this scene, and every end that must be reachable is.
 #[track_caller]
 fn holds(name: &str) {
-    let seen = walk(&Scene::named(name).scaled(), if scale() > 1 { 4_000_000 } else { 600_000 });
+    let seen = walk(&Scene::named(name).scaled(), 3_000_000 * scale());
     if let Some((law, moves)) = seen.broken {
         panic!("{law}: {moves:#?}");
     }
     eprintln!("{name}: {} states", seen.states);
-    assert!(scale() > 1 || seen.states <= 600_000, "`{name}` is too large to be searched to its end");
+    assert!(scale() > 1 || seen.states <= 3_000_000, "`{name}` is too large to be searched to its end");
     assert!(seen.states > 20, "nothing happens in `{name}`");
 }
 
