@@ -147,7 +147,7 @@ impl Scene {
 /// No law is broken in this scene, and every end that must be reachable is.
 #[track_caller]
 fn holds(name: &str) {
-    let seen = walk(&Scene::named(name).scaled(), if scale() > 1 { 12_000_000 } else { 3_000_000 });
+    let seen = walk(&Scene::named(name).scaled(), 3_000_000 * scale());
     if let Some((law, moves)) = seen.broken {
         panic!("{law}: {moves:#?}");
     }
