@@ -4,7 +4,7 @@ use crate::document;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::outcome::{self, Verb};
-use crate::render::style::{NAME, paint};
+use crate::render::style::{DIM, NAME, paint};
 use crate::render::{fault, outcome::exit};
 use crate::screen::{Screen, Waiting};
 use crate::target::{self, Wanted};
@@ -48,7 +48,10 @@ fn act(home: &Home, verb: Verb, wanted: Wanted<'_>, ask: &Ask, json: bool) -> Re
     let replies = ask_all(&fronts, ask, PATIENCE, |front, reply| {
         waiting = None;
         if !json {
-            Screen::print(&block(verb, front, reply).0);
+            let twice = fronts.iter().filter(|other| other.server == front.server).count() > 1;
+            let which =
+                if twice { format!("{}\n", paint(DIM, &format!("Front PID {}:", front.pid))) } else { String::new() };
+            Screen::print(&(which + &block(verb, front, reply).0));
         }
     });
     let worst =

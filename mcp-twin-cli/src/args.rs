@@ -159,7 +159,17 @@ pub(crate) fn command() -> clap::Command {
 pub(crate) fn parse(args: &[OsString]) -> Result<(Cli, Options), Unparsed> {
     match quick::run(args) {
         Some((run, options)) => Ok((Cli { json: false, verb: Verb::Run(run) }, options)),
-        None => clap_parse(args),
+        None => clap_parse(&help_as_flag(args)),
+    }
+}
+
+/// `mcp-twin help swap` as clap knows it: `mcp-twin swap --help`.
+fn help_as_flag(args: &[OsString]) -> Vec<OsString> {
+    match args {
+        [program, help, about @ ..] if help == "help" => {
+            std::iter::once(program).chain(about.first()).cloned().chain([OsString::from("--help")]).collect()
+        }
+        _ => args.to_vec(),
     }
 }
 
@@ -225,6 +235,17 @@ mod tests {
     }
 
     #[test]
+    fn help_can_be_asked_for_as_a_command() {
+        let shown = |line: &str| match parse(&words(line)) {
+            Err(Unparsed::Shown(text)) => text,
+            other => panic!("{line}: {other:?}"),
+        };
+        assert_eq!(shown("mcp-twin help"), shown("mcp-twin --help"));
+        assert_eq!(shown("mcp-twin help run"), shown("mcp-twin run --help"));
+        assert!(wrong("mcp-twin help nothing").contains("unrecognized"));
+    }
+
+    #[test]
     fn everything_behind_the_dashes_is_the_server() {
         let (cli, _) =
             parsed("mcp-twin run --name web --watch src --watch '*.toml' -- python server.py --json --name x");
@@ -259,6 +280,7 @@ mod tests {
         );
         insta::assert_snapshot!("missing_command", wrong("mcp-twin run --no-watch"));
         insta::assert_snapshot!("missing_run", wrong("mcp-twin python server.py"));
+        insta::assert_snapshot!("missing_run_of_a_script", wrong("mcp-twin ./server.py"));
         insta::assert_snapshot!("misspelt_command", wrong("mcp-twin stauts"));
         insta::assert_snapshot!("misspelt_flag", wrong("mcp-twin run --wach src -- python server.py"));
         insta::assert_snapshot!("bad_duration", wrong("mcp-twin run --bake soon -- python server.py"));

@@ -61,14 +61,26 @@ fn dispatch(args: &[OsString]) -> u8 {
         Verb::Run(order) => return run::run(order, options).unwrap_or_else(|failure| failure.show(false).status()),
         Verb::Completions { shell } => Ok(completions(shell, json)),
         Verb::Demo { keep } => demo::demo(args.first(), keep, json),
-        Verb::Status { server } => home().and_then(|home| status::status(&home, server.as_deref(), json)),
-        Verb::Logs(wanted) => home().and_then(|home| logs::logs(&home, &wanted, json)),
-        Verb::Reload { server } => home().and_then(|home| act::reload(&home, server.as_deref(), json)),
-        Verb::Swap { server, force } => home().and_then(|home| act::swap(&home, server.as_deref(), force, json)),
-        Verb::Rollback { server, to } => home().and_then(|home| act::rollback(&home, server.as_deref(), to, json)),
-        Verb::Stop { server, all } => home().and_then(|home| act::stop(&home, server.as_deref(), all, json)),
+        Verb::Status { server } => used_home().and_then(|home| status::status(&home, server.as_deref(), json)),
+        Verb::Logs(wanted) => used_home().and_then(|home| logs::logs(&home, &wanted, json)),
+        Verb::Reload { server } => used_home().and_then(|home| act::reload(&home, server.as_deref(), json)),
+        Verb::Swap { server, force } => used_home().and_then(|home| act::swap(&home, server.as_deref(), force, json)),
+        Verb::Rollback { server, to } => used_home().and_then(|home| act::rollback(&home, server.as_deref(), to, json)),
+        Verb::Stop { server, all } => used_home().and_then(|home| act::stop(&home, server.as_deref(), all, json)),
     };
     done.unwrap_or_else(|failure| failure.show(json)).status()
+}
+
+/// The state directory, for commands that only look for fronts: what is no folder cannot hold any.
+fn used_home() -> Result<Home, Failure> {
+    let home = home()?;
+    match std::fs::read_dir(home.path()) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Failure::configuration("cli::home", format!("{} cannot be read: {error}", home.path().display()))
+                .advise("try", "make it a folder of yours (mode 0700), or set MCP_TWIN_HOME to another one"))
+        }
+        _ => Ok(home),
+    }
 }
 
 /// The state directory of this process.

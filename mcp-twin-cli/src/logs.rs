@@ -71,7 +71,11 @@ fn find(home: &Home, wanted: Option<&str>) -> Result<Kept, Failure> {
     match <[Kept; 1]>::try_from(found) {
         Ok([one]) => Ok(one),
         Err(several) => {
-            let key = |kept: &Kept| kept.folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let key = |kept: &Kept| {
+                let unique = several.iter().filter(|other| other.server == kept.server).count() == 1;
+                let folder = kept.folder.file_name().unwrap_or_default().to_string_lossy();
+                if unique { kept.server.clone() } else { folder.into_owned() }
+            };
             let lines = several.iter().map(|kept| format!("\nmcp-twin logs {}", key(kept))).collect::<String>();
             Err(Failure::ambiguous_server(format!("{} servers have logs; whose?", several.len()))
                 .advise("one of", lines))

@@ -18,6 +18,11 @@ pub(crate) fn twin(view: &TwinView) -> String {
     format!("{} generation {}{place}", view.slot, view.source.generation)
 }
 
+/// Whether a twin has a process: under `--strategy handoff` a verified one has none before the swap.
+pub(crate) fn started(view: &TwinView) -> bool {
+    view.pid.is_some() || view.port.is_some()
+}
+
 /// `1 call`, `2 calls`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })

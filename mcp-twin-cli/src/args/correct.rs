@@ -25,7 +25,7 @@ pub(crate) fn usage(args: &[OsString], error: &clap::Error) -> Failure {
             }
             _ => plain(error),
         },
-        Some(at) if error.kind() == ErrorKind::InvalidSubcommand && rest.len() > at + 1 => {
+        Some(at) if error.kind() == ErrorKind::InvalidSubcommand && (rest.len() > at + 1 || is_path(rest[at])) => {
             let server = joined(rest[at..].iter().copied().filter(|arg| *arg != "--"));
             plain(error).or_perhaps(format!("mcp-twin run -- {server}"))
         }
@@ -38,10 +38,28 @@ pub(crate) fn joined<'a>(words: impl Iterator<Item = &'a OsStr>) -> String {
     shell_words::join(words.map(OsStr::to_string_lossy))
 }
 
-/// clap's own message, without its heading.
+/// Whether a word looks like a file rather than like a command of ours.
+fn is_path(word: &OsStr) -> bool {
+    word.to_string_lossy().contains(['.', '/', '\\'])
+}
+
+/// clap's own message in our layout: what is wrong in the first line, then what to type instead.
 fn plain(error: &clap::Error) -> Failure {
     let text = error.render().to_string();
-    Failure::usage(text.trim_start_matches("error: ").trim_end().to_owned())
+    let mut lines = text.trim_start_matches("error: ").lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut message = lines.next().unwrap_or_default().to_owned();
+    let mut advice = Vec::new();
+    for line in lines {
+        if let Some(tip) = line.strip_prefix("tip: ") {
+            // How to write a flag as a value is hardly ever what was meant.
+            advice.extend((!tip.starts_with("to pass ")).then_some(("tip", tip)));
+        } else if let Some(usage) = line.strip_prefix("Usage: ") {
+            advice.push(("usage", usage));
+        } else if !line.starts_with("For more information") {
+            message = format!("{message} {line}");
+        }
+    }
+    advice.into_iter().fold(Failure::usage(message), |failure, (label, text)| failure.advise(label, text))
 }
 
 /// Whether clap stumbled over the word with which the server's command begins.

@@ -9,6 +9,18 @@ const LINES: usize = 15;
 
 /// The block below a heading. `server` names it in the advice.
 pub(crate) fn fault(fault: &Fault, server: &str) -> String {
+    block(fault, server, SAVE)
+}
+
+/// The same for a server whose saves nobody sees.
+pub(crate) fn fault_unwatched(fault: &Fault, server: &str) -> String {
+    block(fault, server, &format!("fix it, then mcp-twin reload {server}"))
+}
+
+/// What to do about code that does not start.
+const SAVE: &str = "fix it and save: each save is tried";
+
+fn block(fault: &Fault, server: &str, mend: &str) -> String {
     let mut text = format!("  {} {}\n", harmless(&fault.message), paint(DIM, &format!("[{}]", fault.code)));
     let said = telling(&fault.stderr_tail);
     if !said.is_empty() {
@@ -17,7 +29,7 @@ pub(crate) fn fault(fault: &Fault, server: &str) -> String {
             let _ = writeln!(text, "  {} {line}", paint(DIM, "│"));
         }
     }
-    if let Some(help) = fault.help.clone().or_else(|| advice(fault.code, server)) {
+    if let Some(help) = fault.help.clone().or_else(|| advice(fault.code, server, mend)) {
         let _ = writeln!(text, "  {} {}", paint(GOOD, "Next:"), harmless(&help));
     }
     if !fault.stderr_tail.is_empty() {
@@ -65,7 +77,7 @@ pub(crate) fn heading(text: &str) -> String {
 }
 
 /// What to do, where the fault itself does not say.
-fn advice(code: Code, server: &str) -> Option<String> {
+fn advice(code: Code, server: &str, mend: &str) -> Option<String> {
     let advice = match code {
         Code::NotExecutable => {
             "correct the command in the client's configuration, then reconnect the client".to_owned()
@@ -75,7 +87,7 @@ fn advice(code: Code, server: &str) -> Option<String> {
         | Code::Crashed
         | Code::ProbeRefused
         | Code::ListFailed
-        | Code::BuildFailed => "fix it and save: each save is tried".to_owned(),
+        | Code::BuildFailed => mend.to_owned(),
         Code::ProbeTimeout => {
             "see what it waits for; `--start-timeout` under `mcp-twin run` gives it more time".to_owned()
         }
@@ -135,7 +147,7 @@ mod tests {
     #[test]
     fn every_code_that_a_person_can_mend_has_advice() {
         let mute: Vec<_> =
-            Code::ALL.iter().filter(|code| advice(**code, "web").is_none()).map(|code| code.as_str()).collect();
+            Code::ALL.iter().filter(|code| advice(**code, "web", SAVE).is_none()).map(|code| code.as_str()).collect();
         insta::assert_debug_snapshot!("codes_without_advice", mute);
     }
 }

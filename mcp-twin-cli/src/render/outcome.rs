@@ -1,7 +1,7 @@
 //! How `reload`, `swap`, `rollback` and `stop` ended.
 
 use super::style::{DIM, GOOD, NAME, WARN, paint};
-use super::{diff, fault, twin};
+use super::{diff, fault, started, twin};
 use crate::exit::Exit;
 use mcp_twin_core::swap::{Outcome, TwinView};
 use std::fmt::Write as _;
@@ -55,6 +55,14 @@ pub(crate) fn outcome(verb: Verb, server: &str, outcome: &Outcome) -> String {
             text += &diff::diff(&report.diff);
             text + "  Nothing else served, so it takes over at once\n"
         }
+        Outcome::Verified { standby, .. } if !started(standby) => {
+            let mut text = format!("{}\n", good("Prepared"));
+            text += &line("Standby:", &format!("{}, not started", twin(standby)));
+            text +=
+                "  Two copies may not run side by side here, so it is neither started nor verified before the swap\n";
+            let _ = write!(text, "\n  Run `mcp-twin swap {server}` to stop the old one and start it\n");
+            text
+        }
         Outcome::Verified { standby, report, .. } => {
             let mut text = format!("{}\n", good("Reloaded standby of"));
             text += &line("Standby:", &twin(standby));
@@ -99,13 +107,16 @@ pub(crate) fn outcome(verb: Verb, server: &str, outcome: &Outcome) -> String {
             text + &fault::fault(why, server)
         }
         Outcome::Stopped { ended } => {
+            if ended.is_empty() {
+                let mut text = format!("{} {}: no twin was running\n", paint(GOOD, "✓"), paint(NAME, server));
+                let _ = writeln!(text, "  Run `mcp-twin reload {server}` to start it again");
+                return text;
+            }
             let pids = ended.iter().filter_map(|twin| twin.pid).map(|pid| pid.to_string()).collect::<Vec<_>>();
-            let ended = if pids.is_empty() {
-                "No twin was running".to_owned()
-            } else {
-                format!("Ended PID {}", pids.join(", "))
-            };
-            let mut text = format!("{} Stopped {} twins\n  {ended}\n", paint(GOOD, "✓"), paint(NAME, server));
+            let mut text = format!("{} Stopped {} twins\n", paint(GOOD, "✓"), paint(NAME, server));
+            if !pids.is_empty() {
+                text += &line("Ended PID", &pids.join(", "));
+            }
             let _ = writeln!(text, "  The front stays for its client and answers each request with a clear error.");
             let _ = writeln!(text, "  Run `mcp-twin reload {server}` to start it again");
             text
@@ -185,6 +196,15 @@ mod tests {
                     previous: previous.clone(),
                     active: fixture::twin(Slot::B, 3, 12346),
                     diff: ListDiff::default(),
+                },
+            ),
+            (
+                "verified_not_started",
+                Verb::Reload,
+                Outcome::Verified {
+                    active: previous.clone(),
+                    standby: TwinView { pid: None, ..new.clone() },
+                    report: report(ListDiff::default()),
                 },
             ),
             ("nothing_newer", Verb::Swap, Outcome::NothingNewer { active: old.clone() }),

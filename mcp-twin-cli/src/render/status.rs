@@ -2,7 +2,7 @@
 
 use super::ago::{ago, span};
 use super::style::{BAD, DIM, GOOD, NAME, WARN, harmless, paint};
-use super::{count, diff, fault, twin};
+use super::{count, diff, fault, started, twin};
 use crate::exit::Exit;
 use mcp_twin_core::control::FrontStatus;
 use std::fmt::Write as _;
@@ -58,6 +58,9 @@ fn twins(text: &mut String, status: &FrontStatus) {
         (None, _) => line(text, "Active:", &format!("none {}", paint(BAD, "● down"))),
     }
     match &swap.standby {
+        Some((standby, stage)) if stage == "verified" && !started(standby) => {
+            line(text, "Standby:", &format!("{}, not started: it starts when the old one has ended", twin(standby)));
+        }
         Some((standby, stage)) if stage == "verified" => {
             line(text, "Standby:", &format!("{} {}, waits for swap", twin(standby), paint(GOOD, "● healthy")));
         }
@@ -65,7 +68,7 @@ fn twins(text: &mut String, status: &FrontStatus) {
             line(text, "Standby:", &format!("{} {}", twin(standby), paint(WARN, &format!("◌ {stage}"))))
         }
         None if swap.active.is_some() => {
-            let hint = if status.watched.is_some() { "none (started at the next save)" } else { "none" };
+            let hint = if watches(status) { "none (started at the next save)" } else { "none" };
             line(text, "Standby:", &paint(DIM, hint).to_string());
         }
         None => {}
@@ -98,13 +101,22 @@ fn traffic(text: &mut String, status: &FrontStatus, now: i64) {
     let up = span(Duration::from_secs(u64::try_from(now - status.started).unwrap_or(0)));
     let watched = status
         .watched
+        .filter(|files| *files > 0)
         .map_or_else(|| "no files watched".to_owned(), |files| format!("{} watched", count(files, "file")));
     line(text, "Front:", &paint(DIM, &format!("PID {}, up {up}, {watched}", status.pid)).to_string());
 }
 
 fn trouble(text: &mut String, status: &FrontStatus) {
     if let Some(why) = &status.swap.degraded {
-        let _ = write!(text, "  {}{}", paint(BAD, "✗"), fault::fault(why, &status.server).replacen("  ", " ", 1));
+        let block = if watches(status) { fault::fault } else { fault::fault_unwatched };
+        let _ = write!(text, "  {}{}", paint(BAD, "✗"), block(why, &status.server).replacen("  ", " ", 1));
+    }
+    if status.watched == Some(0) {
+        let _ = writeln!(
+            text,
+            "  {} no file is there that would be watched, so a save changes nothing: see --watch and --ignore",
+            paint(WARN, "!")
+        );
     }
     if !status.stale_lists.is_empty() {
         let lists = status.stale_lists.join(" and ");
@@ -126,13 +138,21 @@ fn next(status: &FrontStatus) -> Option<String> {
     match (&swap.standby, swap.state.as_str()) {
         (_, "stopped") => Some(format!("mcp-twin reload {server} to start it again")),
         (Some((_, stage)), _) if stage == "verified" => Some(format!("mcp-twin swap {server} to switch traffic")),
-        (_, "down") if swap.degraded.is_none() => Some(format!("fix it and save, or mcp-twin reload {server}")),
+        (_, "down") if swap.degraded.is_none() && watches(status) => {
+            Some(format!("fix it and save, or mcp-twin reload {server}"))
+        }
+        (_, "down") if swap.degraded.is_none() => Some(format!("fix it, then mcp-twin reload {server}")),
         _ if swap.degraded.is_some() => None,
         _ if !status.stale_lists.is_empty() => {
             Some("reconnect the server in the client to see the new lists".to_owned())
         }
         _ => None,
     }
+}
+
+/// Whether a save of something starts a twin.
+fn watches(status: &FrontStatus) -> bool {
+    status.watched.is_some_and(|files| files > 0)
 }
 
 fn line(text: &mut String, label: &str, value: &str) {
@@ -216,6 +236,23 @@ mod tests {
                     status.held = 2;
                     status.warnings =
                         vec!["`cache/seen.py` changes at every start: try --ignore 'cache/**'".to_owned()];
+                }),
+            ),
+            (
+                "down_and_unwatched",
+                with(&|status| {
+                    status.swap.state = "down".to_owned();
+                    status.swap.active = None;
+                    status.swap.prev = None;
+                    status.swap.degraded = Some(fixture::syntax_error());
+                    status.watched = Some(0);
+                }),
+            ),
+            (
+                "waiting_for_handoff",
+                with(&|status| {
+                    let standby = mcp_twin_core::swap::TwinView { pid: None, ..fixture::twin(Slot::B, 4, 0) };
+                    status.swap.standby = Some((standby, "verified".to_owned()));
                 }),
             ),
             (

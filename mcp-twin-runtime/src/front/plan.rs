@@ -60,6 +60,11 @@ impl Plan {
             let (folder, _) = asked.folder();
             if !folder.is_dir() {
                 warnings.push(format!("{} does not exist, so nothing in it is watched", folder.display()));
+            } else if let Asked::File(file) = asked
+                && !order.watch.is_empty()
+                && !file.exists()
+            {
+                warnings.push(format!("--watch {}: there is no such file or folder yet", file.display()));
             }
         }
         let patterns: Vec<String> = asked

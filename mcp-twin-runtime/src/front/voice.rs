@@ -12,8 +12,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// How many warnings `status` shows at most; the oldest go first.
 const WARNINGS: usize = 8;
-/// How much of the stderr of one failure is shown on the front's stderr.
-const SHOWN: usize = 15;
 
 /// A front's voice. Cheap to share.
 pub struct Voice {
@@ -111,11 +109,8 @@ impl Voice {
     }
 
     fn fail(&self, said: &str, fault: &Fault) {
+        // What the twin wrote stands above already, line by line as it came.
         self.say(&format!("{said}: {}", fault.message));
-        let lines: Vec<&str> = fault.stderr_tail.lines().filter(|line| !line.trim().is_empty()).collect();
-        for line in &lines[lines.len().saturating_sub(SHOWN)..] {
-            write_stderr(&format!("mcp-twin:   | {line}\n"));
-        }
         if let Some(help) = &fault.help {
             self.say(help);
         }
@@ -197,7 +192,7 @@ impl Listener for Voice {
 
 fn told(what: &str, fault: &Fault, then: &str) -> String {
     let first = fault.first_line();
-    let quoted = if first.is_empty() { String::new() } else { format!(" It said: {first}") };
+    let quoted = if first.is_empty() { String::new() } else { format!(" It said: `{first}`.") };
     let then = if then.is_empty() { String::new() } else { format!(" {then}") };
     format!("mcp-twin: {what}: {}.{quoted}{then} `mcp-twin status` says more.", fault.message)
 }

@@ -74,7 +74,7 @@ impl Numbers {
                 generation
             }
             Err(error) => {
-                self.off = Some(format!("generations are counted in memory: {error}"));
+                self.off = Some(format!("generations are numbered in memory only: {error}"));
                 self.seen.next(hash)
             }
         }

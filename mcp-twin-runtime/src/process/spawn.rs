@@ -84,6 +84,10 @@ fn refused(program: &str, error: &io::Error) -> Fault {
             Fault::new(Code::NotExecutable, format!("`{program}` was not found"))
                 .with_help("check the command behind `mcp-twin run --`; a client started from a desktop has a shorter PATH, so an absolute path is safer")
         }
+        ErrorKind::PermissionDenied if std::path::Path::new(program).is_dir() => {
+            Fault::new(Code::NotExecutable, format!("`{program}` is a folder, not a program"))
+                .with_help("write the command that starts the server behind `mcp-twin run --`, such as python server.py")
+        }
         ErrorKind::PermissionDenied => {
             Fault::new(Code::NotExecutable, format!("`{program}` may not be executed"))
                 .with_help("make it executable (chmod +x), or name its interpreter first")
