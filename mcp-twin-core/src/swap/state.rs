@@ -16,10 +16,6 @@ pub(crate) const RETIRING: usize = 3;
 pub(crate) const FAILURES: usize = 5;
 
 /// Where the machine stands.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a front has one machine, and it stands in the largest variant nearly always"
-)]
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::large_enum_variant, reason = "there is one of it in a machine")]
 pub(crate) enum State {

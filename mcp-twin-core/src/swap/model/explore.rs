@@ -126,7 +126,6 @@ pub(super) fn check(scene: Scene) -> Seen {
 }
 
 /// `MCP_TWIN_MODEL=3` lets the files change once and one twin die more often (2: the files only), and takes minutes instead of seconds.
-#[expect(clippy::disallowed_methods, reason = "a test may be told how much to search")]
 fn scale() -> usize {
     option_env!("MCP_TWIN_MODEL").and_then(|text| text.parse().ok()).unwrap_or(1)
 }
