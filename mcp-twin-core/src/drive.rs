@@ -6,8 +6,8 @@
 
 use crate::error::{Code, Fault};
 use crate::host::{Host, Instance, SpawnOrder};
-use crate::ids::{CommandId, OpId, Source, TwinId};
-use crate::swap::{Command, Effect, Event, Outcome, Status, Swap};
+use crate::ids::{CommandId, OpId, PersistSeq, Source, TwinId};
+use crate::swap::{Command, Effect, Event, Outcome, Record, Status, Swap};
 use futures_channel::{mpsc, oneshot};
 use futures_util::future::{AbortHandle, Abortable, BoxFuture, Either, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -74,12 +74,20 @@ enum Done {
     Wanted(TwinId),
     Spawned(TwinId, Result<Box<dyn Instance>, Fault>),
     Command(CommandId, Command, Source),
+    Saved(Save, Result<(), String>),
     /// Given up on purpose, or done with nothing to say.
     Nothing,
 }
 
 /// How a twin is asked to end.
 type StopOrder = (Duration, Duration);
+
+/// A record to be written, which answers for all those from `first` to `last`.
+struct Save {
+    first: PersistSeq,
+    last: PersistSeq,
+    record: Box<Record>,
+}
 
 /// One machine and its world.
 pub struct Driver {
@@ -91,7 +99,11 @@ pub struct Driver {
     stops: BTreeMap<TwinId, oneshot::Sender<StopOrder>>,
     /// Twins that were to be ended while they were still being spawned.
     doomed: BTreeMap<TwinId, StopOrder>,
-    /// What waits for something of a twin, and is pointless once the twin is gone.
+    /// A record is being written.
+    saving: bool,
+    /// The newest record that could not be written yet for that reason.
+    next_save: Option<Save>,
+    /// What waits for something of a twin, and is pointless once the twin is gone or has to go.
     waits: BTreeMap<TwinId, Vec<AbortHandle>>,
     bakes: BTreeMap<TwinId, AbortHandle>,
     builds: BTreeMap<OpId, AbortHandle>,
@@ -111,6 +123,8 @@ impl Driver {
             work: FuturesUnordered::new(),
             stops: BTreeMap::new(),
             doomed: BTreeMap::new(),
+            saving: false,
+            next_save: None,
             waits: BTreeMap::new(),
             bakes: BTreeMap::new(),
             builds: BTreeMap::new(),
@@ -173,6 +187,18 @@ impl Driver {
         match done {
             Done::Nothing => {}
             Done::Command(id, command, source) => self.event(Event::Command { id, command, source }),
+            Done::Saved(Save { first, last, .. }, result) => {
+                self.saving = false;
+                if let Some(next) = self.next_save.take() {
+                    self.save(next);
+                }
+                for seq in (first.0..=last.0).map(PersistSeq) {
+                    self.event(match &result {
+                        Ok(()) => Event::Persisted { seq },
+                        Err(why) => Event::PersistFailed { seq, why: why.clone() },
+                    });
+                }
+            }
             Done::Wanted(twin) => {
                 self.event(Event::Probing { twin });
                 let probe = Arc::clone(&self.host.probe);
@@ -189,8 +215,10 @@ impl Driver {
             }
             Done::Spawned(twin, Ok(instance)) => self.adopt(twin, instance),
             Done::Event(event) => {
-                if let Event::Exited { twin, .. } = &event {
-                    self.forget(*twin);
+                match &event {
+                    Event::Exited { twin, .. } => self.forget(*twin),
+                    Event::Built { op, .. } | Event::BuildFailed { op, .. } => drop(self.builds.remove(op)),
+                    _ => {}
                 }
                 self.event(event);
             }
@@ -234,12 +262,7 @@ impl Driver {
     fn perform(&mut self, effect: Effect) {
         let host = self.host.clone();
         match effect {
-            Effect::Persist { seq, record } => self.push(async move {
-                Done::Event(match host.store.save(&record).await {
-                    Ok(()) => Event::Persisted { seq },
-                    Err(why) => Event::PersistFailed { seq, why },
-                })
-            }),
+            Effect::Persist { seq, record } => self.save(Save { first: seq, last: seq, record }),
             Effect::Build { op, source: _ } => {
                 let (abort, registration) = AbortHandle::new_pair();
                 self.builds.insert(op, abort);
@@ -315,12 +338,13 @@ impl Driver {
                 host.traffic.drained(twin).await;
                 Event::Drained { twin }
             }),
-            Effect::Stop { twin, term, kill } => match self.stops.remove(&twin) {
-                Some(stop) => {
-                    let _ = stop.send((term, kill));
+            Effect::Stop { twin, term, kill } => {
+                self.give_up_waits(twin);
+                match self.stops.remove(&twin) {
+                    Some(stop) => drop(stop.send((term, kill))),
+                    None => drop(self.doomed.insert(twin, (term, kill))),
                 }
-                None => drop(self.doomed.insert(twin, (term, kill))),
-            },
+            }
             Effect::Sweep { keep } => self.push(async move {
                 host.spawner.sweep(&keep).await;
                 Done::Nothing
@@ -339,6 +363,24 @@ impl Driver {
         }
     }
 
+    /// One write at a time, so that no store can leave an older record behind a newer one. Of those that wait only the
+    /// newest is written: it holds all that the others held, and answers for them.
+    fn save(&mut self, mut save: Save) {
+        if self.saving {
+            if let Some(older) = self.next_save.take() {
+                save.first = older.first;
+            }
+            self.next_save = Some(save);
+            return;
+        }
+        self.saving = true;
+        let store = Arc::clone(&self.host.store);
+        self.push(async move {
+            let result = store.save(&save.record).await;
+            Done::Saved(save, result)
+        });
+    }
+
     /// Runs what waits for something of a twin; given up when the twin is gone.
     fn wait_for(&mut self, twin: TwinId, future: impl Future<Output = Event> + Send + 'static) {
         let (abort, registration) = AbortHandle::new_pair();
@@ -351,7 +393,14 @@ impl Driver {
     fn forget(&mut self, twin: TwinId) {
         self.stops.remove(&twin);
         self.doomed.remove(&twin);
-        for wait in self.waits.remove(&twin).into_iter().flatten().chain(self.bakes.remove(&twin)) {
+        self.give_up_waits(twin);
+        if let Some(bake) = self.bakes.remove(&twin) {
+            bake.abort();
+        }
+    }
+
+    fn give_up_waits(&mut self, twin: TwinId) {
+        for wait in self.waits.remove(&twin).into_iter().flatten() {
             wait.abort();
         }
     }

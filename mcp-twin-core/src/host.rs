@@ -62,7 +62,8 @@ pub trait HealthProbe: Send + Sync {
 /// Keeps the record.
 #[async_trait]
 pub trait StateStore: Send + Sync {
-    /// Writes the record, atomically: after a crash either the old or the new one is there.
+    /// Writes the record, atomically: after a crash either the old or the new one is there. Calls come in order, one at a
+    /// time; of records that wait for a slow write only the newest is written.
     ///
     /// # Errors
     /// What the system said.
