@@ -85,7 +85,7 @@ impl ServerFiles {
         let mut numbers = self.numbers.lock().await;
         let generation = numbers.of(hash).await;
         if let Some(why) = numbers.off() {
-            self.voice.warn(&format!("{why}"));
+            self.voice.warn(why);
         }
         Source { hash, generation }
     }
