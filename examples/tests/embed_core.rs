@@ -1,5 +1,7 @@
 //! The example does what it says, and leaves no process behind.
 
+#![allow(clippy::unwrap_used)]
+
 use std::process::Command;
 
 const STORY: &str = "\

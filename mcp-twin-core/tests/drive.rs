@@ -1,5 +1,7 @@
 //! The driver, against fakes: nothing waits for real time, and after each test no twin is left that nobody ends.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use futures_executor::LocalPool;
 use futures_util::FutureExt;
 use futures_util::task::LocalSpawnExt;
