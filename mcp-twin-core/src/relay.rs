@@ -98,8 +98,6 @@ pub struct Relay {
     owed_changes: [bool; 3],
     /// Lists that the client was told to fetch again and has not.
     stale: [bool; 3],
-    /// Lists that the client has asked for: of others it has nothing that could be old.
-    listed: [bool; 3],
     /// Answers and refusals of the twin that served before the one on trial.
     rate_before: (u32, u32),
     eof: bool,
@@ -205,7 +203,6 @@ impl Relay {
             known: Lists::default(),
             owed_changes: [false; 3],
             stale: [false; 3],
-            listed: [false; 3],
             rate_before: (0, 0),
             eof: false,
             finished: false,

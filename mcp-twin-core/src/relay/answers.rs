@@ -121,7 +121,7 @@ impl Relay {
         if passes {
             self.client.push(frame.text);
             for kind in changed {
-                self.stale[notice_of(*kind)] = self.listed[notice_of(*kind)];
+                self.stale[notice_of(*kind)] = true;
             }
         } else {
             self.log(twin, format!("not passed on: {}", excerpt(frame.text.as_bytes())));

@@ -61,10 +61,7 @@ impl Relay {
                 return;
             }
             Method::Initialize => return self.ask_opening(frame, id, raw_id, now),
-            Method::List(kind) => {
-                self.stale[notice_of(kind)] = false;
-                self.listed[notice_of(kind)] = true;
-            }
+            Method::List(kind) => self.stale[notice_of(kind)] = false,
             _ => {}
         }
         if let Opening::Answered = self.opening {

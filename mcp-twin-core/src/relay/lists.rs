@@ -262,7 +262,7 @@ impl Relay {
                 continue;
             }
             self.owed_changes[notice] = false;
-            self.stale[notice] = self.listed[notice];
+            self.stale[notice] = true;
             let what = ["tools", "prompts", "resources"][notice];
             self.client.push(&format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/{what}/list_changed\"}}"));
         }
