@@ -1,6 +1,7 @@
 //! The stdio front: one client, one server, its twins; from the first byte to the last process.
 
 mod answers;
+mod check;
 mod files;
 mod plan;
 mod spawner;
@@ -81,8 +82,14 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
     let debounce = Debounce::new(order.options.watch_quiet, order.options.watch_max).with_script(plan.script.clone());
     let debounce = Arc::new(Mutex::new(debounce));
     let numbers = Numbers::new(&order.home, &key);
-    let files =
-        ServerFiles::new(Arc::clone(&plan.tree), Arc::clone(&debounce), numbers, Arc::clone(&voice), wire.clone());
+    let files = ServerFiles::new(
+        Arc::clone(&plan.tree),
+        Arc::clone(&debounce),
+        numbers,
+        plan.check.clone(),
+        Arc::clone(&voice),
+        wire.clone(),
+    );
     let heard = Arc::clone(&voice);
     let (store, _) = FileStore::open(&order.home, &front, &key, &plan.root, move |text| heard.warn(text));
     let store = Arc::new(store);

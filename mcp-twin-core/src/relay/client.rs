@@ -284,7 +284,7 @@ impl Relay {
         }
     }
 
-    pub(super) fn end_of_client(&mut self, _now: Moment) {
+    pub(super) fn end_of_client(&mut self, now: Moment) {
         self.eof = true;
         let fault = Fault::new(Code::Down, "the client has ended its input and can answer no more requests");
         for (_, ask) in std::mem::take(&mut self.asks) {
@@ -293,6 +293,9 @@ impl Relay {
                 state.asks = 0;
             }
             self.check_drained(ask.twin);
+        }
+        if self.failure.is_some() {
+            self.opening_expired(now);
         }
     }
 }

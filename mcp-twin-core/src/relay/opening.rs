@@ -315,6 +315,10 @@ impl Relay {
                 }
             }
         }
+        // A client that has ended its input repairs nothing: it is not kept waiting.
+        if self.eof {
+            self.opening_expired(now);
+        }
     }
 
     /// The opening has waited long enough for a broken server: the last good record answers it, or the reason does.

@@ -1,13 +1,15 @@
 //! The server's files as the swap machine asks for them.
 
+use super::check::Check;
 use super::voice::Voice;
 use crate::history::Numbers;
 use crate::sources::{MAX_FILES, Snapshot, Tree};
 use crate::wire::Wire;
 use async_trait::async_trait;
 use mcp_twin_core::host::Sources;
+use mcp_twin_core::ids::OpId;
 use mcp_twin_core::watch::Debounce;
-use mcp_twin_core::{Source, SourceHash, TwinId};
+use mcp_twin_core::{Fault, Source, SourceHash, TwinId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,6 +22,7 @@ pub struct ServerFiles {
     voice: Arc<Voice>,
     wire: Wire,
     numbers: tokio::sync::Mutex<Numbers>,
+    check: Option<Check>,
     inner: Mutex<Inner>,
 }
 
@@ -37,11 +40,12 @@ impl ServerFiles {
         tree: Arc<Tree>,
         debounce: Arc<Mutex<Debounce>>,
         numbers: Numbers,
+        check: Option<Check>,
         voice: Arc<Voice>,
         wire: Wire,
     ) -> Arc<Self> {
         let numbers = tokio::sync::Mutex::new(numbers);
-        Arc::new(Self { tree, debounce, voice, wire, numbers, inner: Mutex::default() })
+        Arc::new(Self { tree, debounce, voice, wire, numbers, check, inner: Mutex::default() })
     }
 
     /// Who speaks of them.
@@ -127,5 +131,12 @@ impl Sources for ServerFiles {
             return (self.source(mark.hash()).await, false);
         }
         (self.source(now.hash()).await, true)
+    }
+
+    async fn build(&self, _op: OpId) -> Result<Source, Fault> {
+        if let Some(check) = &self.check {
+            check.run().await?;
+        }
+        Ok(self.now().await)
     }
 }

@@ -1,5 +1,6 @@
 //! What a front is going to run and watch, read from its order.
 
+use super::check::Check;
 use crate::run::RunOrder;
 use crate::sources::Tree;
 use mcp_twin_core::detect::launch::{Launch, Look, Place};
@@ -22,6 +23,8 @@ pub struct Plan {
     pub tree: Arc<Tree>,
     /// The options, with what the command line suggests where nobody chose.
     pub options: Options,
+    /// What looks at new code before the old twin is stopped for it.
+    pub check: Option<Check>,
     /// What was odd about the order.
     pub warnings: Vec<String>,
 }
@@ -79,6 +82,7 @@ impl Plan {
         let filter = Filter::new(asked, order.ignore.clone(), &order.cwd).forbid(forbidden.into_iter().flatten());
         let (tree, wrong) = Tree::new(filter, patterns.iter().map(String::as_str));
         warnings.extend(wrong);
+        let check = Check::of(&launch, &order.cwd);
         let mut options = order.options.clone();
         let chosen = |key| order.chosen.contains(&key);
         if !chosen("start_timeout") {
@@ -91,7 +95,7 @@ impl Plan {
                 launch.reason.as_deref().unwrap_or("as its command line says")
             ));
         }
-        Self { name, root, options, script: launch.script, tree: Arc::new(tree), warnings }
+        Self { name, root, options, check, script: launch.script, tree: Arc::new(tree), warnings }
     }
 }
 

@@ -187,3 +187,22 @@ fn a_client_that_owes_nothing_is_finished_at_once() {
     rig.relay.client_written(0);
     assert!(rig.events().is_empty());
 }
+
+#[test]
+fn a_client_that_ended_its_input_is_not_kept_waiting_for_a_repair() {
+    for eof_first in [false, true] {
+        let mut rig = Rig::new();
+        rig.initialize();
+        if eof_first {
+            rig.relay.client_eof(rig.now);
+        }
+        rig.relay.refuse(fault(Code::ExitedEarly, "the server exited with status 1"), rig.now);
+        if !eof_first {
+            assert!(rig.client_reads().is_empty(), "a repair may still come");
+            rig.relay.client_eof(rig.now);
+        }
+        let answer = &rig.client_reads()[0];
+        assert_eq!(answer["error"]["data"]["code"], "twin::spawn::exited_early", "{answer}");
+        assert!(rig.events().contains(&RelayEvent::Finished));
+    }
+}
