@@ -284,7 +284,7 @@ mod tests {
     fn a_named_file_counts_whatever_it_is_and_a_pattern_by_itself() {
         assert!(counts(&["notes.md"], &[], "/p/notes.md"));
         assert!(counts(&["server.log"], &[], "/p/server.log"));
-        assert!(counts(&["../shared.txt"], &[], "/shared.txt"));
+        assert!(counts(&["../beside.txt"], &[], "/beside.txt"));
         assert!(!counts(&["notes.md"], &[], "/p/other.md"));
         assert!(!counts(&["notes.md"], &[], "/p/server.py"));
         assert!(counts(&["prompts/*.md"], &[], "/p/prompts/a.md"));
