@@ -76,6 +76,8 @@ codes! {
     HoldTimeout = "twin::request::hold_timeout",
     /// More requests or bytes were waiting than the front holds.
     Busy = "twin::request::busy",
+    /// The request belongs to a twin that is gone: its cursor, or its task.
+    OwnerGone = "twin::request::owner_gone",
     /// The request passed the time-out that `--call-timeout` asked for.
     CallTimeout = "twin::request::timeout",
     /// Nothing serves: the server cannot be started.

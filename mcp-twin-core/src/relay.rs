@@ -11,7 +11,8 @@
 //!
 //! - What a client sends before `initialize` goes to the twin that waits for it, as without a front; servers differ in
 //!   what they answer then.
-//! - `server/discover` is answered "method not found", so that clients fall back to `initialize`.
+//! - `server/discover` goes to the server as the client's opening. One that the server refuses is never sent to another
+//!   twin; one that no twin has seen when `initialize` follows is refused and not delivered.
 //! - A second `initialize` is refused; one whose first answer was an error may be repeated.
 //! - The opening goes to each new twin until one answers it, for without it there is no session; other requests without
 //!   effect (`ping`, lists) go to a second twin at most, and everything else to one.
@@ -19,34 +20,45 @@
 
 mod answers;
 mod bake;
+mod batch;
 mod calls;
 mod client;
 mod compare;
 pub mod diff;
 mod drain;
+mod era;
+mod event;
 mod frame;
 mod ids;
 mod ledger;
+mod listens;
 mod lists;
+mod merge;
 mod opening;
 mod outbox;
+mod owners;
 mod probe;
 mod refusal;
 mod route;
 mod twin;
 
+pub use event::{LastGood, Owed, RelayEvent};
+
 use crate::error::Fault;
 use crate::ids::TwinId;
 use crate::spec::{Options, Strategy};
-use crate::swap::ProbeReport;
 use crate::time::Moment;
+use batch::Batch;
 use calls::{Ask, Call};
 use diff::ListKind;
 use ids::Token;
 use ledger::{Ledger, Preparing};
+use listens::Listen;
 use lists::Lists;
+use merge::Merge;
 use opening::{Opening, Session};
 use outbox::Outbox;
+use owners::Owners;
 use probe::Errand;
 use route::{Held, Route, Timer};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -78,6 +90,18 @@ pub struct Relay {
     tokens: BTreeMap<Token, u64>,
     /// Open requests of twins to the client, by our number.
     asks: BTreeMap<u64, Ask>,
+    /// Subscriptions of the client (modern), by our number.
+    listens: BTreeMap<u64, Listen>,
+    /// Where they are open: which one, at which twin, by our number there.
+    streams: BTreeMap<u64, (u64, TwinId)>,
+    /// What twins handed out and the client may bring back.
+    owners: Owners,
+    /// Lists of tasks that are being put together, by call.
+    merges: BTreeMap<u64, Merge>,
+    /// Batches of the client whose answers are being collected.
+    batches: BTreeMap<u64, Batch>,
+    /// The one that is being read.
+    reading: Option<u64>,
     /// Open requests of our own to twins.
     errands: BTreeMap<u64, Errand>,
     /// What waits for a twin, in the order of arrival.
@@ -113,54 +137,8 @@ struct Limits {
     hold_requests: usize,
     hold_bytes: usize,
     call_timeout: Option<Duration>,
+    state_ttl: Duration,
     tell: bool,
-}
-
-/// Something that the relay found out and the front should know.
-#[derive(Clone, Debug, PartialEq)]
-pub enum RelayEvent {
-    /// The first byte of the probe (the client's opening, or its replay) goes to this twin.
-    Probing(TwinId),
-    /// The probe passed.
-    Ready(TwinId, ProbeReport),
-    /// The probe failed.
-    NotReady(TwinId, Fault),
-    /// The twin has the ledger.
-    Prepared(TwinId),
-    /// The twin did not take the ledger, or the opening stayed open.
-    PrepareFailed(TwinId, Fault),
-    /// A draining twin owes nothing any more.
-    Drained(TwinId),
-    /// The twin has no open call, and requests are held.
-    Idle(TwinId),
-    /// The twin on trial refuses too much.
-    BakeFailed(TwinId, Fault),
-    /// The first accepted opening, to be kept as the last good record of this server.
-    Opened(LastGood),
-    /// The client ended its input and everything it asked was answered and written.
-    Finished,
-    /// A line on a twin's stdout is no MCP message: its beginning. It went no further.
-    Junk(TwinId, String),
-    /// For the log: which twin, if one, and what.
-    Log(Option<TwinId>, String),
-}
-
-/// The answer to the opening that a server last gave, used when a client connects while the code is broken.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct LastGood {
-    /// The version that was asked for.
-    pub asked: String,
-    /// The `result` of `initialize`, byte for byte.
-    pub result: String,
-}
-
-/// What a twin still owes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Owed {
-    /// Open calls of the client.
-    pub calls: usize,
-    /// Open requests to the client.
-    pub requests: usize,
 }
 
 impl Relay {
@@ -178,6 +156,7 @@ impl Relay {
                 hold_requests: options.hold_requests,
                 hold_bytes: options.hold_bytes,
                 call_timeout: options.call_timeout,
+                state_ttl: options.state_ttl,
                 tell: options.tell,
             },
             route: Route::Holding,
@@ -190,6 +169,12 @@ impl Relay {
             names: BTreeMap::new(),
             tokens: BTreeMap::new(),
             asks: BTreeMap::new(),
+            listens: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            owners: Owners::default(),
+            merges: BTreeMap::new(),
+            batches: BTreeMap::new(),
+            reading: None,
             errands: BTreeMap::new(),
             held: BTreeMap::new(),
             held_bytes: 0,
@@ -386,7 +371,8 @@ impl Relay {
     /// What a twin owes.
     #[must_use]
     pub fn owed(&self, twin: TwinId) -> Owed {
-        self.twins.get(&twin).map(|twin| Owed { calls: twin.calls, requests: twin.asks }).unwrap_or_default()
+        let later = self.owners.owes(twin);
+        self.twins.get(&twin).map(|twin| Owed { calls: twin.calls, requests: twin.asks, later }).unwrap_or_default()
     }
 
     // For people.

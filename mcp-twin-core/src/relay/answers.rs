@@ -2,10 +2,12 @@
 
 use super::calls::{Ask, Method, progress_token};
 use super::client::excerpt;
-use super::frame::{self, Frame};
+use super::era::{self, Era};
+use super::frame::{self, Frame, Kind};
 use super::ids::{self, Token};
 use super::lists::notice_of;
 use super::outbox::Digits;
+use super::owners::named;
 use super::{Relay, diff::ListKind};
 use crate::error::{Code, Fault};
 use crate::ids::TwinId;
@@ -24,33 +26,43 @@ impl Relay {
             let errand = number.filter(|number| self.errands.get(number).is_some_and(|errand| errand.twin == twin));
             match errand {
                 Some(number) => self.errand_answered(number, frame.result.ok_or(frame.error.unwrap_or("null")), now),
-                None => self.stray_answer(twin, frame, raw_id),
+                None => match number.filter(|number| self.streams.get(number).is_some_and(|(_, at)| *at == twin)) {
+                    Some(number) => self.stream_answered(number, twin, frame, raw_id, now),
+                    None => self.stray_answer(twin, frame, raw_id),
+                },
             }
             return;
         };
-        let Some(call) = self.calls.get(&number) else { return };
-        if call.method == Method::Initialize {
+        if self.is_opening(number) {
             match frame.result {
                 Some(result) => self.opening_answered(number, twin, frame, raw_id, result, now),
                 None => self.opening_refused(number, twin, frame.error.unwrap_or("null"), Some((frame, raw_id)), now),
             }
             return;
         }
-        let Some(call) = self.close(number) else { return };
+        let Some(mut call) = self.close(number) else { return };
         let refused = frame.result.is_none();
         let told = if call.method == Method::ToolCall { self.told_in(frame) } else { None };
         call.id.with_bytes(|id| {
             let id = (frame.span(raw_id), id);
             match &told {
-                None => self.client.splice(frame.text, &mut [id]),
-                Some((at, text)) => self.client.splice(frame.text, &mut [id, (at.clone(), text.as_bytes())]),
+                None => self.reply(&call.id, frame.text, &mut [id]),
+                Some((at, text)) => self.reply(&call.id, frame.text, &mut [id, (at.clone(), text.as_bytes())]),
             }
         });
         if call.method.counts() {
             self.count(twin, refused);
         }
+        match (frame.result, frame.error) {
+            (Some(result), _) => self.learn(twin, &call, result, now),
+            (None, Some(error)) => self.learn_refusal(twin, &call, error, now),
+            (None, None) => {}
+        }
         if call.method.is_ledger() && !refused {
             self.ledger_changed(twin, &call, now);
+        }
+        if let Some(envelope) = call.settles.take().filter(|_| !refused) {
+            self.settle_by(*envelope, twin, now);
         }
         self.after_close(call.method, Some(twin), now);
     }
@@ -77,7 +89,7 @@ impl Relay {
 
     pub(super) fn twin_notification(&mut self, twin: TwinId, frame: &Frame<'_>, name: &str, now: Moment) {
         match name {
-            "notifications/cancelled" => return self.twin_cancels(twin, frame),
+            "notifications/cancelled" => return self.twin_cancels(twin, frame, now),
             "notifications/progress" => {
                 let token = frame.params.and_then(|params| frame::member(params, "progressToken"));
                 let number = token.and_then(|token| self.tokens.get(&Token::read(token)).copied());
@@ -92,6 +104,10 @@ impl Relay {
                             self.set_deadline(number, Some(now + timeout));
                         }
                     }
+                    // The token of a request that became a task stays valid as long as the task runs.
+                    None if token.is_some_and(|token| self.owners.has_progress(twin, &Token::read(token))) => {
+                        self.client.push(frame.text);
+                    }
                     None => self.log(twin, "reported progress of a request that is not open (any more)"),
                 }
                 return;
@@ -104,6 +120,10 @@ impl Relay {
             "notifications/resources/list_changed" => &[ListKind::Resources, ListKind::Templates],
             _ => &[],
         };
+        if let Some(task) = frame.params.filter(|_| name.starts_with("notifications/tasks")) {
+            self.task_reported(twin, task);
+        }
+        let owed = self.is_owed(twin, frame, name);
         // The twin that has, or had, the client's own opening in hand.
         let opener = self.session.opener == Some(twin) || self.has_opening(twin);
         let active = self.active() == Some(twin);
@@ -111,12 +131,17 @@ impl Relay {
         for kind in changed {
             state.touch(*kind);
         }
+        if self.session.era == Era::Modern
+            && let Some(raw) = era::subscription(frame.params)
+        {
+            return self.twin_publishes(twin, frame, name, raw, changed, now);
+        }
         let updates = !changed.is_empty() || name == "notifications/resources/updated";
         let passes = if active || (opener && !state.served) {
             // What the client was told came from the opener itself: it is passed on as it is.
             opener || self.session.told_of(name)
         } else {
-            state.served && state.calls > 0 && !updates
+            state.served && (state.calls > 0 || owed) && !updates
         };
         if passes {
             self.client.push(frame.text);
@@ -128,8 +153,24 @@ impl Relay {
         }
     }
 
+    /// Whether a notification is about something that the twin began while it served: a task, an elicitation by URL.
+    fn is_owed(&mut self, twin: TwinId, frame: &Frame<'_>, name: &str) -> bool {
+        match name {
+            "notifications/tasks/status" => {
+                named(frame.params, "taskId").is_some_and(|id| self.owners.has_task(twin, &id))
+            }
+            "notifications/elicitation/complete" => {
+                let Some(id) = named(frame.params, "elicitationId") else { return false };
+                let open = self.owners.has_link(twin, &id);
+                self.link_closed(&id);
+                open
+            }
+            _ => false,
+        }
+    }
+
     /// Passes a twin's request to the client under a number of ours.
-    pub(super) fn ask_client(&mut self, twin: TwinId, frame: &Frame<'_>, raw_id: &str) {
+    pub(super) fn ask_client(&mut self, twin: TwinId, frame: &Frame<'_>, raw_id: &str, now: Moment) {
         if self.eof {
             let fault = Fault::new(Code::Down, "the client has ended its input and can answer no more requests");
             return self.refuse_ask(twin, raw_id, &fault);
@@ -149,11 +190,23 @@ impl Relay {
             Some(token) => self.client.splice(frame.text, &mut [id, (frame.span(token), digits.bytes())]),
             None => self.client.splice(frame.text, &mut [id]),
         }
-        self.asks.insert(number, Ask { twin, id: raw_id.into(), token: token.map(Into::into) });
+        let name = if let Kind::Request { method, .. } = &frame.kind { method.as_ref() } else { "" };
+        let link = if name == "elicitation/create" { named(frame.params, "elicitationId") } else { None };
+        if let Some(link) = link.clone() {
+            self.link_opened(twin, link, now);
+        }
+        let task = if name.starts_with("tasks/") { named(frame.params, "taskId") } else { None };
+        let ends_task = name == "tasks/result";
+        let ask = Ask { twin, id: raw_id.into(), token: token.map(Into::into), link, task, ends_task };
+        self.asks.insert(number, ask);
     }
 
-    fn twin_cancels(&mut self, twin: TwinId, frame: &Frame<'_>) {
+    fn twin_cancels(&mut self, twin: TwinId, frame: &Frame<'_>, now: Moment) {
         let Some(raw) = frame.params.and_then(|params| frame::member(params, "requestId")) else { return };
+        let stream = ids::number(raw).filter(|number| self.streams.get(number).is_some_and(|(_, at)| *at == twin));
+        if let Some(number) = stream {
+            return self.stream_cancelled(number, twin, frame, raw, now);
+        }
         let token = Token::read(raw);
         let open = self.asks.iter().find(|(_, ask)| ask.twin == twin && Token::read(&ask.id) == token);
         if let Some(number) = open.map(|(number, _)| *number) {

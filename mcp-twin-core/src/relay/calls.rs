@@ -2,6 +2,7 @@
 
 use super::Relay;
 use super::diff::ListKind;
+use super::era::Envelope;
 use super::frame;
 use super::ids::{ClientId, Token};
 use super::route::Timer;
@@ -26,6 +27,10 @@ pub(super) struct Call {
     pub(super) deliveries: u8,
     /// The level or the URI of a ledger request, as JSON.
     pub(super) entry: Option<Box<str>>,
+    /// The `requestState` that it brings back, by hash.
+    pub(super) state: Option<u64>,
+    /// Its metadata, if its answer may settle the era.
+    pub(super) settles: Option<Box<Envelope>>,
 }
 
 /// Where an open request is.
@@ -65,10 +70,16 @@ pub(super) struct Ask {
     pub(super) id: Box<str>,
     /// The twin's own progress token, as written.
     pub(super) token: Option<Box<str>>,
+    /// The elicitation by URL that it asks for.
+    pub(super) link: Option<Token>,
+    /// The task of the client that it is about.
+    pub(super) task: Option<Token>,
+    /// Its answer comes when that task has ended.
+    pub(super) ends_task: bool,
 }
 
 /// What the relay must know of a method.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Method {
     Initialize,
     Discover,
@@ -80,6 +91,13 @@ pub(super) enum Method {
     SetLevel,
     Subscribe,
     Unsubscribe,
+    /// A subscription of the modern era.
+    Listen,
+    /// About one task, by its id.
+    Task,
+    /// Waits for the end of a task.
+    TaskResult,
+    TaskList,
     Other,
 }
 
@@ -128,13 +146,17 @@ impl Method {
             "logging/setLevel" => Self::SetLevel,
             "resources/subscribe" => Self::Subscribe,
             "resources/unsubscribe" => Self::Unsubscribe,
+            "subscriptions/listen" => Self::Listen,
+            "tasks/get" | "tasks/update" | "tasks/cancel" => Self::Task,
+            "tasks/result" => Self::TaskResult,
+            "tasks/list" => Self::TaskList,
             _ => Self::Other,
         }
     }
 
     /// Whether it may go to a second twin after the first died: it has no effect that could happen twice.
     pub(super) fn may_repeat(self) -> bool {
-        matches!(self, Self::Initialize | Self::Ping | Self::List(_))
+        matches!(self, Self::Initialize | Self::Discover | Self::Ping | Self::List(_))
     }
 
     /// Whether it changes the ledger.
@@ -156,7 +178,8 @@ impl Method {
             Self::List(_) => "the list",
             Self::ToolCall => "the tool call",
             Self::SetLevel => "the log level",
-            Self::Subscribe | Self::Unsubscribe => "the subscription",
+            Self::Subscribe | Self::Unsubscribe | Self::Listen => "the subscription",
+            Self::Task | Self::TaskResult | Self::TaskList => "the request about a task",
             Self::Work | Self::Other => "the request",
         }
     }

@@ -6,7 +6,8 @@ use super::ids::{self, ClientId, Token};
 use super::lists::notice_of;
 use super::opening::Opening;
 use super::outbox::Digits;
-use super::refusal::{INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR};
+use super::owners::{Owner, is_over, named};
+use super::refusal::{INVALID_REQUEST, PARSE_ERROR};
 use super::route::{Route, Target};
 use super::twin::Twin;
 use super::{Relay, refusal};
@@ -27,16 +28,17 @@ impl Relay {
             Err(Unreadable::NotJson(why)) => {
                 self.answer_null(PARSE_ERROR, &bad(format!("the message is not JSON: {why}")));
             }
+            Err(Unreadable::Batch) if self.reading.is_none() => self.client_batch(line, now),
             Err(Unreadable::Batch) => {
-                self.answer_null(
-                    INVALID_REQUEST,
-                    &bad("batches are not supported; send one message a line".to_owned()),
-                );
+                self.answer_null(INVALID_REQUEST, &bad("a batch in a batch is no message".to_owned()));
             }
             Err(Unreadable::Invalid(id, why)) => {
                 let fault = bad(format!("the message is not MCP: {why}"));
                 match id.map(ClientId::read).filter(|id| !self.names.contains_key(&id.token)) {
-                    Some(id) => self.answer_error(&id, &fault),
+                    Some(mut id) => {
+                        self.join_batch(&mut id);
+                        self.answer_error(&id, &fault);
+                    }
                     None => self.answer_null(INVALID_REQUEST, &fault),
                 }
             }
@@ -44,23 +46,25 @@ impl Relay {
     }
 
     fn client_request(&mut self, frame: &Frame<'_>, raw_id: &str, name: &str, now: Moment) {
-        let id = ClientId::read(raw_id);
+        let mut id = ClientId::read(raw_id);
         if self.names.contains_key(&id.token) {
             // Under its id the client would take the refusal for the answer to the first request.
             let message = format!("a request with the id {raw_id} is still open; this second one ({name}) was dropped");
             self.answer_null(INVALID_REQUEST, &Fault::new(Code::BadMessage, message));
             return;
         }
+        self.join_batch(&mut id);
         let method = Method::of(name);
         match method {
-            Method::Discover => {
-                // Never forwarded: a server that has seen it may refuse `initialize` afterwards.
-                let fault = Fault::new(Code::BadMessage, "method not found: this session opens with `initialize`");
-                let error = refusal::object(METHOD_NOT_FOUND, &fault);
-                self.answer(&id, "error", &error);
-                return;
+            // Never forwarded: a server that has chosen the handshake may refuse it.
+            Method::Discover if self.is_legacy() => return self.refuse_discovery(&id),
+            Method::Discover if matches!(self.opening, Opening::Waiting) => {
+                // One without metadata goes to the twin as it is: it settles nothing.
+                if let Some(envelope) = self.settling(frame.params) {
+                    return self.ask_discovery(frame, id, raw_id, *envelope, now);
+                }
             }
-            Method::Initialize => return self.ask_opening(frame, id, raw_id, now),
+            Method::Initialize => return self.ask_initialize(frame, id, raw_id, now),
             Method::List(kind) => self.stale[notice_of(kind)] = false,
             _ => {}
         }
@@ -68,11 +72,24 @@ impl Relay {
             self.complete_opening(None, now);
         }
         let needs = Capability::of(name);
-        let mut target = self.target();
+        let mut target = match self.owner_of(method, frame.params) {
+            Owner::Any => self.target(),
+            Owner::Twin(twin) => Target::To(twin),
+            Owner::Gone(fault) => return self.answer_error(&id, &fault),
+        };
+        if let Some(twins) = self.task_listers(method, frame.params) {
+            return self.merge_tasks(id, frame.params, &twins, now);
+        }
         if method.is_ledger() && matches!(target, Target::To(_)) && self.ledger_queues() {
             target = Target::Hold;
         }
         match target {
+            Target::To(twin) if method == Method::Listen && self.is_modern() => {
+                self.client_listens(frame, id, raw_id, Some(twin));
+            }
+            Target::Hold if method == Method::Listen && !self.is_legacy() => {
+                self.client_listens(frame, id, raw_id, None);
+            }
             Target::To(twin) => {
                 if let Some(fault) = self.refused_by_loss(twin, needs) {
                     return self.answer_error(&id, &fault);
@@ -160,11 +177,16 @@ impl Relay {
         let entry = match method {
             Method::SetLevel => params.and_then(|params| frame::member(params, "level")),
             Method::Subscribe | Method::Unsubscribe => params.and_then(|params| frame::member(params, "uri")),
+            Method::Task | Method::TaskResult => params.and_then(|params| frame::member(params, "taskId")),
             _ => None,
         };
         self.names.insert(id.token.clone(), number);
         let entry = entry.map(Into::into);
-        let call = Call { id, method, needs, place: Place::Held, deadline: None, token, again, deliveries: 0, entry };
+        let settles = if method == Method::Discover { None } else { self.settling(params) };
+        let state = self.state_of(method, params);
+        let place = Place::Held;
+        let call =
+            Call { id, method, needs, place, deadline: None, token, again, deliveries: 0, entry, state, settles };
         self.calls.insert(number, call);
     }
 
@@ -173,6 +195,7 @@ impl Relay {
             "notifications/initialized" => self.client_initialized(frame.text, now),
             "notifications/cancelled" => self.client_cancels(frame, now),
             "notifications/progress" => self.client_progress(frame),
+            "notifications/tasks/status" => self.client_reports(frame),
             "notifications/roots/list_changed" => {
                 let room = self.limits.hold_bytes;
                 let listens = |twin: &&mut Twin| twin.initialized && twin.out.waiting() <= room;
@@ -203,11 +226,18 @@ impl Relay {
         let Some(params) = frame.params else { return };
         let Some(raw) = frame::member(params, "requestId").filter(|id| frame::is_id(id)) else { return };
         let Some(number) = self.names.get(&Token::read(raw)).copied() else { return };
+        if self.client_cancels_listen(number, now) {
+            return;
+        }
         let Some(call) = self.calls.get(&number) else { return };
         if call.method == Method::Initialize {
             return;
         }
-        if let Some(twin) = call.owner() {
+        let owner = call.owner();
+        if self.is_opening(number) {
+            self.forget_opening(owner);
+        }
+        if let Some(twin) = owner {
             // Behind the request in the same queue: a request that is being written is finished first.
             if let Some(state) = self.twins.get_mut(&twin) {
                 state.out.splice(frame.text, &mut [(frame.span(raw), Digits::new(number).bytes())]);
@@ -218,6 +248,9 @@ impl Relay {
             return;
         }
         if let Some(call) = self.close(number) {
+            if let Some(batch) = call.id.batch {
+                self.leave_batch(batch);
+            }
             self.after_close(call.method, call.owner(), now);
         }
     }
@@ -229,6 +262,20 @@ impl Relay {
             state.out.push(&format!(
                 "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{number},\"reason\":{reason}}}}}"
             ));
+        }
+    }
+
+    /// How a task of the client's own stands: for the twin that asked for it.
+    fn client_reports(&mut self, frame: &Frame<'_>) {
+        let id = named(frame.params, "taskId");
+        let Some((id, twin)) = id.and_then(|id| self.owners.borrower(&id).map(|twin| (id, twin))) else {
+            return self.log(None, "the client reported on a task that nobody has asked for");
+        };
+        if let Some(state) = self.twins.get_mut(&twin) {
+            state.out.push(frame.text);
+        }
+        if frame.params.is_some_and(is_over) {
+            self.lent_over(&id);
         }
     }
 
@@ -252,6 +299,7 @@ impl Relay {
             state.asks = state.asks.saturating_sub(1);
             state.out.splice(frame.text, &mut [(frame.span(raw_id), ask.id.as_bytes())]);
         }
+        self.ask_answered(&ask, frame.result);
         self.check_drained(ask.twin);
     }
 

@@ -1,6 +1,6 @@
 //! The end of a twin's work: drain, idleness, cut.
 
-use super::calls::{Method, Place};
+use super::calls::Place;
 use super::route::Route;
 use super::{Relay, RelayEvent, refusal};
 use crate::error::Fault;
@@ -24,6 +24,7 @@ impl Relay {
             && state.draining
             && state.calls == 0
             && state.asks == 0
+            && !self.owners.owes(twin)
         {
             state.draining = false;
             self.event(RelayEvent::Drained(twin));
@@ -74,7 +75,7 @@ impl Relay {
             self.calls.iter().filter(|(_, call)| call.owner() == Some(twin)).map(|(number, _)| *number).collect();
         for number in open {
             let Some(call) = self.calls.get(&number) else { continue };
-            if call.method == Method::Initialize {
+            if self.is_opening(number) {
                 // The next twin gets it.
                 continue;
             }

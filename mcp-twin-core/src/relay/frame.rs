@@ -148,6 +148,41 @@ pub(super) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     if object.starts_with('{') && seed.deserialize(&mut reader).is_ok() { found } else { None }
 }
 
+/// All members of a raw JSON object, as written, in their order; none of what is not an object.
+pub(super) fn members(object: &str) -> Vec<(Cow<'_, str>, &str)> {
+    let mut reader = serde_json::Deserializer::from_str(object);
+    if object.starts_with('{') { Members.deserialize(&mut reader).unwrap_or_default() } else { Vec::new() }
+}
+
+struct Members;
+
+impl<'de> DeserializeSeed<'de> for Members {
+    type Value = Vec<(Cow<'de, str>, &'de str)>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Vec<(Cow<'de, str>, &'de str)>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(key) = map.next_key::<Key<'de>>()? {
+            members.push((key.0, map.next_value::<&'de RawValue>()?.get()));
+        }
+        Ok(members)
+    }
+}
+
+/// The elements of a raw JSON array, as written; none of what is not an array.
+pub(super) fn elements(array: &str) -> Vec<&str> {
+    let elements: Result<Vec<&RawValue>, _> = serde_json::from_str(array);
+    elements.map(|elements| elements.into_iter().map(RawValue::get).collect()).unwrap_or_default()
+}
+
 struct Member<'f, 'n, 'a> {
     name: &'n str,
     found: &'f mut Option<&'a str>,

@@ -4,7 +4,7 @@ use super::frame;
 use super::outbox::Digits;
 
 /// An id or progress token by its meaning.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Token {
     /// A number that reads back as the same digits.
     Number(u64),
@@ -35,6 +35,8 @@ pub(super) struct ClientId {
     pub(super) token: Token,
     /// Its bytes, where the token does not give them back.
     written: Option<Box<str>>,
+    /// The batch that the request came in.
+    pub(super) batch: Option<u64>,
 }
 
 impl ClientId {
@@ -45,7 +47,7 @@ impl ClientId {
             Token::Number(_) => true,
             Token::Text(text) => &**text == raw,
         };
-        Self { token, written: (!same).then(|| raw.into()) }
+        Self { token, written: (!same).then(|| raw.into()), batch: None }
     }
 
     /// Calls `with` with the very bytes that the client wrote.

@@ -2,7 +2,7 @@
 
 use super::calls::{Call, Method};
 use super::opening::Opening;
-use super::probe::{Errand, Stage, What, error_text};
+use super::probe::{Stage, What, error_text};
 use super::route::Timer;
 use super::{Relay, RelayEvent};
 use crate::error::{Code, Fault};
@@ -57,7 +57,16 @@ impl Relay {
     /// Sends a twin what it lacks of the ledger, and takes back what it has too much.
     pub(super) fn sync_ledger(&mut self, twin: TwinId, _now: Moment) {
         let Some(state) = self.twins.get_mut(&twin) else { return };
-        if state.ledger_open > 0 || state.ledger == self.ledger || state.out.is_shut() || !state.initialized {
+        if state.ledger_open > 0 || state.out.is_shut() || !state.initialized {
+            return;
+        }
+        if state.ledger == self.ledger {
+            if !self.has_listens(twin) {
+                let open = self.sync_listens(twin);
+                if let Some(state) = self.twins.get_mut(&twin) {
+                    state.ledger_open = open;
+                }
+            }
             return;
         }
         let declares = |name: &str| state.capabilities.contains_key(name);
@@ -75,21 +84,24 @@ impl Relay {
         }
         state.ledger_open = wants.len();
         for what in wants {
-            let number = self.number();
             let (method, member, value) = match &what {
                 What::Level(level) => ("logging/setLevel", "level", level),
                 What::Unsubscribe(uri) => ("resources/unsubscribe", "uri", uri),
                 What::Subscribe(uri) => ("resources/subscribe", "uri", uri),
-                What::Replay | What::List(_) => continue,
+                _ => continue,
             };
-            let line = format!(
-                "{{\"jsonrpc\":\"2.0\",\"id\":{number},\"method\":\"{method}\",\"params\":{{\"{member}\":{value}}}}}"
-            );
-            if let Some(state) = self.twins.get_mut(&twin) {
-                state.out.push(&line);
-            }
-            self.errands.insert(number, Errand { twin, what });
+            let params = format!("\"{member}\":{value}");
+            self.send_errand(twin, what, method, &params);
         }
+    }
+
+    /// A twin has taken, or refused, one entry of the ledger.
+    pub(super) fn ledger_taken(&mut self, twin: TwinId, now: Moment) {
+        if let Some(state) = self.twins.get_mut(&twin) {
+            state.ledger_open = state.ledger_open.saturating_sub(1);
+        }
+        self.sync_ledger(twin, now);
+        self.check_prepared(now);
     }
 
     /// A twin answered a request of the ledger that we made.
@@ -113,7 +125,7 @@ impl Relay {
                 state.ledger.uris.remove(uri);
                 format!("the end of the subscription to {uri}")
             }
-            What::Replay | What::List(_) => return,
+            _ => return,
         };
         let served = state.served;
         if let Err(error) = answer {
@@ -165,6 +177,18 @@ impl Relay {
         if let Some(preparing) = self.preparing.as_ref().map(|preparing| preparing.twin).filter(|new| *new != twin) {
             self.sync_ledger(preparing, now);
         }
+    }
+
+    /// Another twin serves: the client is told to read what it is subscribed to. What changed between the old twin's last
+    /// word and the new twin's first, nobody else can tell it; and a subscription that the new one refused is silent.
+    pub(super) fn tell_updated(&mut self, twin: TwinId, first: bool) {
+        if first {
+            return self.tell_unsubscribed(twin);
+        }
+        if let Some(state) = self.twins.get_mut(&twin) {
+            state.unsubscribed = self.ledger.uris.iter().cloned().collect();
+        }
+        self.tell_unsubscribed(twin);
     }
 
     /// The new twin refused a subscription: the client is told to read, so that it sees the truth.

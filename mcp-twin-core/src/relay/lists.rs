@@ -1,7 +1,7 @@
 //! The lists of a twin: fetched page by page, kept in canonical form.
 
 use super::diff::ListKind;
-use super::outbox::Digits;
+use super::era::Era;
 use super::probe::{Errand, Stage, What, error_text};
 use super::route::Timer;
 use super::twin::Twin;
@@ -140,27 +140,37 @@ impl Relay {
     }
 
     fn ask_page(&mut self, twin: TwinId, kind: ListKind, cursor: Option<&str>) {
+        let params = cursor.map(|cursor| format!("\"cursor\":{cursor}")).unwrap_or_default();
+        self.send_errand(twin, What::List(kind), names(kind).1, &params);
+    }
+
+    /// Sends a twin a request of our own; `params` are the members of its params.
+    pub(super) fn send_errand(&mut self, twin: TwinId, what: What, method: &str, params: &str) {
         let number = self.number();
-        let Some(state) = self.twins.get_mut(&twin) else { return };
-        let id = Digits::new(number);
-        let id = std::str::from_utf8(id.bytes()).unwrap_or_default();
-        let method = names(kind).1;
-        match cursor {
-            Some(cursor) => state.out.push(&format!(
-                "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"{method}\",\"params\":{{\"cursor\":{cursor}}}}}"
-            )),
-            None => {
-                state.out.push(&format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"{method}\",\"params\":{{}}}}"));
-            }
+        let line = self.request_line(number, method, params);
+        if let Some(state) = self.twins.get_mut(&twin) {
+            state.out.push(&line);
+            self.errands.insert(number, Errand { twin, what });
         }
-        self.errands.insert(number, Errand { twin, what: What::List(kind) });
+    }
+
+    /// The line of a request of our own. In the modern era it carries the client's metadata.
+    pub(super) fn request_line(&self, number: u64, method: &str, params: &str) -> String {
+        let meta = match self.session.era {
+            Era::Legacy => String::new(),
+            Era::Modern => format!("\"_meta\":{}{}", self.session.meta, if params.is_empty() { "" } else { "," }),
+        };
+        format!("{{\"jsonrpc\":\"2.0\",\"id\":{number},\"method\":\"{method}\",\"params\":{{{meta}{params}}}}}")
     }
 
     /// The lists of the serving twin are fetched a moment later, so that they do not stand in the way of the client's own
     /// first requests.
     pub(super) fn want_baseline(&mut self, twin: TwinId, now: Moment) {
-        let unknown =
-            |state: &Twin| Lists::declared(&state.capabilities).iter().any(|kind| state.lists.list(*kind).is_none());
+        let modern = self.session.era == Era::Modern;
+        let unknown = |state: &Twin| {
+            let unseen = |kind: &ListKind| state.lists.list(*kind).is_none();
+            Lists::declared(&state.capabilities).iter().any(unseen) || (modern && state.capabilities.is_empty())
+        };
         if self.active() == Some(twin) && self.twins.get(&twin).is_some_and(|state| state.initialized && unknown(state))
         {
             self.timers.insert((now + BASELINE, Timer::Lists(twin)));
@@ -175,6 +185,13 @@ impl Relay {
             || state.out.is_shut()
             || !matches!(state.stage, Stage::Ready)
         {
+            return;
+        }
+        if state.capabilities.is_empty() && self.session.era == Era::Modern {
+            // The client began without asking what the server can do.
+            if !self.errands.values().any(|errand| errand.twin == twin && matches!(errand.what, What::Discover)) {
+                self.send_errand(twin, What::Discover, "server/discover", "");
+            }
             return;
         }
         let unknown = |kind: &ListKind| state.lists.list(*kind).is_none() && !state.fetches.contains_key(kind);
@@ -233,15 +250,15 @@ impl Relay {
     }
 
     /// Notes which lists the client must be told of when the route goes to this twin.
-    pub(super) fn plan_changes(&mut self, to: TwinId) {
-        let first = self.session.opener == Some(to) && !self.twins.get(&to).is_some_and(|twin| twin.served);
+    pub(super) fn plan_changes(&mut self, to: TwinId, first: bool) {
         if first {
             return;
         }
         let Some(state) = self.twins.get(&to) else { return };
         for kind in KINDS {
             let (capability, ..) = names(kind);
-            if self.known.differ(&state.lists, kind) && self.session.told_flag(capability, "listChanged") {
+            let told = self.session.era == Era::Modern || self.session.told_flag(capability, "listChanged");
+            if self.known.differ(&state.lists, kind) && told {
                 self.owed_changes[notice_of(kind)] = true;
             }
         }
@@ -263,6 +280,11 @@ impl Relay {
             }
             self.owed_changes[notice] = false;
             self.stale[notice] = true;
+            if self.session.era == Era::Modern {
+                // Only who listens can be told; the others see it when what they keep has expired.
+                self.publish_change(notice);
+                continue;
+            }
             let what = ["tools", "prompts", "resources"][notice];
             self.client.push(&format!("{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/{what}/list_changed\"}}"));
         }

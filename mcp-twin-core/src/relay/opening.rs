@@ -1,7 +1,14 @@
-//! The client's opening: `initialize` … `initialized`, and what it settled.
+//! The client's opening, and what it settled: `initialize` … `initialized` in the legacy era, in the modern one
+//! `server/discover` or the first request that a twin accepts.
+
+mod discovery;
+mod session;
+
+pub(super) use session::{Session, Welcome};
 
 use super::calls::{Method, Place};
 use super::client::respell;
+use super::era::Era;
 use super::frame::{self, Frame};
 use super::ids::ClientId;
 use super::outbox::Digits;
@@ -26,7 +33,7 @@ pub(super) enum Opening {
     Waiting,
     /// It has asked.
     Asked(Asked),
-    /// It has its answer; `initialized` or its next request completes the opening.
+    /// It has its answer; `initialized` or its next request completes the opening (legacy only).
     Answered,
     /// Both are done.
     Complete,
@@ -43,76 +50,19 @@ pub(super) struct Asked {
     early: Option<Box<str>>,
 }
 
-/// What the opening settled.
-#[derive(Debug, Default)]
-pub(super) struct Session {
-    /// The client's `params`, byte for byte.
-    pub(super) params: Box<str>,
-    /// The version that the client asked for.
-    pub(super) asked: String,
-    /// The version of the answer.
-    pub(super) version: Option<String>,
-    /// The capabilities that the client was told of.
-    pub(super) told: Map<String, Value>,
-    /// The twin that answered the client's own `initialize`, while it lives.
-    pub(super) opener: Option<TwinId>,
-    /// `clientInfo`: name and version.
-    pub(super) client: Option<(String, String)>,
-}
-
-impl Session {
-    /// Whether the client was told of the capability that this notification belongs to.
-    pub(super) fn told_of(&self, notification: &str) -> bool {
-        match notification {
-            "notifications/tools/list_changed" => self.told_flag("tools", "listChanged"),
-            "notifications/prompts/list_changed" => self.told_flag("prompts", "listChanged"),
-            "notifications/resources/list_changed" => self.told_flag("resources", "listChanged"),
-            "notifications/resources/updated" => self.told_flag("resources", "subscribe"),
-            "notifications/message" => self.told.contains_key("logging"),
-            name if name.starts_with("notifications/tasks/") => self.told.contains_key("tasks"),
-            _ => true,
-        }
-    }
-
-    pub(super) fn told_flag(&self, capability: &str, flag: &str) -> bool {
-        self.told.get(capability).and_then(|value| value.get(flag)).and_then(Value::as_bool).unwrap_or(false)
-    }
-}
-
-/// What a result of `initialize` says.
-pub(super) struct Welcome {
-    pub(super) version: String,
-    pub(super) capabilities: Map<String, Value>,
-    pub(super) server: Option<String>,
-}
-
-impl Welcome {
-    pub(super) fn read(result: &str) -> Self {
-        let text = |raw: Option<&str>| raw.and_then(frame::string).map(std::borrow::Cow::into_owned);
-        let capabilities = frame::member(result, "capabilities").and_then(|raw| serde_json::from_str(raw).ok());
-        let info = frame::member(result, "serverInfo");
-        let name = text(info.and_then(|info| frame::member(info, "name")));
-        let version = text(info.and_then(|info| frame::member(info, "version")));
-        Self {
-            version: text(frame::member(result, "protocolVersion")).unwrap_or_default(),
-            capabilities: capabilities.unwrap_or_default(),
-            server: name.map(|name| match version {
-                Some(version) => format!("{name} {version}"),
-                None => name,
-            }),
-        }
-    }
-}
-
 impl Relay {
     /// The client sends `initialize`.
-    pub(super) fn ask_opening(&mut self, frame: &Frame<'_>, id: ClientId, raw_id: &str, now: Moment) {
-        if !matches!(self.opening, Opening::Waiting) {
-            let message = "the session is open already; `initialize` can be sent only once";
-            return self.answer_error(&id, &Fault::new(Code::BadMessage, message));
+    pub(super) fn ask_initialize(&mut self, frame: &Frame<'_>, id: ClientId, raw_id: &str, now: Moment) {
+        match &self.opening {
+            Opening::Waiting => {}
+            Opening::Asked(asked) if self.is_discovery(asked.call) => self.overtake(asked.call),
+            // The server was only asked what it speaks: the client may choose the handshake all the same.
+            Opening::Complete if self.session.era == Era::Modern && !self.session.firm => self.reopen(),
+            _ => {
+                let message = "the session is open already; `initialize` can be sent only once";
+                return self.answer_error(&id, &Fault::new(Code::BadMessage, message));
+            }
         }
-        let number = self.number();
-        let line = respell(frame, raw_id, number);
         let params = frame.params.unwrap_or("{}");
         let text = |raw: Option<&str>| raw.and_then(frame::string).map(std::borrow::Cow::into_owned);
         let info = frame::member(params, "clientInfo");
@@ -125,12 +75,23 @@ impl Relay {
             }),
             ..Session::default()
         };
-        self.open_call(number, id, Method::Initialize, None, frame.params, None);
+        self.ask_opening(frame, id, raw_id, Method::Initialize, now);
+    }
+
+    pub(super) fn ask_opening(&mut self, frame: &Frame<'_>, id: ClientId, raw_id: &str, method: Method, now: Moment) {
+        let number = self.number();
+        let line = respell(frame, raw_id, number);
+        self.open_call(number, id, method, None, frame.params, None);
         self.opening = Opening::Asked(Asked { call: number, line, early: None });
         if self.failure.is_some() {
             self.timers.insert((now + GRACE, Timer::Opening));
         }
         self.offer_opening(now);
+    }
+
+    /// Whether this call is the opening that waits for its answer.
+    pub(super) fn is_opening(&self, number: u64) -> bool {
+        matches!(&self.opening, Opening::Asked(asked) if asked.call == number)
     }
 
     /// Whether this twin has the client's own opening in hand.
@@ -201,10 +162,12 @@ impl Relay {
         let Some(call) = self.close(number) else { return };
         call.id.with_bytes(|id| self.client.splice(frame.text, &mut [(frame.span(raw_id), id)]));
         let welcome = Welcome::read(result);
-        let last = LastGood { asked: self.session.asked.clone(), result: result.to_owned() };
+        let modern = self.session.era == Era::Modern;
+        let last = LastGood { asked: self.session.asked.clone(), modern, result: result.to_owned() };
         self.session.opener = Some(twin);
         let was_probing = self.twins.get_mut(&twin).is_some_and(|state| {
             state.capabilities = welcome.capabilities.clone();
+            state.initialized |= modern;
             std::mem::replace(&mut state.stage, Stage::Ready).is_probing()
         });
         self.settle(welcome.version, welcome.capabilities, now);
@@ -223,18 +186,24 @@ impl Relay {
             Opening::Asked(asked) => asked.early,
             _ => None,
         };
-        self.session.version = Some(version);
-        self.session.told = capabilities;
         self.timers.retain(|(_, timer)| *timer != Timer::Opening);
-        if let Some(early) = early {
-            self.complete_opening(Some(&early), now);
+        self.session.told = capabilities;
+        if self.session.era == Era::Modern {
+            // The version that the client asked with; it may use another one of those that the answer lists.
+            self.session.version = Some(self.session.asked.clone());
+            self.complete_opening(None, now);
+        } else {
+            self.session.version = Some(version);
+            if let Some(early) = early {
+                self.complete_opening(Some(&early), now);
+            }
         }
         self.arm_held(now);
         self.refuse_held(now);
         self.release(now);
     }
 
-    fn arm_held(&mut self, now: Moment) {
+    pub(super) fn arm_held(&mut self, now: Moment) {
         let held: Vec<u64> = self.held.keys().copied().collect();
         for number in held {
             self.set_deadline(number, Some(now + self.limits.hold));
@@ -259,6 +228,11 @@ impl Relay {
             None => self.answer(&call.id, "error", error),
         }
         self.opening = Opening::Waiting;
+        self.session.era = Era::Legacy;
+        self.refuse_listens(&Fault::new(
+            Code::BadMessage,
+            "the server does not speak 2026-07-28, so nothing can be subscribed to in this way",
+        ));
         self.timers.retain(|(_, timer)| *timer != Timer::Opening);
         let state = self.twins.get_mut(&twin);
         if state.is_some_and(|state| std::mem::replace(&mut state.stage, Stage::Ready).is_probing()) {
@@ -328,7 +302,8 @@ impl Relay {
         let Opening::Asked(asked) = &self.opening else { return };
         let number = asked.call;
         let owner = self.calls.get(&number).and_then(super::Call::owner);
-        let last = self.last_good.clone().filter(|last| last.asked == self.session.asked);
+        let modern = self.session.era == Era::Modern;
+        let last = self.last_good.clone().filter(|last| last.asked == self.session.asked && last.modern == modern);
         match (last, owner) {
             (None, Some(_)) => {}
             (Some(last), owner) => {
@@ -361,8 +336,12 @@ impl Relay {
         }
     }
 
-    /// The line of F's own `initialize`: the client's params with the version that was agreed on.
+    /// The line of F's own opening: `initialize` with the client's params and the version that was agreed on, or
+    /// `server/discover` with the client's metadata.
     pub(super) fn replay_line(&self, number: u64) -> Vec<u8> {
+        if self.session.era == Era::Modern {
+            return self.request_line(number, "server/discover", "").into_bytes();
+        }
         let params = &*self.session.params;
         let digits = Digits::new(number);
         let mut line = Vec::with_capacity(params.len() + 96);

@@ -2,6 +2,7 @@
 
 use super::calls::Capability;
 use super::diff::ListKind;
+use super::era::{self, Era};
 use super::lists::Lists;
 use super::opening::{Opening, Welcome};
 use super::route::Timer;
@@ -11,6 +12,7 @@ use crate::ids::TwinId;
 use crate::swap::ProbeReport;
 use crate::time::Moment;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// How long a probe waits for the lists of the serving twin before it compares with those last known.
@@ -60,6 +62,10 @@ pub(super) struct Errand {
 pub(super) enum What {
     /// The replay of the opening.
     Replay,
+    /// What a twin that serves can do: nobody has asked it (modern).
+    Discover,
+    /// One page of the tasks, for this call of the client.
+    Tasks(u64),
     /// One page of a list.
     List(ListKind),
     /// Set the log level; the level as JSON.
@@ -123,8 +129,14 @@ impl Relay {
             (What::Replay, Ok(result)) => self.replay_answered(errand.twin, result, now),
             (What::Replay, Err(error)) => {
                 let message = format!("the new server refused the client's opening: {}", error_text(error));
-                self.not_ready(errand.twin, Fault::new(Code::ProbeRefused, message));
+                let help = match self.session.era {
+                    Era::Legacy => "the client opened its session with `initialize`: the new server must answer that",
+                    Era::Modern => "the client speaks 2026-07-28: the new server must answer `server/discover`",
+                };
+                self.not_ready(errand.twin, Fault::new(Code::ProbeRefused, message).with_help(help));
             }
+            (What::Tasks(of), answer) => self.tasks_answered(of, errand.twin, answer, now),
+            (What::Discover, answer) => self.discovered(errand.twin, answer, now),
             (What::List(kind), answer) => self.page_answered(errand.twin, kind, answer, now),
             (what, answer) => self.ledger_answered(errand.twin, &what, answer, now),
         }
@@ -135,10 +147,15 @@ impl Relay {
         let force = *force;
         let welcome = Welcome::read(result);
         let version = self.session.version.clone().unwrap_or_default();
-        if welcome.version != version {
+        let speaks = match self.session.era {
+            Era::Legacy => vec![Cow::from(&welcome.version)],
+            Era::Modern => era::versions(result),
+        };
+        if !speaks.contains(&Cow::from(&version)) {
+            let speaks = speaks.join(", ");
             let message = format!(
                 "the new server speaks protocol version {}, the client's session {version}",
-                if welcome.version.is_empty() { "(none)" } else { &welcome.version }
+                if speaks.is_empty() { "(none)" } else { &speaks }
             );
             let fault =
                 Fault::new(Code::VersionChanged, message).with_help("reconnect the client to use the new server");
@@ -156,13 +173,33 @@ impl Relay {
             state.capabilities = welcome.capabilities;
             state.lost = lost;
             state.initialized = true;
-            state.out.push(INITIALIZED);
+            if self.session.era == Era::Legacy {
+                state.out.push(INITIALIZED);
+            }
             state.stage = Stage::Listing { force, server: welcome.server };
         }
         for kind in kinds {
             self.fetch(twin, kind);
         }
         self.fetched(twin, now);
+    }
+
+    /// The serving twin said what it can do: nobody had asked it, and the client goes by what it sees.
+    fn discovered(&mut self, twin: TwinId, answer: Result<&str, &str>, now: Moment) {
+        match answer {
+            Ok(result) => {
+                let capabilities = Welcome::read(result).capabilities;
+                if self.session.told.is_empty() {
+                    self.session.told.clone_from(&capabilities);
+                }
+                if let Some(state) = self.twins.get_mut(&twin) {
+                    state.capabilities = capabilities;
+                }
+                self.fetch_baseline(twin);
+                self.fetched(twin, now);
+            }
+            Err(error) => self.log(twin, format!("refused server/discover: {}", error_text(error))),
+        }
     }
 
     pub(super) fn not_ready(&mut self, twin: TwinId, fault: Fault) {

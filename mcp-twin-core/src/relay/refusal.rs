@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 pub(super) const PARSE_ERROR: i32 = -32700;
 pub(super) const INVALID_REQUEST: i32 = -32600;
 pub(super) const METHOD_NOT_FOUND: i32 = -32601;
+pub(super) const INVALID_PARAMS: i32 = -32602;
 
 /// The JSON-RPC number of one of our codes. Outside of -32768..-32000, so that it cannot be mistaken for an answer of the
 /// server.
@@ -24,6 +25,8 @@ pub(super) fn number(code: Code) -> i32 {
         Code::Stopped => -31007,
         Code::BadMessage | Code::TooLarge => INVALID_REQUEST,
         Code::CapabilityLost => METHOD_NOT_FOUND,
+        // What a server answers to a cursor or a task that it does not know.
+        Code::OwnerGone => INVALID_PARAMS,
         _ => -31000,
     }
 }
@@ -133,12 +136,19 @@ impl Relay {
         line.extend_from_slice(b"\":");
         line.extend_from_slice(value.as_bytes());
         line.push(b'}');
-        self.client.push_bytes(&line);
+        match id.batch {
+            None => self.client.push_bytes(&line),
+            Some(batch) => self.collect(batch, line.into()),
+        }
     }
 
     /// Tells the client of a message that cannot be answered under an id.
     pub(super) fn answer_null(&mut self, number: i32, fault: &Fault) {
         let error = object(number, fault);
-        self.client.push(&format!("{{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{error}}}"));
+        let line = format!("{{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{error}}}");
+        match self.reading {
+            None => self.client.push(&line),
+            Some(batch) => self.collect_stray(batch, line.into_bytes().into()),
+        }
     }
 }

@@ -38,6 +38,8 @@ pub(super) enum Timer {
     Baseline(TwinId),
     /// The lists of this twin, which serves, are fetched for the first time.
     Lists(TwinId),
+    /// Something that a twin handed out is owed no longer.
+    Owned(u64),
 }
 
 /// What is done with one message.
@@ -125,7 +127,7 @@ impl Relay {
     pub(super) fn reroute(&mut self, number: u64, line: Box<[u8]>, now: Moment) {
         let Some(call) = self.calls.get_mut(&number) else { return };
         call.place = Place::Held;
-        if call.method == Method::Initialize {
+        if self.is_opening(number) {
             self.opening_is_free(line, now);
             return;
         }
@@ -226,6 +228,7 @@ impl Relay {
             self.fail(number, &fault, now);
         }
         self.held_bytes = 0;
+        self.refuse_listens(&fault);
     }
 
     /// Moves the route to a twin.
@@ -254,7 +257,9 @@ impl Relay {
             from.idle_wanted = false;
         }
         self.leave(Route::Holding);
-        self.plan_changes(to);
+        // What the client was told of the session came from this twin itself.
+        let first = self.session.opener == Some(to) && !self.has_served(to);
+        self.plan_changes(to, first);
         self.route = Route::To(to);
         if let Some(state) = self.twins.get_mut(&to) {
             state.served = true;
@@ -265,7 +270,8 @@ impl Relay {
         self.forward_parked(to, now);
         self.release(now);
         self.send_owed_changes();
-        self.tell_unsubscribed(to);
+        self.tell_updated(to, first);
+        self.listens_moved(to, !first);
         self.sync_ledger(to, now);
         self.want_baseline(to, now);
         Ok(())
@@ -281,6 +287,7 @@ impl Relay {
                 Timer::Prepare(twin) => self.prepare_expired(twin, now),
                 Timer::Baseline(twin) => self.baseline_expired(twin),
                 Timer::Lists(twin) => self.fetch_baseline(twin),
+                Timer::Owned(key) => self.due_passed(key),
             }
         }
     }
@@ -289,6 +296,7 @@ impl Relay {
         let Some(call) = self.calls.get_mut(&number) else { return };
         call.deadline = None;
         match call.owner() {
+            None if self.answer_merged(number, now) => {}
             None => {
                 // A ledger request that waited for a swap which did not come: the serving twin takes it.
                 if let Some(twin) = self.active().filter(|twin| !self.is_closed(*twin))

@@ -1,12 +1,16 @@
 //! Tests of the relay, rule by rule.
 
+mod batch;
 mod bytes;
 mod death;
 mod ending;
 mod flip;
 mod hold;
 mod ledger;
+mod listens;
+mod modern;
 mod opening;
+mod owners;
 mod probe;
 mod rig;
 mod schedule;

@@ -7,7 +7,7 @@ use super::ids;
 use super::ledger::Ledger;
 use super::lists::{Fetch, Lists};
 use super::outbox::Outbox;
-use super::probe::Stage;
+use super::probe::{Stage, What};
 use super::refusal::INVALID_REQUEST;
 use super::route::Route;
 use super::{Relay, RelayEvent, refusal};
@@ -63,21 +63,24 @@ impl Relay {
             Ok(frame) => match &frame.kind {
                 Kind::Answer { id } => self.twin_answer(twin, &frame, id, now),
                 Kind::Notification { method } => self.twin_notification(twin, &frame, method, now),
-                Kind::Request { id, method } => self.twin_request(twin, &frame, id, method, line),
+                Kind::Request { id, method } => self.twin_request(twin, &frame, id, method, now),
             },
             Err(Unreadable::Blank) => {}
+            Err(Unreadable::Batch) if self.twin_batch(twin, line, now) => {}
             Err(_) => self.event(RelayEvent::Junk(twin, excerpt(line))),
         }
     }
 
-    fn twin_request(&mut self, twin: TwinId, frame: &Frame<'_>, raw_id: &str, name: &str, line: &[u8]) {
+    fn twin_request(&mut self, twin: TwinId, frame: &Frame<'_>, raw_id: &str, name: &str, now: Moment) {
+        let line = frame.text.as_bytes();
         let active = self.active() == Some(twin) || self.session.opener == Some(twin) && !self.has_served(twin);
+        let owes = self.owners.owes(twin);
         let Some(state) = self.twins.get_mut(&twin) else { return };
-        let busy = state.served && (state.calls > 0 || state.asks > 0);
+        let busy = state.served && (state.calls > 0 || state.asks > 0 || owes);
         if !active && name == "ping" {
             state.out.push(&format!("{{\"jsonrpc\":\"2.0\",\"id\":{raw_id},\"result\":{{}}}}"));
         } else if active || busy || name == "roots/list" {
-            self.ask_client(twin, frame, raw_id);
+            self.ask_client(twin, frame, raw_id, now);
         } else if state.served {
             let fault = Fault::new(Code::Down, "a newer server process has taken over; this request is refused");
             self.refuse_ask(twin, raw_id, &fault);
@@ -92,18 +95,18 @@ impl Relay {
         }
     }
 
-    fn has_served(&self, twin: TwinId) -> bool {
+    pub(super) fn has_served(&self, twin: TwinId) -> bool {
         self.twins.get(&twin).is_some_and(|twin| twin.served)
     }
 
     /// What a standby asked before the commit goes to the client now.
-    pub(super) fn forward_parked(&mut self, twin: TwinId, _now: Moment) {
+    pub(super) fn forward_parked(&mut self, twin: TwinId, now: Moment) {
         let parked = self.twins.get_mut(&twin).map(|twin| std::mem::take(&mut twin.parked)).unwrap_or_default();
         for line in parked {
             if let Ok(frame) = Frame::read(&line)
                 && let Kind::Request { id, .. } = frame.kind
             {
-                self.ask_client(twin, &frame, id);
+                self.ask_client(twin, &frame, id, now);
             }
         }
     }
@@ -137,7 +140,7 @@ impl Relay {
         if self.errands.contains_key(&number) {
             let error = refusal::object(INVALID_REQUEST, &fault);
             self.errand_answered(number, Err(&error), now);
-        } else if self.calls.get(&number).is_some_and(|call| call.method == Method::Initialize) {
+        } else if self.is_opening(number) {
             let error = refusal::object(INVALID_REQUEST, &fault);
             self.opening_refused(number, twin, &error, None, now);
         } else {
@@ -196,7 +199,19 @@ impl Relay {
             }
         }
         self.cancel_asks(twin, "the server process that asked has ended");
-        self.errands.retain(|_, errand| errand.twin != twin);
+        let left: Vec<u64> = self
+            .errands
+            .extract_if(.., |_, errand| errand.twin == twin)
+            .filter_map(|(_, errand)| match errand.what {
+                What::Tasks(of) => Some(of),
+                _ => None,
+            })
+            .collect();
+        for list in left {
+            self.lister_done(list, now);
+        }
+        self.drop_streams(twin);
+        self.forget_owed(twin);
         self.twin_left(twin, &mut state, fault, now);
         if lists {
             self.send_owed_changes();
@@ -211,7 +226,7 @@ impl Relay {
         if let Some(answer) = self.mutate_repeat(call) {
             return answer;
         }
-        call.method == Method::Initialize || (call.method.may_repeat() && call.deliveries < 2)
+        self.is_opening(number) || (call.method.may_repeat() && call.deliveries < 2)
     }
 
     fn lose(&mut self, number: u64, fault: &Fault, now: Moment) {

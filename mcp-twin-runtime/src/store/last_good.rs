@@ -49,7 +49,7 @@ mod tests {
         let (_dir, home) = home();
         let (a, b) = (ServerKey::new("x", Path::new("/a")), ServerKey::new("x", Path::new("/b")));
         let result = "{ \"protocolVersion\" : \"2025-06-18\", \"x\": 1.0 }".to_owned();
-        let good = LastGood { asked: "2025-06-18".into(), result };
+        let good = LastGood { asked: "2025-06-18".into(), modern: false, result };
         assert_eq!(load(&home, &a), None);
         save(&home, &a, &good).unwrap();
         save(&home, &a, &good).unwrap();
@@ -61,7 +61,7 @@ mod tests {
     fn one_that_cannot_be_read_is_none_and_can_be_written_again() {
         let (_dir, home) = home();
         let key = ServerKey::new("x", Path::new("/a"));
-        let good = LastGood { asked: "v".into(), result: "{}".into() };
+        let good = LastGood { asked: "v".into(), modern: false, result: "{}".into() };
         for text in ["", "{", "{\"schema\":2,\"last_good\":{\"asked\":\"v\",\"result\":\"{}\"}}"] {
             std::fs::write(home.last_good_of(&key), text).unwrap();
             assert_eq!(load(&home, &key), None, "{text}");

@@ -273,7 +273,7 @@ fn every_error_of_ours_is_told_apart_from_the_servers() {
     for code in Code::ALL {
         let number = super::super::refusal::number(*code);
         let own = !(-32768..=-32000).contains(&number);
-        let clients_fault = matches!(code, Code::BadMessage | Code::TooLarge | Code::CapabilityLost);
+        let clients_fault = matches!(code, Code::BadMessage | Code::TooLarge | Code::CapabilityLost | Code::OwnerGone);
         assert!(own || clients_fault, "{code}");
     }
     let mut rig = Rig::new();

@@ -14,7 +14,7 @@ fn a_drained_twin_owes_neither_calls_nor_requests() {
     let ask = rig.client_reads()[0]["id"].clone();
     rig.swap(B, &full(), &Rig::tools());
     rig.relay.drain(A, rig.now);
-    assert_eq!(rig.relay.owed(A), Owed { calls: 1, requests: 1 });
+    assert_eq!(rig.relay.owed(A), Owed { calls: 1, requests: 1, later: false });
     rig.answer(A, &id, json!({}));
     assert!(rig.events().is_empty());
     rig.client(&json!({"jsonrpc": "2.0", "id": ask, "result": {}}));

@@ -177,7 +177,7 @@ fn a_swap_that_does_not_come_costs_the_ledger_nothing() {
 }
 
 #[test]
-fn a_refused_subscription_is_told_as_an_update() {
+fn after_a_swap_the_client_is_told_to_read_what_it_is_subscribed_to() {
     let mut rig = subscribed();
     rig.ready(B, &full(), &Rig::tools());
     rig.relay.prepare(B, rig.now);
@@ -191,8 +191,8 @@ fn a_refused_subscription_is_told_as_an_update() {
     assert_eq!(rig.events(), [RelayEvent::Prepared(B)]);
     assert!(rig.client_reads().is_empty());
     rig.relay.handover(B, rig.now).unwrap();
-    let told = json!({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": "a:1"}});
-    assert_eq!(rig.client_reads(), [told]);
+    let told = |uri| json!({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": uri}});
+    assert_eq!(rig.client_reads(), [told("a:1"), told("b:2")], "once each, the one that B refused too");
 }
 
 #[test]
@@ -207,6 +207,7 @@ fn a_twin_without_the_capability_is_not_asked() {
     assert!(rig.twin_reads(B).is_empty());
     assert_eq!(rig.events(), [RelayEvent::Prepared(B)]);
     rig.relay.handover(B, rig.now).unwrap();
+    assert_eq!(methods(&rig.client_reads()).len(), 2, "it is told to read what nobody will update");
     rig.ask(8, "resources/subscribe", json!({"uri": "d"}));
     rig.ask(9, "logging/setLevel", json!({"level": "info"}));
     let got = rig.client_reads();

@@ -12,7 +12,7 @@ fn ready(server: Option<&str>) -> ProbeReport {
 }
 
 fn last(asked: &str) -> LastGood {
-    LastGood { asked: asked.to_owned(), result: Rig::welcome(&full()).to_string() }
+    LastGood { asked: asked.to_owned(), modern: false, result: Rig::welcome(&full()).to_string() }
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn the_first_twin_gets_the_clients_own_initialize() {
     );
     let result =
         r#"{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"2"},"y":1.0}"#;
-    let last = LastGood { asked: "2025-11-25".into(), result: result.into() };
+    let last = LastGood { asked: "2025-11-25".into(), modern: false, result: result.into() };
     assert_eq!(rig.events(), [RelayEvent::Opened(last), RelayEvent::Ready(A, ready(Some("s 2")))]);
     assert_eq!(rig.relay.version(), Some("2025-11-25"));
 }
@@ -133,19 +133,6 @@ fn the_clients_next_request_completes_the_opening_too() {
     assert!(rig.twin_reads(B).is_empty());
     rig.initialized();
     assert!(rig.twin_reads(A).is_empty());
-}
-
-#[test]
-fn discovery_is_refused_by_the_front_and_never_passed_on() {
-    let mut rig = Rig::new();
-    rig.relay.attach(A);
-    rig.relay.probe(A, false, rig.now);
-    rig.client(&json!({"jsonrpc": "2.0", "id": "server-discover-probe-1", "method": "server/discover"}));
-    let got = rig.client_reads();
-    assert_eq!((&got[0]["id"], &got[0]["error"]["code"]), (&json!("server-discover-probe-1"), &json!(-32601)));
-    assert!(rig.twin_reads(A).is_empty());
-    rig.initialize();
-    assert_eq!(methods(&rig.twin_reads(A)), ["initialize"]);
 }
 
 #[test]

@@ -153,6 +153,44 @@ impl Rig {
         json!({"protocolVersion": "2025-11-25", "capabilities": capabilities, "serverInfo": {"name": "s", "version": "2"}})
     }
 
+    /// The metadata of a modern request.
+    pub(super) fn meta() -> Value {
+        json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1.0"},
+            "io.modelcontextprotocol/clientCapabilities": {"sampling": {}},
+        })
+    }
+
+    /// A modern request: these params, and the metadata.
+    pub(super) fn modern_ask(&mut self, id: Value, method: &str, mut params: Value) {
+        params["_meta"] = Self::meta();
+        self.client(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+    }
+
+    /// A result of `server/discover`.
+    pub(super) fn discovery(capabilities: &Value) -> Value {
+        json!({"resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": capabilities, "ttlMs": 0,
+            "cacheScope": "private", "_meta": {"io.modelcontextprotocol/serverInfo": {"name": "s", "version": "2"}}})
+    }
+
+    /// A modern session that is open on A, with the baseline known and nothing on the way.
+    pub(super) fn modern() -> Self {
+        let mut rig = Self::new();
+        rig.relay.attach(A);
+        rig.relay.probe(A, false, rig.now);
+        rig.modern_ask(json!("d"), "server/discover", json!({}));
+        rig.serve(A, &full(), &Self::tools());
+        assert_eq!(rig.client_reads()[0]["result"], Self::discovery(&full()));
+        rig.relay.prepare(A, rig.now);
+        rig.relay.handover(A, rig.now).unwrap();
+        rig.pass(Duration::from_secs(1));
+        rig.serve(A, &full(), &Self::tools());
+        rig.events();
+        assert!(rig.client_reads().is_empty());
+        rig
+    }
+
     /// Plays a twin that has these tools and no resources: answers every list and everything of the ledger.
     /// What it does not know is returned.
     pub(super) fn serve(&mut self, twin: TwinId, capabilities: &Value, tools: &Value) -> Vec<Value> {
@@ -166,6 +204,13 @@ impl Rig {
                 let id = line["id"].clone();
                 match line["method"].as_str().unwrap_or_default() {
                     "initialize" => self.answer(twin, &id, Self::welcome(capabilities)),
+                    "server/discover" => self.answer(twin, &id, Self::discovery(capabilities)),
+                    "subscriptions/listen" => {
+                        let granted = &line["params"]["notifications"];
+                        self.twin(twin, &json!({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged",
+                            "params": {"notifications": granted, "_meta": {"io.modelcontextprotocol/subscriptionId": id}}}));
+                        rest.push(line);
+                    }
                     "tools/list" => self.answer(twin, &id, json!({"tools": tools})),
                     "resources/list" => self.answer(twin, &id, json!({"resources": []})),
                     "resources/templates/list" => self.answer(twin, &id, json!({"resourceTemplates": []})),
