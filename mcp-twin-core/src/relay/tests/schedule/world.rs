@@ -51,9 +51,15 @@ struct SimTwin {
     asked: u64,
     open: Vec<u64>,
     tools: u16,
+    /// The client's subscriptions that it has: our numbers.
+    streams: Vec<u64>,
 }
 
 pub(super) struct World {
+    modern: bool,
+    /// Subscriptions of the client by id: whether they were acknowledged.
+    listens: BTreeMap<String, bool>,
+    subscribed: usize,
     relay: Relay,
     now: Moment,
     twins: BTreeMap<TwinId, SimTwin>,
@@ -82,7 +88,13 @@ fn id_of(tag: usize, style: u16) -> String {
 }
 
 /// Payloads that careless relays change.
-fn payload(tag: usize, style: u16) -> String {
+fn payload(tag: usize, style: u16, modern: bool) -> String {
+    if modern {
+        // Some bring a state back, some hand one out.
+        let state = if style % 4 == 0 { format!(r#""requestState":"s{}","#, style % 5) } else { String::new() };
+        let meta = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","x":1e2}"#;
+        return format!(r#"{{"tag":{tag}, {state}"big":12345678901234567890123,{meta}}}"#);
+    }
     let extra = match style % 5 {
         0 => r#""big":12345678901234567890123,"e":1e2,"f":1.0"#.to_owned(),
         1 => r#""esc":"\u00e9\/\ud83d\ude00\u0000","new\u0020key":[ 1 ,2 ]"#.to_owned(),
@@ -94,12 +106,15 @@ fn payload(tag: usize, style: u16) -> String {
 }
 
 impl World {
-    pub(super) fn new(mutant: Option<Mutant>) -> Self {
+    pub(super) fn new(mutant: Option<Mutant>, modern: bool) -> Self {
         let mut relay = Relay::new(&Options::defaults(Transport::Stdio));
         relay.mutant = mutant;
         let requests = Vec::new();
         let (twins, sent, asks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let mut world = Self {
+            modern,
+            listens: BTreeMap::new(),
+            subscribed: 0,
             relay,
             now: Moment::ZERO,
             twins,
@@ -112,8 +127,12 @@ impl World {
             flips: 0,
             changes: 0,
         };
-        let open = json!({"jsonrpc": "2.0", "id": "open", "method": "initialize", "params": {
-            "protocolVersion": "2025-11-25", "capabilities": {"roots": {}}, "clientInfo": {"name": "c", "version": "1"}}});
+        let open = if modern {
+            json!({"jsonrpc": "2.0", "id": "open", "method": "server/discover", "params": {"_meta": Rig::meta()}})
+        } else {
+            json!({"jsonrpc": "2.0", "id": "open", "method": "initialize", "params": {
+                "protocolVersion": "2025-11-25", "capabilities": {"roots": {}}, "clientInfo": {"name": "c", "version": "1"}}})
+        };
         world.relay.client_line(open.to_string().as_bytes(), world.now);
         world
     }
@@ -177,6 +196,7 @@ impl World {
                 }
                 self.read()
             }
+            99 if self.modern => self.listen(a, b),
             _ => {
                 if let Some(twin) = self.pick(a) {
                     let line = br#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{}}"#;
@@ -185,6 +205,32 @@ impl World {
                 self.read()
             }
         }
+    }
+
+    /// The client subscribes, or a twin says something on a subscription, or ends it.
+    fn listen(&mut self, a: u16, b: u16) -> Checked {
+        let stream = self.pick(a).and_then(|twin| Some((twin, *self.twins[&twin].streams.last()?)));
+        match stream {
+            Some((twin, number)) if b % 3 > 0 => {
+                let tag = format!(r#""_meta":{{"io.modelcontextprotocol/subscriptionId":{number}}}"#);
+                let line = match b % 6 {
+                    5 => format!(r#"{{"jsonrpc":"2.0","id":{number},"result":{{{tag}}}}}"#),
+                    _ => {
+                        format!(r#"{{"jsonrpc":"2.0","method":"notifications/tools/list_changed","params":{{{tag}}}}}"#)
+                    }
+                };
+                self.relay.twin_line(twin, line.as_bytes(), self.now);
+            }
+            _ => {
+                self.subscribed += 1;
+                let id = format!("listen-{}", self.subscribed);
+                self.listens.insert(id.clone(), false);
+                let line = json!({"jsonrpc": "2.0", "id": id, "method": "subscriptions/listen", "params": {
+                    "notifications": {"toolsListChanged": true}, "_meta": Rig::meta()}});
+                self.relay.client_line(line.to_string().as_bytes(), self.now);
+            }
+        }
+        self.read()
     }
 
     fn ask(&mut self, a: u16, b: u16) -> Checked {
@@ -201,7 +247,7 @@ impl World {
             id,
             shape: a,
             method,
-            params: payload(tag, b / 6),
+            params: payload(tag, b / 6, self.modern),
             safe,
             answers: 0,
             cancelled: false,
@@ -296,6 +342,16 @@ impl World {
     fn errand(&mut self, twin: TwinId, id: &Value, method: &str) -> Checked {
         let tools = self.twins[&twin].tools;
         let result = match method {
+            "subscriptions/listen" => {
+                let number = id.as_u64().ok_or("no number of ours")?;
+                self.twins.get_mut(&twin).ok_or("gone")?.streams.push(number);
+                let line = json!({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": {
+                    "notifications": {"toolsListChanged": true},
+                    "_meta": {"io.modelcontextprotocol/subscriptionId": number}}});
+                self.relay.twin_line(twin, line.to_string().as_bytes(), self.now);
+                return self.read();
+            }
+            "server/discover" => Rig::discovery(&full()),
             "initialize" => Rig::welcome(&full()),
             "tools/list" => json!({"tools": [{"name": format!("t{}", tools % 3)}]}),
             "resources/list" => json!({"resources": []}),
@@ -316,7 +372,7 @@ impl World {
         let state = self.twins.get_mut(&twin).ok_or("gone")?;
         let at = usize::from(b) % state.has.len();
         let (number, tag) = if b.is_multiple_of(7) { state.has[at] } else { state.has.remove(at) };
-        let body = payload(tag, b);
+        let body = payload(tag, b, self.modern);
         let line = |id: &str| match b % 3 {
             0 => format!(r#"{{"result":{body},"jsonrpc":"2.0","id":{id}}}"#),
             1 => {
@@ -447,6 +503,18 @@ impl World {
                 self.asks.remove(&number);
                 Ok(())
             }
+            (None, Some(method))
+                if value["params"]["_meta"].get("io.modelcontextprotocol/subscriptionId").is_some() =>
+            {
+                let id = value["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"].as_str().ok_or("tag")?;
+                let acknowledged = self.listens.get_mut(id).ok_or(format!("published to {id}, which is over"))?;
+                let first = method == "notifications/subscriptions/acknowledged";
+                if first == *acknowledged {
+                    return Err(format!("{id}: {method} when acknowledged is {acknowledged}"));
+                }
+                *acknowledged = true;
+                Ok(())
+            }
             // Those with params are the twins' own.
             (None, Some("notifications/tools/list_changed")) if value.get("params").is_none() => {
                 self.changes += 1;
@@ -461,11 +529,15 @@ impl World {
                 if self.opened > 1 {
                     return Err("the opening was answered twice".to_owned());
                 }
-                if value.get("result").is_some() {
+                if value.get("result").is_some() && !self.modern {
                     let line = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
                     self.relay.client_line(line, self.now);
                 }
                 Ok(())
+            }
+            (Some(id), None) if id.as_str().is_some_and(|id| id.starts_with("listen-")) => {
+                let id = id.as_str().unwrap_or_default();
+                self.listens.remove(id).map(|_| ()).ok_or(format!("{id} was ended twice"))
             }
             (_, None) => self.client_answered(line, &value),
         }
@@ -498,6 +570,11 @@ impl World {
 
     /// The end: every twin dies, and nothing comes after.
     pub(super) fn end(mut self) -> Checked {
+        for id in std::mem::take(&mut self.listens).into_keys() {
+            let line = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
+            self.relay.client_line(line.to_string().as_bytes(), self.now);
+            self.read()?;
+        }
         for twin in self.twins.keys().copied().collect::<Vec<_>>() {
             self.write_to(twin, usize::MAX)?;
             self.twins.remove(&twin);
@@ -521,6 +598,9 @@ impl World {
         }
         if self.relay.unanswered() != 0 || !self.relay.held.is_empty() || self.relay.held_bytes != 0 {
             return Err(format!("left over: {} open, {} held", self.relay.unanswered(), self.relay.held.len()));
+        }
+        if !self.relay.listens.is_empty() || !self.relay.streams.is_empty() {
+            return Err("subscriptions are left over".to_owned());
         }
         if !self.relay.tokens.is_empty() || !self.relay.names.is_empty() || !self.relay.timers.is_empty() {
             return Err(format!("left over: {:?} {:?}", self.relay.names, self.relay.timers));
