@@ -5,7 +5,7 @@
 //! delays neither a newer change nor the death of another twin.
 
 use crate::error::{Code, Fault};
-use crate::host::{Host, Instance, SpawnOrder};
+use crate::host::{HealthProbe, Host, Instance, SpawnOrder};
 use crate::ids::{CommandId, OpId, PersistSeq, Source, TwinId};
 use crate::swap::{Command, Effect, Event, Outcome, Record, Status, Swap};
 use futures_channel::{mpsc, oneshot};
@@ -160,6 +160,10 @@ impl Driver {
                 Either::Right((Either::Left((None, _)), _)) => return,
                 Either::Right((Either::Right(((), _)), _)) => {
                     let now = self.host.clock.now();
+                    if let Some((twin, fault)) = self.swap.overdue(now) {
+                        let fault = with_last_words(fault, &*self.host.probe, twin);
+                        self.event(Event::Unhealthy { twin, fault });
+                    }
                     self.swap.handle_timeout(now);
                 }
             }
@@ -205,7 +209,7 @@ impl Driver {
                 self.wait_for(twin, async move {
                     match probe.check(twin).await {
                         Ok(report) => Event::Healthy { twin, report },
-                        Err(fault) => Event::Unhealthy { twin, fault },
+                        Err(fault) => Event::Unhealthy { twin, fault: with_last_words(fault, &*probe, twin) },
                     }
                 });
             }
@@ -408,4 +412,9 @@ impl Driver {
     fn push(&mut self, future: impl Future<Output = Done> + Send + 'static) {
         self.work.push(future.boxed());
     }
+}
+
+/// The fault with the last lines of the twin's stderr, if it has none yet.
+fn with_last_words(fault: Fault, probe: &dyn HealthProbe, twin: TwinId) -> Fault {
+    if fault.stderr_tail.is_empty() { fault.with_stderr(probe.last_words(twin)) } else { fault }
 }

@@ -2,6 +2,7 @@
 
 use crate::bench::{Bench, secs, source};
 use mcp_twin_core::error::{Code, Fault};
+use mcp_twin_core::ids::Generation;
 use mcp_twin_core::ids::Slot;
 use mcp_twin_core::spec::{Breaking, Options, Promote};
 use mcp_twin_core::swap::{Cause, Command, Effect, Event, Notice, Outcome};
@@ -325,6 +326,7 @@ fn a_rollback_by_command_swaps_back_and_forth() {
     let Outcome::RolledBack { left, active, why: None } = bench.ask(BACK) else { panic!("{:?}", bench.replies) };
     assert_eq!((left.unwrap().source, active.source), (source(2), source(1)));
     assert!(matches!(&bench.notices()[..], [Notice::RolledBack { why: None, .. }]));
+    assert_eq!(bench.swap.status().swaps, 2, "there and back");
     assert_eq!((bench.active(), bench.prev()), (Some(1), Some(2)));
     // A watcher event with what was left starts nothing.
     bench.log.clear();
@@ -365,6 +367,21 @@ fn a_rollback_to_code_that_is_gone_changes_nothing() {
 }
 
 #[test]
+fn a_rollback_to_code_that_is_gone_names_what_is_kept() {
+    let mut bench = Bench::stdio(|_| {}).serving();
+    bench.save(2);
+    bench.save(3);
+    bench.pass(secs(11));
+    bench.save(4);
+    let kept = bench.prev().unwrap();
+    let Outcome::Failed { fault, .. } = bench.ask(Command::Rollback { to: Some(Generation(2)) }) else {
+        panic!("rolled back")
+    };
+    assert_eq!((fault.code, kept), (Code::CodeGone, 3));
+    assert!(fault.help.unwrap().contains("generation 3 is kept"));
+}
+
+#[test]
 fn a_breaking_change_waits_where_the_policy_says_so() {
     let mut bench = Bench::stdio(|options| options.breaking = Breaking::Wait).serving();
     bench.manners.breaking.extend([2, 3]);
@@ -377,6 +394,12 @@ fn a_breaking_change_waits_where_the_policy_says_so() {
     bench.files = source(3);
     let Outcome::Failed { fault, .. } = bench.ask(SWAP) else { panic!("{:?}", bench.replies) };
     assert_eq!(fault.code, Code::BreakingWaits);
+    bench.log.clear();
+    assert!(matches!(bench.ask(SWAP), Outcome::Swapped { .. }));
+    assert!(!bench.log.iter().any(|effect| matches!(effect, Effect::Probe { .. })), "what waits is taken as it is");
+    // `--force` takes it at once.
+    bench.manners.breaking.insert(4);
+    bench.files = source(4);
     assert!(matches!(bench.ask(Command::Swap { force: true }), Outcome::Swapped { .. }));
     // By default it is swapped and said.
     let mut bench = Bench::stdio(|_| {}).serving();
