@@ -1,9 +1,10 @@
 //! What a front is going to run and watch, read from its order.
 
 use super::check::Check;
+use crate::process::not_runnable;
 use crate::run::RunOrder;
 use crate::sources::Tree;
-use mcp_twin_core::detect::launch::{Launch, Look, Place};
+use mcp_twin_core::detect::launch::{Flag, Launch, Look, Place};
 use mcp_twin_core::spec::{Options, ServerName, Strategy, Transport, default_name, slug};
 use mcp_twin_core::watch::{Asked, Filter};
 use std::fs;
@@ -53,11 +54,17 @@ impl Plan {
         } else {
             order.watch.iter().map(|argument| Asked::from_argument(argument, &order.cwd, is_dir)).collect()
         };
-        if order.options.watch_files && asked.is_empty() {
-            warnings.push(
-                "it is not known which files this command is made of, so none are watched; name them with --watch, or use `mcp-twin reload`"
-                    .to_owned(),
-            );
+        let runs = order.command.first().is_some_and(|program| not_runnable(program, &order.cwd).is_none());
+        if order.options.watch_files && asked.is_empty() && runs {
+            let why = match &launch.package {
+                Some(package) if launch.flags.contains(&Flag::InstalledPackage) => {
+                    format!("`{package}` is installed, not made of files here")
+                }
+                _ => "it is not known which files this command is made of".to_owned(),
+            };
+            warnings.push(format!(
+                "{why}, so none are watched; name the server's files with --watch, or use `mcp-twin reload`"
+            ));
         }
         for asked in &asked {
             let (folder, _) = asked.folder();
