@@ -249,7 +249,7 @@ impl Reading<'_> {
             |folder: &&str| home.as_deref().is_some_and(|home| path::is_within(script, &path::join(home, folder)));
         let bin = path::parent(script).unwrap_or("/");
         SYSTEM.iter().any(|folder| path::is_within(script, folder))
-            || INSTALLED.iter().any(|folder| below(&folder))
+            || INSTALLED.iter().any(below)
             || in_tool_folder(script)
             || (found && path::is_within(script, "/opt") && path::file_name(bin) == "bin")
     }
