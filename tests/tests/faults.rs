@@ -113,6 +113,27 @@ fn a_server_broken_from_the_start_opens_once_it_is_repaired() {
 }
 
 #[test]
+fn why_a_start_failed_is_seen_while_the_next_one_runs() {
+    let project = Project::new(Server::Fault("silent"));
+    let client = project.run(&["--start-timeout", "1s"]);
+    let params =
+        json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    let opening = client.request("initialize", params);
+    let front = project.until_status("the next start, with the reason of the last one", |front| {
+        front["state"] == "starting" && front["degraded"].is_object()
+    });
+    assert_eq!(front["degraded"]["code"], "twin::probe::timeout", "{front}");
+    assert!(front["degraded"]["message"].as_str().unwrap().contains("within 1 s"), "{front}");
+    project.set("FAULT", "\"\"");
+    assert!(client.answer(&opening)["result"]["serverInfo"].is_object());
+    client.notify("notifications/initialized", json!({}));
+    assert_eq!(client.version(), "v1");
+    let front = project.status();
+    assert_eq!((&front["degraded"], &front["swaps"]), (&Value::Null, &json!(0)), "{front}");
+    project.finish(&client);
+}
+
+#[test]
 fn a_server_that_ignores_term_is_ended_all_the_same() {
     lives_with("ignores_term", |project, client| {
         let (_, pid) = client.whoami();
@@ -223,6 +244,8 @@ fn a_killed_twin_costs_its_open_call_and_nothing_else() {
     assert_eq!(version, "v1");
     assert_ne!(next, pid);
     assert_eq!(project.record().of("lost").unwrap().pid, u64::from(pid), "the call must not run again");
+    let front = project.status();
+    assert_eq!((&front["swaps"], &front["stale_lists"]), (&json!(0), &json!([])), "a respawn is no swap: {front}");
     project.finish(&client);
 }
 

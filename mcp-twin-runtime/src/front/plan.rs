@@ -131,3 +131,39 @@ impl Look for Disk {
         (read as u64 <= SMALL).then_some(text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::home::Home;
+
+    #[test]
+    fn an_installed_command_is_named_by_the_working_directory_and_has_no_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let cwd = dir.path().join("notes");
+        fs::create_dir(&cwd).unwrap();
+        fs::write(cwd.join("own"), "").unwrap();
+        let plan = |command: &[&str]| {
+            Plan::new(&RunOrder {
+                home: Home::at(dir.path().join("home")),
+                name: None,
+                command: command.iter().map(|&word| word.to_owned()).collect(),
+                watch: Vec::new(),
+                ignore: Vec::new(),
+                options: Options::default(),
+                chosen: Vec::new(),
+                cwd: cwd.clone(),
+            })
+        };
+        let installed = plan(&["sleep", "100"]);
+        assert_eq!((installed.name.as_str(), &installed.root), ("notes-sleep", &cwd));
+        assert!(installed.tree.is_empty());
+        assert!(
+            matches!(&installed.warnings[..], [why] if why.contains("`sleep` is installed") && why.contains("--watch"))
+        );
+        // A command that cannot run has worse trouble; that is said when it is tried.
+        assert_eq!(plan(&["twin-of-nobody"]).warnings, [] as [&str; 0]);
+        let own = plan(&["./own"]);
+        assert_eq!((own.name.as_str(), own.tree.is_empty()), ("notes-own", false));
+    }
+}
