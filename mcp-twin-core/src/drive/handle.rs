@@ -8,7 +8,7 @@ use futures_channel::{mpsc, oneshot};
 /// How many inputs may wait for the driver. A sender waits when it is full.
 pub(super) const INBOX: usize = 64;
 
-/// Gives commands and file changes to a [`Driver`]; cheap to clone. The driver ends when all of them are gone.
+/// Gives commands and file changes to a [`Driver`](super::Driver); cheap to clone. The driver ends when all of them are gone.
 #[derive(Clone, Debug)]
 pub struct Handle {
     inbox: mpsc::Sender<Input>,
