@@ -12,7 +12,7 @@ mod sweep;
 
 pub use identity::{boot_id, start_time};
 pub use minder::{Minder, Pipes, StopOrder};
-pub use spawn::{Launch, Launched, become_subreaper, spawn};
+pub use spawn::{Launch, Launched, become_subreaper, not_runnable, spawn};
 pub use sweep::{sweep_orphans, sweep_token};
 
 /// The variable that carries the token of a twin into its environment, and so into those of its children.

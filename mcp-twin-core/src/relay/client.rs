@@ -65,7 +65,10 @@ impl Relay {
                 }
             }
             Method::Initialize => return self.ask_initialize(frame, id, raw_id, now),
-            Method::List(kind) => self.stale[notice_of(kind)] = false,
+            Method::List(kind) => {
+                self.stale[notice_of(kind)] = false;
+                self.listed[notice_of(kind)] = true;
+            }
             _ => {}
         }
         if let Opening::Answered = self.opening {
