@@ -98,6 +98,8 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
         cwd: order.cwd.clone(),
         front: front.clone(),
         server: name.clone(),
+        keep: order.options.keep_children.clone(),
+        leaders: Arc::default(),
         max_message: order.options.max_message,
         wire: wire.clone(),
         voice: Arc::clone(&voice),
@@ -216,7 +218,8 @@ fn registered(order: &RunOrder, plan: &Plan, off: &mut Vec<String>) -> String {
 /// Ends what fronts that were killed have left behind. Their locks are held meanwhile, so nobody else does.
 fn sweep_the_dead(order: &RunOrder) -> usize {
     let sweep = |stale: fronts::StaleFront| {
-        let ended = sweep_token(&token_prefix(stale.front()), |_| false);
+        let leaders = stale.leaders();
+        let ended = sweep_token(&token_prefix(stale.front()), |_| false, &leaders);
         stale.clear();
         ended
     };

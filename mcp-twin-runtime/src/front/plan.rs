@@ -82,6 +82,11 @@ impl Plan {
         let filter = Filter::new(asked, order.ignore.clone(), &order.cwd).forbid(forbidden.into_iter().flatten());
         let (tree, wrong) = Tree::new(filter, patterns.iter().map(String::as_str));
         warnings.extend(wrong);
+        if !cfg!(target_os = "linux") && !order.options.keep_children.is_empty() {
+            warnings.push(
+                "--keep-children is not honoured on this system; only Linux tells one child from another".to_owned(),
+            );
+        }
         let check = Check::of(&launch, &order.cwd);
         let mut options = order.options.clone();
         let chosen = |key| order.chosen.contains(&key);

@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use mcp_twin_core::host::{Instance, ProcessSpawner, SpawnOrder};
 use mcp_twin_core::swap::ExitReport;
 use mcp_twin_core::{Code, Fault, ProcessIdentity, Slot, TwinId};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Starts the twins of one front.
@@ -23,6 +24,10 @@ pub struct TwinSpawner {
     pub front: String,
     /// The server's name.
     pub server: String,
+    /// Names of programs that outlive the twins that started them.
+    pub keep: Vec<String>,
+    /// The twins that run.
+    pub leaders: Arc<Leaders>,
     /// The largest message.
     pub max_message: usize,
     /// What carries its messages.
@@ -40,7 +45,7 @@ impl TwinSpawner {
 
     /// Ends whatever still bears a token of this front.
     pub fn sweep_all(&self) -> usize {
-        sweep_token(&token_prefix(&self.front), |_| false)
+        sweep_token(&token_prefix(&self.front), |_| false, &self.leaders.all())
     }
 }
 
@@ -64,6 +69,7 @@ impl ProcessSpawner for TwinSpawner {
                 ("MCP_TWIN_SLOT".to_owned(), slot.to_owned()),
                 ("MCP_TWIN_GENERATION".to_owned(), generation.to_string()),
             ],
+            keep: self.keep.clone(),
         };
         // On this very thread: it lives as long as the front, and the twin's parent-death signal follows it.
         let launched = process::spawn(&launch)?;
@@ -74,12 +80,14 @@ impl ProcessSpawner for TwinSpawner {
             .wire
             .join(order.twin, launched, self.max_message, hear)
             .map_err(|error| Fault::new(Code::SpawnFailed, format!("its pipes could not be set up: {error}")))?;
-        Ok(Box::new(Twin { twin: order.twin, identity, minder, files: Arc::clone(&self.files) }))
+        self.leaders.lock().insert(order.twin, identity.clone());
+        let (files, leaders) = (Arc::clone(&self.files), Arc::clone(&self.leaders));
+        Ok(Box::new(Twin { twin: order.twin, identity, minder, files, leaders }))
     }
 
     async fn sweep(&self, keep: &[TwinId]) {
         let kept: Vec<String> = keep.iter().map(|twin| self.token(*twin)).collect();
-        sweep_token(&token_prefix(&self.front), |token| kept.iter().any(|kept| kept == token));
+        sweep_token(&token_prefix(&self.front), |token| kept.iter().any(|kept| kept == token), &self.leaders.all());
     }
 }
 
@@ -88,6 +96,21 @@ struct Twin {
     identity: ProcessIdentity,
     minder: Minder,
     files: Arc<ServerFiles>,
+    leaders: Arc<Leaders>,
+}
+
+/// The processes of the twins that run, by which a sweep tells them from what they started.
+#[derive(Debug, Default)]
+pub struct Leaders(Mutex<BTreeMap<TwinId, ProcessIdentity>>);
+
+impl Leaders {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TwinId, ProcessIdentity>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn all(&self) -> Vec<ProcessIdentity> {
+        self.lock().values().cloned().collect()
+    }
 }
 
 #[async_trait]
@@ -98,12 +121,15 @@ impl Instance for Twin {
 
     async fn exited(&mut self) -> ExitReport {
         let report = self.minder.exited().await;
+        self.leaders.lock().remove(&self.twin);
         self.files.boot_ended(self.twin);
         report
     }
 
     async fn stop(&mut self, term: Duration, kill: Duration) -> ExitReport {
         self.minder.stop(StopOrder { term, kill });
-        self.minder.exited().await
+        let report = self.minder.exited().await;
+        self.leaders.lock().remove(&self.twin);
+        report
     }
 }
