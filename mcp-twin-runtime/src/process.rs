@@ -6,12 +6,14 @@
 //! only then is it reaped: so no signal can reach a process that merely got the same number. Where children are to be kept
 //! (`keep_children`), the members of the group are signalled one by one instead.
 
+mod container;
 mod identity;
 mod keep;
 mod minder;
 mod spawn;
 mod sweep;
 
+pub use container::{Container, Containers, Say, left_containers, sweep_containers};
 pub use identity::{boot_id, start_time};
 pub use keep::KEEP;
 pub use minder::{Minder, Pipes, StopOrder};

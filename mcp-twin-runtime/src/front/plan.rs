@@ -1,9 +1,10 @@
 //! What a front is going to run and watch, read from its order.
 
 use super::check::Check;
+use crate::process::Containers;
 use crate::run::RunOrder;
 use crate::sources::Tree;
-use mcp_twin_core::detect::launch::{Launch, Look, Place};
+use mcp_twin_core::detect::launch::{ContainerRun, Launch, Look, Place};
 use mcp_twin_core::spec::{Options, ServerName, Strategy, Transport, default_name, slug};
 use mcp_twin_core::watch::{Asked, Filter};
 use std::fs;
@@ -25,6 +26,8 @@ pub struct Plan {
     pub options: Options,
     /// What looks at new code before the old twin is stopped for it.
     pub check: Option<Check>,
+    /// What it starts, if that is a container.
+    pub container: Option<ContainerRun>,
     /// What was odd about the order.
     pub warnings: Vec<String>,
 }
@@ -87,6 +90,16 @@ impl Plan {
                 "--keep-children is not honoured on this system; only Linux tells one child from another".to_owned(),
             );
         }
+        let container = ContainerRun::read(&order.command, &launch);
+        if let Some(run) = &container {
+            if !run.interactive {
+                warnings.push(format!(
+                    "`{} run` without -i gives the container no stdin, so it cannot speak MCP: write `{0} run -i …`",
+                    run.program()
+                ));
+            }
+            warnings.extend(Containers::unfollowed(run));
+        }
         let check = Check::of(&launch, &order.cwd);
         let mut options = order.options.clone();
         let chosen = |key| order.chosen.contains(&key);
@@ -100,7 +113,7 @@ impl Plan {
                 launch.reason.as_deref().unwrap_or("as its command line says")
             ));
         }
-        Self { name, root, options, check, script: launch.script, tree: Arc::new(tree), warnings }
+        Self { name, root, options, check, container, script: launch.script, tree: Arc::new(tree), warnings }
     }
 }
 

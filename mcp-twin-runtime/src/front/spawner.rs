@@ -3,7 +3,7 @@
 use super::files::ServerFiles;
 use super::voice::Voice;
 use crate::fronts::token_prefix;
-use crate::process::{self, Launch, Minder, StopOrder, sweep_token};
+use crate::process::{self, Container, Containers, Launch, Minder, StopOrder, sweep_token};
 use crate::wire::Wire;
 use async_trait::async_trait;
 use mcp_twin_core::host::{Instance, ProcessSpawner, SpawnOrder};
@@ -26,6 +26,8 @@ pub struct TwinSpawner {
     pub server: String,
     /// Names of programs that outlive the twins that started them.
     pub keep: Vec<String>,
+    /// What its command starts, if that is containers.
+    pub containers: Option<Containers>,
     /// The twins that run.
     pub leaders: Arc<Leaders>,
     /// The largest message.
@@ -41,6 +43,18 @@ pub struct TwinSpawner {
 impl TwinSpawner {
     fn token(&self, twin: TwinId) -> String {
         format!("{}{twin}", token_prefix(&self.front))
+    }
+
+    /// The command of a twin, changed where it starts a container that can be followed.
+    fn command_of(&self, twin: TwinId) -> (Vec<String>, Option<Container>) {
+        match self.containers.as_ref().map(|containers| containers.begin(twin)) {
+            Some(Ok(begun)) => begun,
+            Some(Err(error)) => {
+                self.voice.warn(&format!("the container is not removed if its client has to be killed: {error}"));
+                (self.command.clone(), None)
+            }
+            None => (self.command.clone(), None),
+        }
     }
 
     /// Ends whatever still bears a token of this front.
@@ -59,8 +73,9 @@ impl ProcessSpawner for TwinSpawner {
         };
         let generation = order.source.generation;
         self.voice.name(order.twin, format!("{} generation {generation}", order.slot));
+        let (command, container) = self.command_of(order.twin);
         let launch = Launch {
-            command: self.command.clone(),
+            command,
             cwd: self.cwd.clone(),
             token: self.token(order.twin),
             env: vec![
@@ -72,13 +87,19 @@ impl ProcessSpawner for TwinSpawner {
             keep: self.keep.clone(),
         };
         // On this very thread: it lives as long as the front, and the twin's parent-death signal follows it.
-        let launched = process::spawn(&launch)?;
+        let launched = match process::spawn(&launch) {
+            Ok(launched) => launched,
+            Err(fault) => {
+                container.into_iter().for_each(Container::discard);
+                return Err(fault);
+            }
+        };
         let identity = launched.identity.clone();
         let voice = Arc::clone(&self.voice);
         let hear = Arc::new(move |twin, line: &str| voice.twin_said(twin, line));
         let minder = self
             .wire
-            .join(order.twin, launched, self.max_message, hear)
+            .join(order.twin, launched, container, self.max_message, hear)
             .map_err(|error| Fault::new(Code::SpawnFailed, format!("its pipes could not be set up: {error}")))?;
         self.leaders.lock().insert(order.twin, identity.clone());
         let (files, leaders) = (Arc::clone(&self.files), Arc::clone(&self.leaders));

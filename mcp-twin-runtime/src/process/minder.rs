@@ -1,5 +1,6 @@
 //! One twin's process from its start to its last descendant.
 
+use super::container::Container;
 use super::sweep::sweep_orphans;
 use mcp_twin_core::ProcessIdentity;
 use mcp_twin_core::swap::ExitReport;
@@ -47,11 +48,16 @@ pub trait Pipes: Send + 'static {
 
 impl Minder {
     /// Minds a process that was just started, on the current runtime. What it starts under one of the names `keep` is not
-    /// ended with it.
-    pub fn start(identity: ProcessIdentity, keep: Vec<String>, pipes: impl Pipes) -> Self {
+    /// ended with it; its `container` is.
+    pub fn start(
+        identity: ProcessIdentity,
+        keep: Vec<String>,
+        container: Option<Container>,
+        pipes: impl Pipes,
+    ) -> Self {
         let (orders, inbox) = mpsc::channel(4);
         let (report, exit) = watch::channel(None);
-        tokio::spawn(mind(identity, keep, pipes, inbox, report));
+        tokio::spawn(mind(identity, keep, container, pipes, inbox, report));
         Self { orders, exit }
     }
 
@@ -78,6 +84,7 @@ fn unknown() -> ExitReport {
 async fn mind(
     identity: ProcessIdentity,
     keep: Vec<String>,
+    container: Option<Container>,
     mut pipes: impl Pipes,
     mut orders: mpsc::Receiver<StopOrder>,
     report: watch::Sender<Option<ExitReport>>,
@@ -143,6 +150,9 @@ async fn mind(
     let exit = pipes.finish(code, by);
     reap_group(pid, &keep).await;
     sweep_orphans(&identity.token);
+    if let Some(container) = container {
+        container.end(code).await;
+    }
     let _ = report.send(Some(exit));
 }
 

@@ -25,7 +25,6 @@ pub struct Launch {
 }
 
 /// A process that runs, with its pipes.
-#[derive(Debug)]
 pub struct Launched {
     /// Proof of identity.
     pub identity: ProcessIdentity,
