@@ -97,7 +97,10 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
         wire.clone(),
     );
     let heard = Arc::clone(&voice);
-    let (store, _) = FileStore::open(&order.home, &front, &key, &plan.root, move |text| heard.warn(text));
+    let (store, _) = FileStore::open(&order.home, &front, &key, &plan.root, move |off| match off {
+        Some(text) => heard.warn(text),
+        None => heard.mended(FileStore::HISTORY_OFF, "the history is written again"),
+    });
     let store = Arc::new(store);
     let logging = Arc::clone(&voice);
     let say: process::Say = Arc::new(move |text: &str| logging.write_log(text));

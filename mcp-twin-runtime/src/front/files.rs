@@ -88,8 +88,9 @@ impl ServerFiles {
     async fn source(&self, hash: Option<SourceHash>) -> Source {
         let mut numbers = self.numbers.lock().await;
         let generation = numbers.of(hash).await;
-        if let Some(why) = numbers.off() {
-            self.voice.warn(why);
+        match numbers.off() {
+            Some(why) => self.voice.warn(why),
+            None => self.voice.mended(Numbers::OFF, "generations are numbered on the disk again"),
         }
         Source { hash, generation }
     }

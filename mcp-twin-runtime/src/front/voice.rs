@@ -13,6 +13,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 /// How many warnings `status` shows at most; the oldest go first.
 const WARNINGS: usize = 8;
 
+/// How the warning begins that the record cannot be written.
+const STATE_OFF: &str = "the state cannot be written";
+
 /// A front's voice. Cheap to share.
 pub struct Voice {
     log: Mutex<Option<LogFile>>,
@@ -77,6 +80,19 @@ impl Voice {
             }
         }
         self.say(text);
+    }
+
+    /// What the warnings that begin so spoke of is well again, which `text` says.
+    pub fn mended(&self, beginning: &str, text: &str) {
+        let before = {
+            let mut warnings = lock(&self.warnings);
+            let before = warnings.len();
+            warnings.retain(|known| !known.starts_with(beginning));
+            before - warnings.len()
+        };
+        if before > 0 {
+            self.say(text);
+        }
     }
 
     /// What is off.
@@ -162,8 +178,9 @@ impl Observer for Voice {
             }
             Notice::Down { fault } => self.fail("nothing serves", fault),
             Notice::StateOff { why } => {
-                self.warn(&format!("the state cannot be written, so it is kept in memory only: {why}"));
+                self.warn(&format!("{STATE_OFF}, so it is kept in memory only: {why}"));
             }
+            Notice::StateOn => self.mended(STATE_OFF, "the state is written again"),
         }
     }
 
