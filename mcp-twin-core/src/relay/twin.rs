@@ -1,5 +1,6 @@
 //! One twin as a session sees it, and its life: attached, gone.
 
+use super::bake::Trial;
 use super::calls::{Capability, Method};
 use super::client::excerpt;
 use super::frame::{Beginning, Frame, Kind, Unreadable};
@@ -53,7 +54,7 @@ pub(super) struct Twin {
     pub(super) idle_wanted: bool,
     /// Calls it answered, and how many with an error.
     pub(super) rate: (u32, u32),
-    pub(super) trial: Option<(u32, u32)>,
+    pub(super) trial: Option<Trial>,
 }
 
 impl Relay {
@@ -68,7 +69,10 @@ impl Relay {
                 Kind::Request { id, method } => self.twin_request(twin, &frame, id, method, line),
             },
             Err(Unreadable::Blank) => {}
-            Err(_) => self.event(RelayEvent::Junk(twin, excerpt(line))),
+            Err(_) => {
+                self.event(RelayEvent::Junk(twin, excerpt(line)));
+                self.count_unreadable(twin, line);
+            }
         }
     }
 
