@@ -121,6 +121,8 @@ pub struct Options {
     pub backoff_max: Duration,
     /// Time-out of a tools/call, reset by progress; `None`: none.
     pub call_timeout: Option<Duration>,
+    /// Names of programs that the server starts and that outlive it: deliberate daemons.
+    pub keep_children: Vec<String>,
 }
 
 impl Options {
@@ -158,6 +160,7 @@ impl Options {
             backoff: Duration::from_millis(200),
             backoff_max: Duration::from_secs(30),
             call_timeout: None,
+            keep_children: Vec::new(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::fronts::{self, FrontInfo, FrontSeat, seconds_now, token_prefix};
 use crate::history::Numbers;
 use crate::logs::LogFile;
 use crate::pipes::{Input, Output};
-use crate::process::{self, StopOrder, sweep_token};
+use crate::process::{self, Containers, StopOrder, left_containers, sweep_containers, sweep_token};
 use crate::run::RunOrder;
 use crate::servers::{self, ServerEntry, ServerKey};
 use crate::store::{FileStore, last_good};
@@ -34,15 +34,21 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use voice::Voice;
 
 /// The client is gone: it kills its servers 4 s after it closed their stdin, so everything must be over by then.
 const CLIENT_GONE: StopOrder = StopOrder { term: Duration::from_millis(1500), kill: Duration::from_millis(1800) };
+/// The same for a twin that is an engine's client: the engine needs a moment to remove a container once it was killed.
+const CLIENT_OF_CONTAINER_GONE: StopOrder =
+    StopOrder { term: Duration::from_millis(1000), kill: Duration::from_millis(1500) };
 /// We were told to end.
 const TOLD_TO_END: StopOrder = StopOrder { term: Duration::ZERO, kill: Duration::from_millis(1500) };
 /// What is not gone by then is left to the sweep.
 const ALL_GONE: Duration = Duration::from_millis(3600);
+
+/// So long a start waits for the removal of containers that dead fronts left.
+const CONTAINERS_GONE: Duration = Duration::from_secs(5);
 
 /// Runs a stdio front until its client is gone, on the runtime of this thread. Returns the exit status.
 ///
@@ -57,7 +63,7 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
     warnings.extend(off.line());
     let name = registered(&order, &plan, &off, &mut warnings);
     let key = ServerKey::new(&name, &plan.root);
-    let swept = sweep_the_dead(&order);
+    let (swept, containers_left) = sweep_the_dead(&order);
     let info = FrontInfo { server: name.clone(), display: order.name.clone(), root: plan.root.clone() };
     let seat = match FrontSeat::take(&order.home, info) {
         Ok(seat) => Some(seat),
@@ -98,15 +104,25 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
         wire.clone(),
     );
     let heard = Arc::clone(&voice);
-    let (store, _) = FileStore::open(&order.home, &front, &key, &plan.root, move |text| {
-        heard.warn_of(Part::History, text);
+    let (store, _) = FileStore::open(&order.home, &front, &key, &plan.root, move |off| match off {
+        Some(text) => heard.warn_of(Part::History, text),
+        None => heard.mended(FileStore::HISTORY_OFF, "the history is written again"),
     });
     let store = Arc::new(store);
+    let logging = Arc::clone(&voice);
+    let say: process::Say = Arc::new(move |text: &str| logging.write_log(text));
+    let containers = plan.container.take().map(|run| {
+        Containers::new(run, order.command.clone(), order.cwd.clone(), &order.home, &front, Arc::clone(&say))
+    });
+    let own_containers = containers.is_some();
     let spawner = Arc::new(TwinSpawner {
         command: order.command.clone(),
         cwd: order.cwd.clone(),
         front: front.clone(),
         server: name.clone(),
+        keep: order.options.keep_children.clone(),
+        containers,
+        leaders: Arc::default(),
         max_message: order.options.max_message,
         wire: wire.clone(),
         voice: Arc::clone(&voice),
@@ -125,7 +141,14 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
     let driver = tokio::spawn(driver.run());
     // The twin starts before anything is read: its boot is what the client waits for.
     let start = handle.clone();
-    tokio::spawn(async move { start.command(Command::Start).await });
+    let sweep = tokio::spawn(sweep_their_containers(order.home.clone(), containers_left, say));
+    tokio::spawn(async move {
+        if own_containers {
+            // A port that an old container holds is free for the new one first.
+            let _ = timeout(CONTAINERS_GONE, sweep).await;
+        }
+        start.command(Command::Start).await
+    });
     for text in warnings {
         voice.warn(&text);
     }
@@ -162,7 +185,7 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
                 ClientEnd::Finished => "the client ended its input",
                 ClientEnd::Gone => "the client is gone",
             });
-            CLIENT_GONE
+            if own_containers { CLIENT_OF_CONTAINER_GONE } else { CLIENT_GONE }
         }
         name = told_to_end() => {
             voice.write_log(&format!("ended by {name}"));
@@ -224,14 +247,29 @@ fn registered(order: &RunOrder, plan: &Plan, off: &Off, warnings: &mut Vec<Strin
     }
 }
 
-/// Ends what fronts that were killed have left behind. Their locks are held meanwhile, so nobody else does.
-fn sweep_the_dead(order: &RunOrder) -> usize {
-    let sweep = |stale: fronts::StaleFront| {
-        let ended = sweep_token(&token_prefix(stale.front()), |_| false);
-        stale.clear();
-        ended
-    };
-    fronts::stale(&order.home).into_iter().map(sweep).sum()
+/// Ends what fronts that were killed have left behind. Their locks are held meanwhile, so nobody else does. Gives back how
+/// many processes that were, and the fronts whose containers are still to be removed: an engine takes its time.
+fn sweep_the_dead(order: &RunOrder) -> (usize, Vec<fronts::StaleFront>) {
+    let mut ended = 0;
+    let mut containers = Vec::new();
+    for stale in fronts::stale(&order.home) {
+        ended += sweep_token(&token_prefix(stale.front()), |_| false, &stale.leaders());
+        if left_containers(&order.home, stale.front()) {
+            containers.push(stale);
+        } else {
+            stale.clear();
+        }
+    }
+    (ended, containers)
+}
+
+/// Removes the containers of dead fronts; one that cannot be removed now is left, with its front's lock, to the next front.
+async fn sweep_their_containers(home: crate::home::Home, fronts: Vec<fronts::StaleFront>, say: process::Say) {
+    for stale in fronts {
+        if sweep_containers(&home, stale.front(), &say).await {
+            stale.clear();
+        }
+    }
 }
 
 async fn told_to_end() -> &'static str {

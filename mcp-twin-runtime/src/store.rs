@@ -71,6 +71,9 @@ pub fn load(path: &Path) -> Loaded {
     }
 }
 
+/// Hears what goes wrong, and with `None` that it is well again.
+type Warn = Box<dyn Fn(Option<&str>) + Send + Sync>;
+
 /// Keeps the record of one front and writes its server's history.
 pub struct FileStore {
     home: Home,
@@ -79,7 +82,7 @@ pub struct FileStore {
     server: ServerKey,
     root: PathBuf,
     newer: Option<u32>,
-    warn: Box<dyn Fn(&str) + Send + Sync>,
+    warn: Warn,
     memory: Mutex<Memory>,
 }
 
@@ -97,15 +100,18 @@ struct Memory {
 const CAUSES: usize = 32;
 
 impl FileStore {
-    /// The store of the front with this id. `warn` is told, once each, what goes wrong with the history: it is for the
-    /// log. (What goes wrong with the record is the machine's business.)
+    /// How a warning of the history begins.
+    pub const HISTORY_OFF: &str = "the history is not written";
+
+    /// The store of the front with this id. `warn` is told, once each, what goes wrong with the history, and with `None`
+    /// that it is written again. (What goes wrong with the record is the machine's business.)
     #[must_use]
     pub fn open(
         home: &Home,
         front: &str,
         server: &ServerKey,
         root: &Path,
-        warn: impl Fn(&str) + Send + Sync + 'static,
+        warn: impl Fn(Option<&str>) + Send + Sync + 'static,
     ) -> (Self, Loaded) {
         let path = home.record_of(front);
         let loaded = load(&path);
@@ -180,14 +186,14 @@ impl StateStore for FileStore {
         };
         let line = HistoryLine::now(&self.front, file, entry.clone());
         let failure = history::append_async(&self.home, &self.server, &line).await.err().map(|error| error.to_string());
-        let new = {
+        let before = {
             let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-            let new = failure.clone().filter(|why| memory.warned.as_ref() != Some(why));
-            memory.warned = failure;
-            new
+            std::mem::replace(&mut memory.warned, failure.clone())
         };
-        if let Some(why) = new {
-            (self.warn)(&format!("the history is not written: {why}"));
+        match failure {
+            Some(why) if before.as_ref() != Some(&why) => (self.warn)(Some(&format!("{}: {why}", Self::HISTORY_OFF))),
+            None if before.is_some() => (self.warn)(None),
+            _ => {}
         }
     }
 }

@@ -296,6 +296,30 @@ fn new_code_that_crashes_on_trial_is_rolled_back() {
 }
 
 #[test]
+fn new_code_whose_answers_are_none_is_rolled_back() {
+    let project = Project::new(HEALTHY);
+    let client = project.open();
+    let first = client.whoami();
+    project.set("FAULT", "\"broken_answers\"");
+    let baking = project.until_status("a bake", |front| front["baking"] == true);
+    let lost: Vec<_> = (0..3).map(|n| client.work(0, &format!("lost-{n}"))).collect();
+    let front = project.until_degraded();
+    assert_eq!(front["degraded"]["code"], "twin::bake::errors", "{front}");
+    assert_eq!(client.whoami(), first, "the twin that was kept serves again");
+    // True answers may still come, so the calls are the bad twin's until it ends.
+    assert!(lost.iter().all(|id| client.books().open.contains(id)));
+    process::kill(u32::try_from(baking["active"]["pid"].as_u64().unwrap()).unwrap());
+    for id in &lost {
+        let answer = client.answer(id);
+        assert_eq!(answer["error"]["data"]["code"], "twin::request::lost", "{answer}");
+    }
+    project.set("FAULT", "\"\"");
+    project.save_version("v3");
+    client.until_version("v3");
+    project.finish(&client);
+}
+
+#[test]
 fn saves_during_drain_and_bake_are_taken_at_once() {
     let project = Project::new(Server::Plain);
     let client = project.open();

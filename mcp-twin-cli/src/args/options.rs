@@ -1,7 +1,7 @@
 //! The flags for the options of a server: one for each row of the table in the core, which also reads their values.
 
 use super::RunArgs;
-use clap::{Arg, ArgMatches};
+use clap::{Arg, ArgAction, ArgMatches};
 use mcp_twin_core::spec::{Kind, OPTIONS, OptionInfo, Options, Transport};
 
 /// Options that decide what happens; they stand in the short help too. The others are limits.
@@ -22,8 +22,9 @@ pub(crate) fn flags() -> Vec<Arg> {
 pub(crate) fn read(run: &mut RunArgs, matches: &ArgMatches) -> Result<Options, mcp_twin_core::spec::OptionError> {
     let mut options = Options { tell: !run.no_tell, watch_files: !run.no_watch, ..Options::default() };
     for option in offered() {
-        if let Some(value) = matches.get_one::<String>(option.key) {
-            options.set(option.key, value)?;
+        if let Some(values) = matches.get_many::<String>(option.key) {
+            // More than one only where the flag may be repeated.
+            options.set(option.key, &values.map(String::as_str).collect::<Vec<_>>().join(","))?;
             run.chosen.push(option.key);
         }
     }
@@ -48,7 +49,9 @@ fn flag(option: &'static OptionInfo) -> Arg {
         Err(mcp_twin_core::spec::OptionError::Invalid { wanted, .. }) => Err(wanted),
         Err(error) => Err(error.to_string()),
     };
+    let repeated = option.kind == Kind::Names;
     Arg::new(key)
+        .action(if repeated { ArgAction::Append } else { ArgAction::Set })
         .long(option.flag.trim_start_matches('-'))
         .value_name(placeholder)
         .value_parser(check)

@@ -2,7 +2,7 @@
 //! clap touches would stay with it.
 
 use super::{RunArgs, options};
-use mcp_twin_core::spec::Options;
+use mcp_twin_core::spec::{Kind, Options};
 use std::ffi::OsString;
 
 /// `run [FLAGS] -- CMD…`, if every word of it is plain. `None`: clap reads it, and explains what is wrong with it.
@@ -21,6 +21,8 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
     };
     let mut options = Options::default();
     let mut seen = Vec::new();
+    // What was given to the options that may be repeated.
+    let mut lists: Vec<(&'static str, Vec<String>)> = Vec::new();
     let mut flags = words[1..dashes].iter().map(|word| word.to_str());
     while let Some(word) = flags.next() {
         let (flag, joined) = word?.split_once('=').map_or((word?, None), |(flag, value)| (flag, Some(value)));
@@ -29,6 +31,14 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
         match flag {
             "--watch" => read.watch.push(value()?.to_owned()),
             "--ignore" => read.ignore.push(value()?.to_owned()),
+            _ if let Some(option) = options::offered().find(|it| it.flag == flag && it.kind == Kind::Names) => {
+                let value = value()?.to_owned();
+                Options::default().set(option.key, &value).ok()?;
+                match lists.iter_mut().find(|(key, _)| *key == option.key) {
+                    Some((_, values)) => values.push(value),
+                    None => lists.push((option.key, vec![value])),
+                }
+            }
             _ if again => return None,
             "--no-watch" if joined.is_none() => read.no_watch = true,
             "--no-tell" if joined.is_none() => read.no_tell = true,
@@ -40,6 +50,10 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
             }
         }
         seen.push(flag);
+    }
+    for (key, values) in lists {
+        options.set(key, &values.join(",")).ok()?;
+        read.chosen.push(key);
     }
     options.tell = !read.no_tell;
     options.watch_files = !read.no_watch;
@@ -85,6 +99,10 @@ mod tests {
             "server.py",
             "-",
             "--standby warm",
+            "--keep-children adb,java",
+            "--keep-children=adb",
+            "--keep-children none",
+            "--keep-children a/b",
             "--watch-files",
             "--name ''",
         ];

@@ -17,6 +17,7 @@ mod root;
 mod words;
 mod wrap;
 
+pub use container::{ContainerRun, removal};
 pub use flags::{Flag, Kind};
 
 use crate::spec::Strategy;

@@ -85,6 +85,7 @@ impl Relay {
         }
         let what = excerpt(frame.text.as_bytes());
         self.log(twin, format!("answered {}, which is not open (any more): {what}", excerpt(raw_id.as_bytes())));
+        self.count_stray(twin, frame, raw_id);
     }
 
     pub(super) fn twin_notification(&mut self, twin: TwinId, frame: &Frame<'_>, name: &str, now: Moment) {

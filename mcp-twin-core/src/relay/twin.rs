@@ -1,5 +1,6 @@
 //! One twin as a session sees it, and its life: attached, gone.
 
+use super::bake::Trial;
 use super::calls::{Capability, Method};
 use super::client::excerpt;
 use super::frame::{Beginning, Frame, Kind, Unreadable};
@@ -53,7 +54,7 @@ pub(super) struct Twin {
     pub(super) idle_wanted: bool,
     /// Calls it answered, and how many with an error.
     pub(super) rate: (u32, u32),
-    pub(super) trial: Option<(u32, u32)>,
+    pub(super) trial: Option<Trial>,
 }
 
 impl Relay {
@@ -69,7 +70,10 @@ impl Relay {
             },
             Err(Unreadable::Blank) => {}
             Err(Unreadable::Batch) if self.twin_batch(twin, line, now) => {}
-            Err(_) => self.event(RelayEvent::Junk(twin, excerpt(line))),
+            Err(_) => {
+                self.event(RelayEvent::Junk(twin, excerpt(line)));
+                self.count_unreadable(twin, line);
+            }
         }
     }
 

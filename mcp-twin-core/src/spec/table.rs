@@ -1,6 +1,6 @@
 //! The one place that lists every option: the command builds its flags from it, the configuration its keys.
 
-use super::value::{duration, show_duration, show_size, size, switch};
+use super::value::{duration, names, show_duration, show_names, show_size, size, switch};
 use super::{Breaking, Options, Promote, Standby, Strategy, Transport};
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub enum Kind {
     Count,
     /// A number of bytes, such as `64MiB`.
     Size,
+    /// Names with commas between them, or `none`; the flag may be repeated.
+    Names,
 }
 
 impl Kind {
@@ -48,6 +50,7 @@ impl Kind {
             Self::Duration | Self::DurationOrNone => "DURATION",
             Self::Count => "N",
             Self::Size => "SIZE",
+            Self::Names => "NAME,…",
         }
     }
 }
@@ -132,7 +135,7 @@ macro_rules! option {
             off_flag: $off,
             kind: $kind,
             help: $help,
-            get: |options| $show(options.$field),
+            get: |options| $show(options.$field.clone()),
             set: |options, text| {
                 options.$field = $read(text)?;
                 Ok(())
@@ -275,6 +278,13 @@ pub const OPTIONS: &[OptionInfo] = &[
         show_or_none,
         "how long a tool call may take without progress"
     ),
+    option!(
+        keep_children,
+        Kind::Names,
+        names,
+        |kept: Vec<String>| show_names(&kept),
+        "programs that the server starts and that outlive it: daemons such as adb (Linux only)"
+    ),
 ];
 
 /// The flag of a key; a table because constants cannot replace characters.
@@ -293,7 +303,7 @@ const fn flag(key: &'static str) -> &'static str {
         "drain" => "--drain", "bake" => "--bake", "keep_old" => "--keep-old", "standby_ttl" => "--standby-ttl",
         "handoff_wait" => "--handoff-wait", "state_ttl" => "--state-ttl", "max_message" => "--max-message",
         "stop_term" => "--stop-term", "stop_kill" => "--stop-kill", "backoff" => "--backoff",
-        "backoff_max" => "--backoff-max", "call_timeout" => "--call-timeout",
+        "backoff_max" => "--backoff-max", "call_timeout" => "--call-timeout", "keep_children" => "--keep-children",
     }
     ""
 }
@@ -425,7 +435,8 @@ mod tests {
             start_timeout 1m 2m|probe_interval 50ms 50ms|probe_timeout 5s 5s|settle 0 5s|hold 5s 2s|\
             hold_requests 256 256|hold_bytes 8MiB 8MiB|drain none 30s|bake 10s 5m|keep_old 1m 10m|\
             standby_ttl 30m 30m|handoff_wait 30s 30s|state_ttl 10m 10m|max_message 64MiB 64MiB|stop_term 2s 10s|\
-            stop_kill 3s 10s|backoff 200ms 200ms|backoff_max 30s 30s|call_timeout none none";
+            stop_kill 3s 10s|backoff 200ms 200ms|backoff_max 30s 30s|call_timeout none none|\
+            keep_children none none";
         assert_eq!(rows.join("|"), wanted);
     }
 
@@ -438,10 +449,12 @@ mod tests {
         options.set("hold_requests", "7").unwrap();
         options.set("max_message", "1MB").unwrap();
         options.set("tell", "off").unwrap();
+        options.set("keep_children", "adb, gradle").unwrap();
         assert_eq!(options.promote, Promote::Manual);
         assert_eq!(options.drain, Some(Duration::from_secs(45)));
         assert_eq!(options.call_timeout, Some(Duration::from_secs(120)));
         assert_eq!((options.hold_requests, options.max_message, options.tell), (7, 1_000_000, false));
+        assert_eq!(options.keep_children, ["adb", "gradle"]);
         for (key, value, message) in [
             ("promote", "maybe", "`maybe` is not a value of `promote`: `auto` or `manual` is wanted"),
             ("start_timeout", "0", "`0` is not a value of `start_timeout`: a duration above zero is wanted"),
@@ -449,6 +462,11 @@ mod tests {
             ("watch_quiet", "none", "`none` is not a value of `watch_quiet`: a duration such as `100ms`"),
             ("drain", "never", "`2s`, `5m` or `1h` is wanted, or `none`"),
             ("max_message", "10", "at least 1KiB is wanted"),
+            (
+                "keep_children",
+                "/usr/bin/adb",
+                "names of programs such as `adb` or `adb,gradle` are wanted, without folders",
+            ),
         ] {
             let error = options.clone().set(key, value).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");

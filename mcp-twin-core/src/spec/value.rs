@@ -18,6 +18,12 @@ const SIZES: [(&str, u64); 7] = [
 /// The longest duration an option takes: a hundred days. Longer ones are typing errors.
 const LONGEST: Duration = Duration::from_secs(100 * 86_400);
 
+/// A file's name is no longer on any system.
+const LONGEST_NAME: usize = 255;
+
+/// So many names at most: each process of a twin is compared with all of them.
+const MOST_NAMES: usize = 64;
+
 /// Reads `100ms`, `2s`, `1.5s`, `5m`, `1h`, `2d`; `0` needs no unit.
 ///
 /// # Errors
@@ -90,6 +96,35 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
+/// Reads names of programs with commas between them; `none` is no name at all.
+///
+/// # Errors
+/// What is wrong, as a fragment.
+pub(super) fn names(text: &str) -> Result<Vec<String>, String> {
+    if text == "none" {
+        return Ok(Vec::new());
+    }
+    let mut names: Vec<String> = Vec::new();
+    for name in text.split(',').map(str::trim) {
+        let odd = |c: char| c == '/' || c.is_control();
+        if name.is_empty() || name == "none" || name.len() > LONGEST_NAME || name.contains(odd) {
+            return Err("names of programs such as `adb` or `adb,gradle` are wanted, without folders".to_owned());
+        }
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    if names.len() > MOST_NAMES {
+        return Err(format!("at most {MOST_NAMES} names are wanted"));
+    }
+    Ok(names)
+}
+
+/// Writes names as [`names`] reads them.
+pub(super) fn show_names(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(",") }
+}
+
 fn split(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     (&text[..end], text[end..].trim_start())
@@ -137,5 +172,20 @@ mod tests {
         for text in ["64MiB", "3GiB", "512KiB", "1025", "0"] {
             assert_eq!(show_size(size(text).unwrap()), text);
         }
+    }
+
+    #[test]
+    fn lists_of_names() {
+        let read = |text: &str| names(text).map(|names| show_names(&names));
+        for (text, wanted) in
+            [("adb", "adb"), ("adb, gradle,adb", "adb,gradle"), ("none", "none"), ("node (x)", "node (x)")]
+        {
+            assert_eq!(read(text).as_deref(), Ok(wanted), "{text}");
+        }
+        let many: Vec<String> = (0..=MOST_NAMES).map(|n| format!("d{n}")).collect();
+        for bad in ["", ",", "adb,", "a/b", "adb,none", "a\nb", &"x".repeat(LONGEST_NAME + 1), &many.join(",")] {
+            assert!(names(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(names(&many[1..].join(",")).map(|names| names.len()), Ok(MOST_NAMES));
     }
 }

@@ -313,4 +313,6 @@ pub enum Notice {
         /// What the system said.
         why: String,
     },
+    /// The record is written again, and holds everything.
+    StateOn,
 }

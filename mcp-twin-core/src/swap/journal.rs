@@ -90,8 +90,11 @@ impl Swap {
             return self.ignored("the answer to a write that was never asked for");
         }
         self.memory.answered = self.memory.answered.max(seq.0 + 1);
-        if self.memory.answered == self.memory.next_seq && self.memory.dirty.take().is_some() {
-            self.memory.state_off = !self.policy.durable;
+        if self.memory.answered == self.memory.next_seq {
+            self.memory.dirty = None;
+            if std::mem::take(&mut self.memory.state_off) {
+                self.notice(Notice::StateOn);
+            }
         }
         self.written(seq, now);
     }

@@ -278,8 +278,21 @@ fn stdio_goes_on_in_memory_and_says_so_once() {
     bench.say(Command::Start);
     bench.save(2);
     assert_eq!(bench.active(), Some(2));
-    let said = bench.notices().iter().filter(|notice| matches!(notice, Notice::StateOff { .. })).count();
-    assert_eq!(said, 1);
+    let said = |bench: &Bench| {
+        let notices = bench.notices();
+        let off = notices.iter().filter(|notice| matches!(notice, Notice::StateOff { .. })).count();
+        (off, notices.iter().filter(|notice| matches!(notice, Notice::StateOn)).count())
+    };
+    assert_eq!(said(&bench), (1, 0));
+    // There is room again, and then none.
+    bench.manners.full_disk = false;
+    bench.save(3);
+    assert_eq!(said(&bench), (1, 1));
+    bench.save(4);
+    assert_eq!(said(&bench), (1, 1));
+    bench.manners.full_disk = true;
+    bench.save(5);
+    assert_eq!((bench.active(), said(&bench)), (Some(5), (2, 1)));
 }
 
 #[test]

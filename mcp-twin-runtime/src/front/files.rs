@@ -94,8 +94,9 @@ impl ServerFiles {
     async fn source(&self, hash: Option<SourceHash>) -> Source {
         let mut numbers = self.numbers.lock().await;
         let generation = numbers.of(hash).await;
-        if let Some(why) = numbers.off() {
-            self.voice.warn_of(Part::History, why);
+        match numbers.off() {
+            Some(why) => self.voice.warn_of(Part::History, why),
+            None => self.voice.mended(Numbers::OFF, "generations are numbered on the disk again"),
         }
         Source { hash, generation }
     }

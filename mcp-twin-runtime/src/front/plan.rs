@@ -1,10 +1,10 @@
 //! What a front is going to run and watch, read from its order.
 
 use super::check::Check;
-use crate::process::not_runnable;
+use crate::process::{Containers, not_runnable};
 use crate::run::RunOrder;
 use crate::sources::Tree;
-use mcp_twin_core::detect::launch::{Flag, Launch, Look, Place};
+use mcp_twin_core::detect::launch::{ContainerRun, Flag, Launch, Look, Place};
 use mcp_twin_core::spec::{Options, ServerName, Strategy, Transport, default_name, slug};
 use mcp_twin_core::watch::{Asked, Filter};
 use std::fs;
@@ -26,6 +26,8 @@ pub struct Plan {
     pub options: Options,
     /// What looks at new code before the old twin is stopped for it.
     pub check: Option<Check>,
+    /// What it starts, if that is a container.
+    pub container: Option<ContainerRun>,
     /// What was odd about the order.
     pub warnings: Vec<String>,
 }
@@ -89,6 +91,21 @@ impl Plan {
         let filter = Filter::new(asked, order.ignore.clone(), &order.cwd).forbid(forbidden.into_iter().flatten());
         let (tree, wrong) = Tree::new(filter, patterns.iter().map(String::as_str));
         warnings.extend(wrong);
+        if !cfg!(target_os = "linux") && !order.options.keep_children.is_empty() {
+            warnings.push(
+                "--keep-children is not honoured on this system; only Linux tells one child from another".to_owned(),
+            );
+        }
+        let container = ContainerRun::read(&order.command, &launch);
+        if let Some(run) = &container {
+            if !run.interactive {
+                warnings.push(format!(
+                    "`{} run` without -i gives the container no stdin, so it cannot speak MCP: write `{0} run -i …`",
+                    run.program()
+                ));
+            }
+            warnings.extend(Containers::unfollowed(run));
+        }
         let check = Check::of(&launch, &order.cwd);
         let mut options = order.options.clone();
         let chosen = |key| order.chosen.contains(&key);
@@ -102,7 +119,7 @@ impl Plan {
                 launch.reason.as_deref().unwrap_or("as its command line says")
             ));
         }
-        Self { name, root, options, check, script: launch.script, tree: Arc::new(tree), warnings }
+        Self { name, root, options, check, container, script: launch.script, tree: Arc::new(tree), warnings }
     }
 }
 

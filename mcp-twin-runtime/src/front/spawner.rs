@@ -3,14 +3,15 @@
 use super::files::ServerFiles;
 use super::voice::Voice;
 use crate::fronts::token_prefix;
-use crate::process::{self, Launch, Minder, StopOrder, sweep_token};
+use crate::process::{self, Container, Containers, Launch, Minder, StopOrder, sweep_token};
 use crate::wire::Wire;
 use async_trait::async_trait;
 use mcp_twin_core::host::{Instance, ProcessSpawner, SpawnOrder};
 use mcp_twin_core::swap::ExitReport;
 use mcp_twin_core::{Code, Fault, ProcessIdentity, Slot, TwinId};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Starts the twins of one front.
@@ -23,6 +24,12 @@ pub struct TwinSpawner {
     pub front: String,
     /// The server's name.
     pub server: String,
+    /// Names of programs that outlive the twins that started them.
+    pub keep: Vec<String>,
+    /// What its command starts, if that is containers.
+    pub containers: Option<Containers>,
+    /// The twins that run.
+    pub leaders: Arc<Leaders>,
     /// The largest message.
     pub max_message: usize,
     /// What carries its messages.
@@ -38,9 +45,21 @@ impl TwinSpawner {
         format!("{}{twin}", token_prefix(&self.front))
     }
 
+    /// The command of a twin, changed where it starts a container that can be followed.
+    fn command_of(&self, twin: TwinId) -> (Vec<String>, Option<Container>) {
+        match self.containers.as_ref().map(|containers| containers.begin(twin)) {
+            Some(Ok(begun)) => begun,
+            Some(Err(error)) => {
+                self.voice.warn(&format!("the container is not removed if its client has to be killed: {error}"));
+                (self.command.clone(), None)
+            }
+            None => (self.command.clone(), None),
+        }
+    }
+
     /// Ends whatever still bears a token of this front.
     pub fn sweep_all(&self) -> usize {
-        sweep_token(&token_prefix(&self.front), |_| false)
+        sweep_token(&token_prefix(&self.front), |_| false, &self.leaders.all())
     }
 }
 
@@ -54,8 +73,9 @@ impl ProcessSpawner for TwinSpawner {
         };
         let generation = order.source.generation;
         self.voice.name(order.twin, format!("{} generation {generation}", order.slot));
+        let (command, container) = self.command_of(order.twin);
         let launch = Launch {
-            command: self.command.clone(),
+            command,
             cwd: self.cwd.clone(),
             token: self.token(order.twin),
             env: vec![
@@ -64,22 +84,31 @@ impl ProcessSpawner for TwinSpawner {
                 ("MCP_TWIN_SLOT".to_owned(), slot.to_owned()),
                 ("MCP_TWIN_GENERATION".to_owned(), generation.to_string()),
             ],
+            keep: self.keep.clone(),
         };
         // On this very thread: it lives as long as the front, and the twin's parent-death signal follows it.
-        let launched = process::spawn(&launch)?;
+        let launched = match process::spawn(&launch) {
+            Ok(launched) => launched,
+            Err(fault) => {
+                container.into_iter().for_each(Container::discard);
+                return Err(fault);
+            }
+        };
         let identity = launched.identity.clone();
         let voice = Arc::clone(&self.voice);
         let hear = Arc::new(move |twin, line: &str| voice.twin_said(twin, line));
         let minder = self
             .wire
-            .join(order.twin, launched, self.max_message, hear)
+            .join(order.twin, launched, container, self.max_message, hear)
             .map_err(|error| Fault::new(Code::SpawnFailed, format!("its pipes could not be set up: {error}")))?;
-        Ok(Box::new(Twin { twin: order.twin, identity, minder, files: Arc::clone(&self.files) }))
+        self.leaders.lock().insert(order.twin, identity.clone());
+        let (files, leaders) = (Arc::clone(&self.files), Arc::clone(&self.leaders));
+        Ok(Box::new(Twin { twin: order.twin, identity, minder, files, leaders }))
     }
 
     async fn sweep(&self, keep: &[TwinId]) {
         let kept: Vec<String> = keep.iter().map(|twin| self.token(*twin)).collect();
-        sweep_token(&token_prefix(&self.front), |token| kept.iter().any(|kept| kept == token));
+        sweep_token(&token_prefix(&self.front), |token| kept.iter().any(|kept| kept == token), &self.leaders.all());
     }
 }
 
@@ -88,6 +117,21 @@ struct Twin {
     identity: ProcessIdentity,
     minder: Minder,
     files: Arc<ServerFiles>,
+    leaders: Arc<Leaders>,
+}
+
+/// The processes of the twins that run, by which a sweep tells them from what they started.
+#[derive(Debug, Default)]
+pub struct Leaders(Mutex<BTreeMap<TwinId, ProcessIdentity>>);
+
+impl Leaders {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TwinId, ProcessIdentity>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn all(&self) -> Vec<ProcessIdentity> {
+        self.lock().values().cloned().collect()
+    }
 }
 
 #[async_trait]
@@ -98,12 +142,15 @@ impl Instance for Twin {
 
     async fn exited(&mut self) -> ExitReport {
         let report = self.minder.exited().await;
+        self.leaders.lock().remove(&self.twin);
         self.files.boot_ended(self.twin);
         report
     }
 
     async fn stop(&mut self, term: Duration, kill: Duration) -> ExitReport {
         self.minder.stop(StopOrder { term, kill });
-        self.minder.exited().await
+        let report = self.minder.exited().await;
+        self.leaders.lock().remove(&self.twin);
+        report
     }
 }

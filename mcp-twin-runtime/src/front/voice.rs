@@ -14,6 +14,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 /// How many warnings `status` shows at most; the oldest go first.
 const WARNINGS: usize = 8;
 
+/// How the warning begins that the record cannot be written.
+const STATE_OFF: &str = "the state cannot be written";
+
 /// A front's voice. Cheap to share.
 pub struct Voice {
     log: Mutex<Option<LogFile>>,
@@ -94,6 +97,19 @@ impl Voice {
     /// Something went wrong with a part of the state directory. Where that was off from the start it was said then.
     pub fn warn_of(&self, part: Part, text: &str) {
         if self.off.has(part) { self.write_log(text) } else { self.warn(text) }
+    }
+
+    /// What the warnings that begin so spoke of is well again, which `text` says.
+    pub fn mended(&self, beginning: &str, text: &str) {
+        let before = {
+            let mut warnings = lock(&self.warnings);
+            let before = warnings.len();
+            warnings.retain(|known| !known.starts_with(beginning));
+            before - warnings.len()
+        };
+        if before > 0 {
+            self.say(text);
+        }
     }
 
     /// What is off.
@@ -191,8 +207,9 @@ impl Observer for Voice {
             }
             Notice::Down { fault } => self.fail("nothing serves", fault),
             Notice::StateOff { why } => {
-                self.warn_of(Part::State, &format!("the state cannot be written, so it is kept in memory only: {why}"));
+                self.warn_of(Part::State, &format!("{STATE_OFF}, so it is kept in memory only: {why}"));
             }
+            Notice::StateOn => self.mended(STATE_OFF, "the state is written again"),
         }
     }
 

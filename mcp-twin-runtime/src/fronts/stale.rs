@@ -4,6 +4,7 @@ use super::{Posted, locks, socket, token_prefix};
 use crate::files;
 use crate::home::Home;
 use crate::store::{self, Loaded};
+use mcp_twin_core::ProcessIdentity;
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 
@@ -45,6 +46,15 @@ impl StaleFront {
     #[must_use]
     pub fn loaded(&self) -> &Loaded {
         &self.loaded
+    }
+
+    /// Its twins' own processes, as far as its record can be read.
+    #[must_use]
+    pub fn leaders(&self) -> Vec<ProcessIdentity> {
+        match &self.loaded {
+            Loaded::Good(saved) => saved.record.twins.iter().filter_map(|twin| twin.process.clone()).collect(),
+            Loaded::Newer { .. } | Loaded::Damaged { .. } | Loaded::Missing => Vec::new(),
+        }
     }
 
     /// Its twins are ended: removes its files. A record of a newer release is left to that release, with its lock.

@@ -52,6 +52,9 @@ pub struct Numbers {
 }
 
 impl Numbers {
+    /// How [`Numbers::off`] begins.
+    pub const OFF: &str = "generations are numbered in memory only";
+
     /// The numbers of a server.
     #[must_use]
     pub fn new(home: &Home, server: &ServerKey) -> Self {
@@ -74,7 +77,7 @@ impl Numbers {
                 generation
             }
             Err(error) => {
-                self.off = Some(format!("generations are numbered in memory only: {error}"));
+                self.off = Some(format!("{}: {error}", Self::OFF));
                 self.seen.next(hash)
             }
         }

@@ -5,10 +5,15 @@ use std::fs;
 /// Start time of a process in clock ticks since boot; `None` if there is no such process or the system does not say.
 #[must_use]
 pub fn start_time(pid: u32) -> Option<u64> {
+    // `starttime` is the twenty-second of proc(5).
+    fields(pid)?.split(' ').nth(19)?.parse().ok()
+}
+
+/// What `/proc/PID/stat` says of a process from its `state` on, the third field of proc(5). The second is the name in
+/// parentheses and may hold anything, so fields are counted from its end.
+pub(super) fn fields(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the name in parentheses and may hold anything, so fields are counted from its end:
-    // `state` is the third of proc(5), `starttime` the twenty-second.
-    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+    stat.rsplit_once(") ").map(|(_, fields)| fields.to_owned())
 }
 
 /// The id of the running boot; empty where the system has none.

@@ -1,5 +1,6 @@
 //! One twin's process from its start to its last descendant.
 
+use super::container::Container;
 use super::sweep::sweep_orphans;
 use mcp_twin_core::ProcessIdentity;
 use mcp_twin_core::swap::ExitReport;
@@ -46,11 +47,17 @@ pub trait Pipes: Send + 'static {
 }
 
 impl Minder {
-    /// Minds a process that was just started, on the current runtime.
-    pub fn start(identity: ProcessIdentity, pipes: impl Pipes) -> Self {
+    /// Minds a process that was just started, on the current runtime. What it starts under one of the names `keep` is not
+    /// ended with it; its `container` is.
+    pub fn start(
+        identity: ProcessIdentity,
+        keep: Vec<String>,
+        container: Option<Container>,
+        pipes: impl Pipes,
+    ) -> Self {
         let (orders, inbox) = mpsc::channel(4);
         let (report, exit) = watch::channel(None);
-        tokio::spawn(mind(identity, pipes, inbox, report));
+        tokio::spawn(mind(identity, keep, container, pipes, inbox, report));
         Self { orders, exit }
     }
 
@@ -76,6 +83,8 @@ fn unknown() -> ExitReport {
 
 async fn mind(
     identity: ProcessIdentity,
+    keep: Vec<String>,
+    container: Option<Container>,
     mut pipes: impl Pipes,
     mut orders: mpsc::Receiver<StopOrder>,
     report: watch::Sender<Option<ExitReport>>,
@@ -121,11 +130,11 @@ async fn mind(
                 let now = Instant::now();
                 if give_up_at.is_some_and(|at| at <= now) { break; }
                 if kill_at.is_some_and(|at| at <= now) {
-                    let _ = kill_process_group(pid, Signal::KILL);
+                    signal_group(pid, Signal::KILL, &keep);
                     (term_at, kill_at, give_up_at) = (None, None, Some(now + UNKILLABLE));
                 } else if term_at.is_some_and(|at| at <= now) {
                     pipes.close_stdin();
-                    let _ = kill_process_group(pid, Signal::TERM);
+                    signal_group(pid, Signal::TERM, &keep);
                     term_at = None;
                 }
             }
@@ -133,14 +142,17 @@ async fn mind(
     }
     let _ = timeout(LAST_WORDS, pipes.output_ended()).await;
     // The leader is not reaped yet, so the group's number can belong to nobody else.
-    let _ = kill_process_group(pid, Signal::KILL);
+    signal_group(pid, Signal::KILL, &keep);
     let status = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG).ok().flatten();
     let (code, by) = status
         .as_ref()
         .map_or((None, None), |status: &WaitIdStatus| (status.exit_status(), status.terminating_signal()));
     let exit = pipes.finish(code, by);
-    reap_group(pid).await;
+    reap_group(pid, &keep).await;
     sweep_orphans(&identity.token);
+    if let Some(container) = container {
+        container.end(code).await;
+    }
     let _ = report.send(Some(exit));
 }
 
@@ -167,12 +179,14 @@ async fn ended(pid: Pid) {
 
 /// Reaps what is left of a killed group, where this process became its parent (subreaper). Bounded: what was killed is
 /// gone within moments, and what is not ours is not waited for.
-async fn reap_group(pid: Pid) {
+async fn reap_group(pid: Pid, keep: &[String]) {
     let mut sigchld = signal(SignalKind::child()).ok();
     let reap = async {
         loop {
             match waitid(WaitId::Pgid(Some(pid)), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
                 Ok(Some(_)) => {}
+                // Kept ones live on, and would be waited for in vain.
+                Ok(None) if !anyone_to_end(pid, keep) => return,
                 Ok(None) => match &mut sigchld {
                     Some(signals) => {
                         if signals.recv().await.is_none() {
@@ -186,4 +200,26 @@ async fn reap_group(pid: Pid) {
         }
     };
     let _ = timeout(Duration::from_secs(1), reap).await;
+}
+
+/// Signals a group whose leader is not reaped: all of it at once, or without those that are to be kept.
+fn signal_group(pid: Pid, signal: Signal, keep: &[String]) {
+    #[cfg(target_os = "linux")]
+    if !keep.is_empty() {
+        return super::keep::signal_others(pid, signal, keep);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = keep;
+    let _ = kill_process_group(pid, signal);
+}
+
+/// Whether a killed group may still have a member that is to end.
+fn anyone_to_end(pid: Pid, keep: &[String]) -> bool {
+    #[cfg(target_os = "linux")]
+    if !keep.is_empty() {
+        return super::keep::others_left(pid, keep);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (pid, keep);
+    true
 }

@@ -1,7 +1,7 @@
 //! Starting a twin.
 
-use super::TOKEN;
 use super::identity::{boot_id, start_time};
+use super::{KEEP, TOKEN};
 use mcp_twin_core::{Code, Fault, ProcessIdentity};
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
@@ -20,6 +20,8 @@ pub struct Launch {
     pub token: String,
     /// Added to the front's own environment.
     pub env: Vec<(String, String)>,
+    /// Names of programs that outlive it.
+    pub keep: Vec<String>,
 }
 
 /// A process that runs, with its pipes.
@@ -33,6 +35,8 @@ pub struct Launched {
     pub stdout: OwnedFd,
     /// To read from.
     pub stderr: OwnedFd,
+    /// Names of programs that outlive it.
+    pub keep: Vec<String>,
 }
 
 /// Starts a process in a group of its own, with pipes, that dies with the thread that called this.
@@ -57,6 +61,12 @@ pub fn spawn(launch: &Launch) -> Result<Launched, Fault> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
+    if launch.keep.is_empty() {
+        // The front may itself run below a twin of another front, which keeps something.
+        command.env_remove(KEEP);
+    } else {
+        command.env(KEEP, launch.keep.join(","));
+    }
     die_with_this_thread(&mut command);
     let mut child = command.spawn().map_err(|error| refused(program, &launch.cwd, &error))?;
     let pid = child.id();
@@ -71,7 +81,7 @@ pub fn spawn(launch: &Launch) -> Result<Launched, Fault> {
     let Some((stdin, stdout, stderr)) = pipes else {
         return Err(Fault::new(Code::SpawnFailed, "the system gave no pipes"));
     };
-    Ok(Launched { identity, stdin, stdout, stderr })
+    Ok(Launched { identity, stdin, stdout, stderr, keep: launch.keep.clone() })
 }
 
 fn pipes(child: &mut Child) -> Option<(OwnedFd, OwnedFd, OwnedFd)> {
@@ -194,6 +204,7 @@ mod tests {
                 command: vec![program.to_owned()],
                 cwd: cwd.to_owned(),
                 token: "t:0".to_owned(),
+                keep: Vec::new(),
                 env: Vec::new(),
             };
             let fault = spawn(&launch).unwrap_err();

@@ -1,9 +1,11 @@
 //! Ending what bears a token of ours: descendants that left their group, and twins whose front died.
 //!
 //! The token in a process's environment is the proof of identity; it is read again through a pidfd's lifetime before the
-//! signal is sent, so that a number that was reused in between is never hit.
+//! signal is sent, so that a number that was reused in between is never hit. What is to be kept (`MCP_TWIN_KEEP`, beside
+//! the token) is passed over.
 
 use super::TOKEN;
+use mcp_twin_core::ProcessIdentity;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use std::fs;
 
@@ -11,12 +13,13 @@ use std::fs;
 pub fn sweep_orphans(token: &str) {
     // Ending one may hand its own children over: until nothing is found, but not for ever.
     for _ in 0..16 {
-        let found: Vec<u32> = children().into_iter().filter(|pid| bears(*pid, |found| found == token)).collect();
+        // The leader has ended: none of them is one.
+        let found: Vec<u32> = children().into_iter().filter(|pid| doomed(*pid, &|found| found == token, &[])).collect();
         if found.is_empty() {
             return;
         }
         for pid in found {
-            if let Some(ended) = end(pid, |found| found == token) {
+            if let Some(ended) = end(pid, &|found| found == token, &[]) {
                 let _ = waitpid(Some(ended), WaitOptions::empty());
             }
         }
@@ -24,12 +27,13 @@ pub fn sweep_orphans(token: &str) {
 }
 
 /// Ends every process on this machine whose token begins with `prefix`, and returns how many. Only for a front whose lock
-/// is free, by whoever holds that lock now, or for a front's own tokens.
-pub fn sweep_token(prefix: &str, spare: impl Fn(&str) -> bool) -> usize {
-    let doomed = |token: &str| token.starts_with(prefix) && !spare(token);
+/// is free, by whoever holds that lock now, or for a front's own tokens. `leaders` are the twins themselves, as far as
+/// they are known: they are ended whatever they are called.
+pub fn sweep_token(prefix: &str, spare: impl Fn(&str) -> bool, leaders: &[ProcessIdentity]) -> usize {
+    let wanted = |token: &str| token.starts_with(prefix) && !spare(token);
     let Ok(entries) = fs::read_dir("/proc") else { return 0 };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| bears(*pid, doomed) && end(*pid, doomed).is_some()).count()
+    pids.filter(|pid| doomed(*pid, &wanted, leaders) && end(*pid, &wanted, leaders).is_some()).count()
 }
 
 fn children() -> Vec<u32> {
@@ -38,23 +42,50 @@ fn children() -> Vec<u32> {
     lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()).collect()
 }
 
-fn bears(pid: u32, wanted: impl Fn(&str) -> bool) -> bool {
-    let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return false };
-    let prefix = [TOKEN.as_bytes(), b"="].concat();
+/// Whether a process bears a token that is wanted.
+fn bears(pid: u32, wanted: &impl Fn(&str) -> bool) -> bool {
+    values(&environment(pid), TOKEN).any(wanted)
+}
+
+/// Whether it does and is not to be kept.
+fn doomed(pid: u32, wanted: &impl Fn(&str) -> bool, leaders: &[ProcessIdentity]) -> bool {
+    let environment = environment(pid);
+    values(&environment, TOKEN).any(wanted) && !spared(pid, &environment, wanted, leaders)
+}
+
+fn environment(pid: u32) -> Vec<u8> {
+    fs::read(format!("/proc/{pid}/environ")).unwrap_or_default()
+}
+
+fn values<'a>(environment: &'a [u8], name: &str) -> impl Iterator<Item = &'a str> {
+    let prefix = [name.as_bytes(), b"="].concat();
     environment
         .split(|byte| *byte == 0)
-        .filter_map(|entry| std::str::from_utf8(entry.strip_prefix(prefix.as_slice())?).ok())
-        .any(wanted)
+        .filter_map(move |entry| std::str::from_utf8(entry.strip_prefix(prefix.as_slice())?).ok())
 }
 
 /// Where processes cannot be pinned, nobody is ended: no environment can be read there either.
 #[cfg(not(target_os = "linux"))]
-fn end(_pid: u32, _wanted: impl Fn(&str) -> bool) -> Option<Pid> {
+fn end(_pid: u32, _wanted: &impl Fn(&str) -> bool, _leaders: &[ProcessIdentity]) -> Option<Pid> {
     None
 }
 
+#[cfg(not(target_os = "linux"))]
+fn spared(_pid: u32, _environment: &[u8], _wanted: &impl Fn(&str) -> bool, _leaders: &[ProcessIdentity]) -> bool {
+    false
+}
+
 #[cfg(target_os = "linux")]
-fn end(pid: u32, wanted: impl Fn(&str) -> bool) -> Option<Pid> {
+fn spared(pid: u32, environment: &[u8], wanted: &impl Fn(&str) -> bool, leaders: &[ProcessIdentity]) -> bool {
+    use super::identity::start_time;
+    let names: Vec<String> =
+        values(environment, super::KEEP).flat_map(|names| names.split(',')).map(str::to_owned).collect();
+    let leads = |pid| leaders.iter().any(|leader| leader.pid == pid && start_time(pid) == Some(leader.start_time));
+    !names.is_empty() && super::keep::kept(pid, &names, leads, |pid| bears(pid, wanted))
+}
+
+#[cfg(target_os = "linux")]
+fn end(pid: u32, wanted: &impl Fn(&str) -> bool, leaders: &[ProcessIdentity]) -> Option<Pid> {
     use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
     let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
     if pid == rustix::process::getpid() {
@@ -62,7 +93,7 @@ fn end(pid: u32, wanted: impl Fn(&str) -> bool) -> Option<Pid> {
     }
     let handle = pidfd_open(pid, PidfdFlags::empty()).ok()?;
     // Asked again now that the handle pins the process.
-    if !bears(pid.as_raw_nonzero().get().unsigned_abs(), wanted) {
+    if !doomed(pid.as_raw_nonzero().get().unsigned_abs(), wanted, leaders) {
         return None;
     }
     pidfd_send_signal(&handle, Signal::KILL).ok()?;
@@ -80,10 +111,10 @@ mod tests {
         let mut kept = Command::new("sleep").arg("60").env(TOKEN, "sweep-test-1/b").spawn().unwrap();
         let mut other = Command::new("sleep").arg("60").env(TOKEN, "sweep-test-2/a").spawn().unwrap();
         // The environment is the new one only once exec has happened.
-        while !bears(mine.id(), |_| true) || !bears(kept.id(), |_| true) || !bears(other.id(), |_| true) {
+        while !bears(mine.id(), &|_| true) || !bears(kept.id(), &|_| true) || !bears(other.id(), &|_| true) {
             std::thread::yield_now();
         }
-        assert_eq!(sweep_token("sweep-test-1/", |token| token.ends_with("/b")), 1);
+        assert_eq!(sweep_token("sweep-test-1/", |token| token.ends_with("/b"), &[]), 1);
         assert!(!mine.wait().unwrap().success());
         assert!(kept.try_wait().unwrap().is_none());
         assert!(other.try_wait().unwrap().is_none());

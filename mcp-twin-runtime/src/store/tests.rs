@@ -52,7 +52,7 @@ pub(crate) fn entry(generation: u32) -> HistoryEntry {
 }
 
 fn store(home: &Home) -> (FileStore, Loaded) {
-    FileStore::open(home, "f-1", &ServerKey::new("f", Path::new("/p")), Path::new("/p"), |why| panic!("{why}"))
+    FileStore::open(home, "f-1", &ServerKey::new("f", Path::new("/p")), Path::new("/p"), |why| panic!("{why:?}"))
 }
 
 #[tokio::test]
@@ -163,16 +163,20 @@ async fn the_history_names_the_file_that_changed() {
 }
 
 #[tokio::test]
-async fn a_history_that_cannot_be_written_is_said_once() {
+async fn a_history_that_cannot_be_written_is_said_once_and_so_is_its_repair() {
     let (_dir, home) = home();
     std::fs::remove_dir_all(home.history()).unwrap();
     let said = Arc::new(Mutex::new(Vec::new()));
     let hears = Arc::clone(&said);
-    let warn = move |why: &str| hears.lock().unwrap().push(why.to_owned());
+    let warn = move |why: Option<&str>| hears.lock().unwrap().push(why.map(str::to_owned));
     let key = ServerKey::new("f", Path::new("/p"));
     let (store, _) = FileStore::open(&home, "f-1", &key, Path::new("/p"), warn);
     store.history(&entry(1)).await;
     store.history(&entry(2)).await;
     assert_eq!(said.lock().unwrap().len(), 1);
-    assert!(said.lock().unwrap()[0].contains("history"));
+    assert!(said.lock().unwrap()[0].as_ref().unwrap().starts_with(FileStore::HISTORY_OFF));
+    home.ensure().unwrap();
+    store.history(&entry(3)).await;
+    store.history(&entry(4)).await;
+    assert_eq!(said.lock().unwrap()[1..], [None]);
 }

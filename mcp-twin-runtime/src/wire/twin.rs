@@ -3,7 +3,7 @@
 use super::{TwinEnd, Wire};
 use crate::logs::StderrTail;
 use crate::pipes::{Input, Line, Lines, Output};
-use crate::process::{Launched, Minder, Pipes, StopOrder};
+use crate::process::{Container, Launched, Minder, Pipes, StopOrder};
 use mcp_twin_core::swap::ExitReport;
 use mcp_twin_core::{Code, Fault, TwinId};
 use std::io;
@@ -23,11 +23,18 @@ pub struct TwinPipes {
 }
 
 impl Wire {
-    /// Joins a process that was just started: its pipes are relayed and it is minded from now on.
+    /// Joins a process that was just started: its pipes are relayed and it is minded from now on, its container with it.
     ///
     /// # Errors
     /// Its pipes could not be set up.
-    pub fn join(&self, twin: TwinId, launched: Launched, max_message: usize, hear: StderrSink) -> io::Result<Minder> {
+    pub fn join(
+        &self,
+        twin: TwinId,
+        launched: Launched,
+        container: Option<Container>,
+        max_message: usize,
+        hear: StderrSink,
+    ) -> io::Result<Minder> {
         let stdin = Arc::new(Output::new(launched.stdin)?);
         let stdout = Input::new(launched.stdout)?;
         let stderr = Input::new(launched.stderr)?;
@@ -37,7 +44,7 @@ impl Wire {
         let tail = Arc::new(Mutex::new(StderrTail::new()));
         let pipes =
             TwinPipes { wire: self.clone(), twin, stdout: stdout_watch, stderr: stderr_watch, tail: Arc::clone(&tail) };
-        let minder = Minder::start(launched.identity, pipes);
+        let minder = Minder::start(launched.identity, launched.keep, container, pipes);
         let end = TwinEnd {
             stdin: Some(Arc::clone(&stdin)),
             full: false,

@@ -1,84 +1,83 @@
 //! Containers: an image, and sometimes a folder of the host in it.
 
+mod run;
+
+pub use run::{ContainerRun, removal};
+
 use super::reading::{Found, Reading};
 use super::root::Language;
 use super::words::Opts;
 use super::{Flag, Kind, Launch, Look, Place, TwinHint, path};
 use std::path::Path;
 
-/// Options of `docker run` that take a value.
-const RUN: &[&str] = &[
-    "-e",
-    "--env",
-    "--env-file",
-    "-v",
-    "--volume",
-    "--mount",
-    "-p",
-    "--publish",
-    "--name",
-    "--network",
-    "--net",
-    "-w",
-    "--workdir",
-    "-u",
-    "--user",
-    "--entrypoint",
-    "--platform",
-    "--add-host",
-    "-l",
-    "--label",
-    "--label-file",
-    "-m",
-    "--memory",
-    "--cpus",
-    "--gpus",
-    "--device",
-    "--tmpfs",
-    "--cidfile",
-    "--restart",
-    "-h",
-    "--hostname",
-    "--pull",
-    "--cap-add",
-    "--cap-drop",
-    "--security-opt",
-    "--shm-size",
-    "--dns",
-    "--log-driver",
-    "--log-opt",
-    "--ip",
-    "--ipc",
-    "--pid",
-    "--runtime",
-    "--stop-signal",
-    "--stop-timeout",
-    "--ulimit",
-    "--volumes-from",
-    "--expose",
+/// Options of the engines themselves, before the verb, that take a value.
+const ENGINE: &[&str] = &[
+    "-H",
+    "--host",
     "-c",
-    "--cpu-shares",
-    "--cpuset-cpus",
-    "--group-add",
-    "--link",
-    "--memory-swap",
-    "--userns",
-    "--sysctl",
+    "--context",
+    "--config",
+    "-l",
+    "--log-level",
+    "--tlscacert",
+    "--tlscert",
+    "--tlskey",
+    "--connection",
+    "--identity",
+    "--url",
+    "--root",
+    "--runroot",
+    "--runtime",
+    "--storage-driver",
+    "--storage-opt",
+    "--cgroup-manager",
+    "--tmpdir",
+    "--module",
+    "-n",
+    "--namespace",
     "-a",
-    "--attach",
-    "--annotation",
-    "--blkio-weight",
-    "--health-cmd",
-    "--isolation",
-    "--mac-address",
-    "--network-alias",
+    "--address",
+];
+
+/// Options of `run` that take no value, of docker, podman and nerdctl. All others do: a new one is more likely to.
+const SWITCHES: &[&str] = &[
+    "-d",
+    "--detach",
+    "-i",
+    "--interactive",
+    "-t",
+    "--tty",
+    "-P",
+    "--publish-all",
+    "-q",
+    "--quiet",
+    "--disable-content-trust",
+    "--env-host",
+    "--help",
+    "--http-proxy",
+    "--init",
+    "--no-healthcheck",
+    "--no-hostname",
+    "--no-hosts",
+    "--oom-kill-disable",
+    "--passwd",
+    "--privileged",
+    "--read-only",
+    "--read-only-tmpfs",
+    "--replace",
+    "--rm",
+    "--rmi",
+    "--rootfs",
+    "--sig-proxy",
+    "--tls-verify",
+    "--use-api-socket",
 ];
 
 impl Reading<'_> {
     pub(super) fn container(&mut self, name: &str, args: &[String]) -> Option<Found> {
         match name {
             "docker" | "podman" | "nerdctl" => {
-                let opts = Opts::read(args, &["-H", "--host", "-c", "--context", "--config", "-l", "--log-level"]);
+                let opts = Opts::read(args, ENGINE);
                 match opts.rest {
                     [verb, rest @ ..] if verb == "run" => Some(self.docker_run(rest)),
                     [group, verb, rest @ ..] if group == "container" && verb == "run" => Some(self.docker_run(rest)),
@@ -95,7 +94,7 @@ impl Reading<'_> {
 
     fn docker_run(&mut self, args: &[String]) -> Found {
         self.flags.insert(Flag::Container);
-        let opts = Opts::read(args, RUN);
+        let opts = Opts::read_pflags(args, SWITCHES);
         self.flags.extend(opts.value(&["--name"]).map(|name| Flag::ContainerName(name.to_owned())));
         self.flags.extend(opts.value(&["--env-file"]).map(|file| Flag::EnvFile(self.script_at(file))));
         // `HOST:INSIDE` and `IP:HOST:INSIDE` bind; `INSIDE` alone takes any free port.

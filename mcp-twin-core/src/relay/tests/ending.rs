@@ -146,6 +146,108 @@ fn failing_tools_and_other_methods_do_not_end_a_trial() {
     assert!(rig.events().is_empty());
 }
 
+/// Opens calls at a twin; gives back their ids there.
+fn open_calls(rig: &mut Rig, from: i64, count: i64, twin: crate::ids::TwinId) -> Vec<serde_json::Value> {
+    (from..from + count).for_each(|id| rig.call(id));
+    rig.twin_reads(twin).iter().map(|line| line["id"].clone()).collect()
+}
+
+fn on_trial() -> Rig {
+    let mut rig = Rig::open(&full(), &Rig::tools());
+    rig.swap(B, &full(), &Rig::tools());
+    rig.relay.begin_bake(B);
+    rig
+}
+
+#[test]
+fn a_trial_fails_at_three_answers_in_a_row_that_are_none() {
+    // Not JSON, cut off, a field twice; then ids that nobody gave it.
+    let broken: [fn(&serde_json::Value) -> String; 3] = [
+        |id| format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"x":NaN}}}}"#),
+        |id| format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{"x":"#),
+        |id| format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}},"result":{{}}}}"#),
+    ];
+    let stray: [fn(&serde_json::Value) -> String; 3] = [
+        |id| format!(r#"{{"jsonrpc":"2.0","id":"{id}","result":{{}}}}"#),
+        |_| r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"parse error"}}"#.to_owned(),
+        |id| format!(r#"{{"jsonrpc":"2.0","id":{id}99,"result":{{}}}}"#),
+    ];
+    for lines in [broken, stray] {
+        let mut rig = on_trial();
+        let ids = open_calls(&mut rig, 10, 4, B);
+        for (at, (id, line)) in ids.iter().zip(lines).enumerate() {
+            assert!(rig.events().is_empty(), "{at} say nothing");
+            rig.twin_raw(B, &line(id));
+        }
+        let events = rig.events();
+        let [RelayEvent::BakeFailed(B, fault)] = &events[..] else { panic!("{events:?}") };
+        assert_eq!(fault.code, Code::BakeErrors);
+        assert!(fault.message.contains("3 calls in a row"), "{}", fault.message);
+        rig.twin_raw(B, &stray[1](&ids[3]));
+        assert!(rig.events().is_empty(), "said once");
+        assert!(rig.client_reads().is_empty(), "a true answer may still come");
+        rig.answer(B, &ids[0], json!({}));
+        assert_eq!(answers(&rig.client_reads()), [(10, "result")]);
+    }
+}
+
+#[test]
+fn what_servers_print_and_say_twice_does_not_end_a_trial() {
+    let mut rig = on_trial();
+    let ids = open_calls(&mut rig, 10, 5, B);
+    for id in &ids {
+        for line in ["Listening", "[1, 2", "{", "{\"id\": 1", "{\"level\":\"info\",\"id\":1}", "\"text\"", "null"] {
+            rig.twin_raw(B, line);
+        }
+        rig.twin_raw(B, &format!(r#"{{"id":{id},"name":"a row of its table"}}"#));
+        rig.twin_raw(B, &format!(r#"{{"id":{id},"method":"x","result":"#));
+    }
+    rig.answer(B, &ids[0], json!({}));
+    (0..5).for_each(|_| rig.answer(B, &ids[0], json!({})));
+    rig.cancel(json!(11));
+    (0..5).for_each(|_| rig.answer(B, &ids[1], json!({})));
+    // More than one line about one call is still one call.
+    (0..5).for_each(|_| rig.twin_raw(B, &format!(r#"{{"id":{},"result":NaN}}"#, ids[2])));
+    assert!(rig.events().is_empty());
+}
+
+#[test]
+fn a_whole_answer_begins_the_row_anew() {
+    let mut rig = on_trial();
+    let ids = open_calls(&mut rig, 10, 6, B);
+    let break_off = |rig: &mut Rig, at: usize| rig.twin_raw(B, &format!(r#"{{"id":{},"result":NaN}}"#, ids[at]));
+    break_off(&mut rig, 0);
+    break_off(&mut rig, 1);
+    rig.refuse(B, &ids[2], -32602);
+    break_off(&mut rig, 3);
+    break_off(&mut rig, 4);
+    assert!(rig.events().is_empty());
+    break_off(&mut rig, 5);
+    assert_eq!(rig.events().len(), 1);
+}
+
+#[test]
+fn a_client_that_waits_for_each_answer_in_vain_is_heard_too() {
+    let mut rig = on_trial();
+    for id in 10..13 {
+        assert!(rig.events().is_empty());
+        let _ = open_calls(&mut rig, id, 1, B);
+        (0..3).for_each(|_| rig.twin_raw(B, r#"{"jsonrpc":"2.0","id":"x","result":{}}"#));
+        rig.cancel(json!(id));
+    }
+    assert!(matches!(rig.events()[..], [RelayEvent::BakeFailed(B, _)]));
+}
+
+#[test]
+fn an_answer_that_is_none_costs_nothing_off_trial() {
+    let mut rig = Rig::open(&full(), &Rig::tools());
+    let ids = open_calls(&mut rig, 10, 4, A);
+    for id in &ids {
+        rig.twin_raw(A, &format!(r#"{{"id":{id},"result":NaN}}"#));
+    }
+    assert!(rig.events().is_empty());
+}
+
 #[test]
 fn at_the_end_of_the_client_its_answers_come_first() {
     let mut rig = Rig::new();
