@@ -2,18 +2,24 @@
 //!
 //! Owns spawning, waiting, the stop ladder and the sweep. Knows nothing of MCP: pipes are handed to whoever asked.
 //!
-//! A leader is waited for without being reaped, its group is signalled while the leader still holds the group's id, and
-//! only then is it reaped: so no signal can reach a process that merely got the same number.
+//! On Unix a leader is waited for without being reaped, its group is signalled while the leader still holds the group's
+//! id, and only then is it reaped: so no signal can reach a process that merely got the same number. On Windows a twin is
+//! a job, and is ended through its handle.
 
 mod identity;
 mod minder;
 mod spawn;
+#[cfg_attr(not(target_os = "linux"), path = "process/no_sweep.rs")]
 mod sweep;
+#[cfg_attr(unix, path = "process/unix.rs")]
+#[cfg_attr(windows, path = "process/windows.rs")]
+mod system;
 
 pub use identity::{boot_id, start_time};
 pub use minder::{Minder, Pipes, StopOrder};
-pub use spawn::{Launch, Launched, become_subreaper, spawn};
-pub use sweep::{sweep_orphans, sweep_token};
+pub use spawn::{Launch, Launched, spawn};
+pub use sweep::sweep_token;
+pub use system::{Leader, become_command, become_subreaper, told_to_end};
 
 /// The variable that carries the token of a twin into its environment, and so into those of its children.
 pub const TOKEN: &str = "MCP_TWIN_TOKEN";

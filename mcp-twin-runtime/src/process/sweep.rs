@@ -4,7 +4,7 @@
 //! signal is sent, so that a number that was reused in between is never hit.
 
 use super::TOKEN;
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
 use std::fs;
 
 /// Ends every descendant with this very token that has become a child of this process.
@@ -47,15 +47,7 @@ fn bears(pid: u32, wanted: impl Fn(&str) -> bool) -> bool {
         .any(wanted)
 }
 
-/// Where processes cannot be pinned, nobody is ended: no environment can be read there either.
-#[cfg(not(target_os = "linux"))]
-fn end(_pid: u32, _wanted: impl Fn(&str) -> bool) -> Option<Pid> {
-    None
-}
-
-#[cfg(target_os = "linux")]
 fn end(pid: u32, wanted: impl Fn(&str) -> bool) -> Option<Pid> {
-    use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
     let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
     if pid == rustix::process::getpid() {
         return None;
@@ -69,7 +61,7 @@ fn end(pid: u32, wanted: impl Fn(&str) -> bool) -> Option<Pid> {
     Some(pid)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::process::Command;

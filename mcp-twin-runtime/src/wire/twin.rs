@@ -37,7 +37,7 @@ impl Wire {
         let tail = Arc::new(Mutex::new(StderrTail::new()));
         let pipes =
             TwinPipes { wire: self.clone(), twin, stdout: stdout_watch, stderr: stderr_watch, tail: Arc::clone(&tail) };
-        let minder = Minder::start(launched.identity, pipes);
+        let minder = Minder::start(launched.leader, pipes);
         let end = TwinEnd {
             stdin: Some(Arc::clone(&stdin)),
             full: false,
