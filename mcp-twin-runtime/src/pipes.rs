@@ -146,12 +146,11 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::net::UnixStream;
 
     fn lines_of(chunks: &[&[u8]], max: usize) -> Vec<String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (ours, theirs) = UnixStream::pair().unwrap();
+            let (ours, theirs) = io::pipe().unwrap();
             let mut lines = Lines::new(Input::new(ours.into()).unwrap(), max);
             let mut seen = Vec::new();
             let output = Output::new(theirs.into()).unwrap();
@@ -199,7 +198,7 @@ mod tests {
     fn a_big_line_is_read_whole_and_its_memory_is_given_back() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (ours, theirs) = UnixStream::pair().unwrap();
+            let (ours, theirs) = io::pipe().unwrap();
             let mut lines = Lines::new(Input::new(ours.into()).unwrap(), 64 << 20);
             let writer = std::thread::spawn(move || {
                 use std::io::Write;
@@ -223,11 +222,47 @@ mod tests {
     fn a_gone_reader_is_noticed() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (reader, writer) = rustix::pipe::pipe().unwrap();
-            let output = Output::new(writer).unwrap();
+            let (reader, writer) = io::pipe().unwrap();
+            let output = Output::new(writer.into()).unwrap();
             drop(reader);
+            // Where nothing tells of it by itself, a write does.
+            if cfg!(windows) {
+                output.try_write(b"x").unwrap();
+            }
             output.reader_gone().await;
             assert!(output.try_write(b"x").is_err());
+        });
+    }
+
+    #[test]
+    fn a_full_pipe_takes_more_once_it_is_read_and_nothing_is_lost() {
+        use std::io::Read;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (mut reader, writer) = io::pipe().unwrap();
+            let output = Output::new(writer.into()).unwrap();
+            let text: Vec<u8> = (0..4_000_000_u32).map(|n| (n % 251) as u8).collect();
+            let mut sent = 0;
+            let mut send = || {
+                while sent < text.len() {
+                    match output.try_write(&text[sent..]) {
+                        Ok(written) => sent += written,
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+                true
+            };
+            assert!(!send(), "so much fits into no pipe");
+            let read = std::thread::spawn(move || {
+                let mut all = Vec::new();
+                reader.read_to_end(&mut all).unwrap();
+                all
+            });
+            output.when_writable(&mut send).await;
+            output.flushed().await;
+            drop(output);
+            assert!(read.join().unwrap() == text);
         });
     }
 }

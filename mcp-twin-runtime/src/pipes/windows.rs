@@ -4,7 +4,7 @@
 use super::CHUNK;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::windows::io::AsHandle;
+use std::os::windows::io::{AsHandle, OwnedHandle};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -14,14 +14,14 @@ use tokio::sync::{mpsc, watch};
 const QUEUE: usize = 4;
 
 /// What a pipe is made of.
-pub type Descriptor = File;
+pub type Descriptor = OwnedHandle;
 
 /// The front's own standard input.
 ///
 /// # Errors
 /// It is not open.
 pub fn stdin() -> io::Result<Descriptor> {
-    Ok(io::stdin().as_handle().try_clone_to_owned()?.into())
+    io::stdin().as_handle().try_clone_to_owned()
 }
 
 /// The front's own standard output.
@@ -29,7 +29,7 @@ pub fn stdin() -> io::Result<Descriptor> {
 /// # Errors
 /// It is not open.
 pub fn stdout() -> io::Result<Descriptor> {
-    Ok(io::stdout().as_handle().try_clone_to_owned()?.into())
+    io::stdout().as_handle().try_clone_to_owned()
 }
 
 /// A client that does not read our stderr must not stop us: [`write_stderr`] sees to it.
@@ -38,7 +38,7 @@ pub fn nonblocking_stderr() {}
 /// Best effort: what does not fit is lost here, and is in the log.
 pub fn write_stderr(line: &str) {
     static STDERR: OnceLock<Option<Output>> = OnceLock::new();
-    let open = || Output::new(io::stderr().as_handle().try_clone_to_owned().ok()?.into()).ok();
+    let open = || Output::new(io::stderr().as_handle().try_clone_to_owned().ok()?).ok();
     if let Some(stderr) = STDERR.get_or_init(open) {
         let _ = stderr.try_write(line.as_bytes());
     }
@@ -53,7 +53,8 @@ impl Input {
     ///
     /// # Errors
     /// No thread could be started.
-    pub fn new(mut file: Descriptor) -> io::Result<Self> {
+    pub fn new(handle: Descriptor) -> io::Result<Self> {
+        let mut file = File::from(handle);
         let (tx, rx) = mpsc::channel(QUEUE);
         let read = move || {
             loop {
@@ -98,7 +99,8 @@ impl Output {
     ///
     /// # Errors
     /// No thread could be started.
-    pub fn new(mut file: Descriptor) -> io::Result<Self> {
+    pub fn new(handle: Descriptor) -> io::Result<Self> {
+        let mut file = File::from(handle);
         let (queue, chunks) = sync_channel::<Vec<u8>>(QUEUE);
         let (progress, written) = watch::channel(0);
         let write = move || {

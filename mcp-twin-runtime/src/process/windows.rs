@@ -8,7 +8,6 @@ use crate::pipes::Descriptor;
 use ::windows::Win32::System::Threading::CREATE_NO_WINDOW;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, CreationFlags, JobObject, KillOnDrop};
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -46,7 +45,7 @@ fn pipes(child: &mut dyn ChildWrapper) -> Option<[Descriptor; 3]> {
     let stdin = child.stdin().take()?.into_owned_handle().ok()?;
     let stdout = child.stdout().take()?.into_owned_handle().ok()?;
     let stderr = child.stderr().take()?.into_owned_handle().ok()?;
-    Some([stdin, stdout, stderr].map(File::from))
+    Some([stdin, stdout, stderr])
 }
 
 impl Leader {
