@@ -123,3 +123,40 @@ pub fn become_command(words: &[OsString]) -> io::Result<i32> {
 
 /// Nothing: a job has all descendants of its first process, whoever their parent is.
 pub fn become_subreaper() {}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Launch, spawn};
+    use super::*;
+    use std::io::Read;
+
+    #[test]
+    fn a_launcher_is_found_without_its_extension_and_gets_its_arguments() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("npx.cmd"), "@echo off\r\necho got %1\r\nexit 3\r\n").unwrap();
+        let program = dir.path().join("npx").to_str().unwrap().to_owned();
+        assert!(found(&program, dir.path()).to_string_lossy().to_ascii_lowercase().ends_with("npx.cmd"));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let command = vec![program, "one".to_owned()];
+            let launch = Launch { command, cwd: dir.path().into(), token: "t".into(), env: Vec::new() };
+            let mut launched = spawn(&launch).unwrap();
+            launched.leader.ended().await;
+            assert_eq!(launched.leader.reap(), (Some(3), None));
+            let mut text = String::new();
+            std::fs::File::from(launched.stdout).read_to_string(&mut text).unwrap();
+            assert_eq!(text.trim(), "got one");
+        });
+    }
+
+    #[test]
+    fn what_is_not_there_is_told_by_its_name() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let command = vec!["mcp-twin-no-such-program".to_owned()];
+            let launch = Launch { command, cwd: std::env::temp_dir(), token: "t".into(), env: Vec::new() };
+            let fault = spawn(&launch).unwrap_err();
+            assert_eq!(fault.code, mcp_twin_core::Code::NotExecutable, "{fault:?}");
+        });
+    }
+}

@@ -23,7 +23,7 @@ fn serve(version: &str) {
         eprintln!("error: this code does not start");
         std::process::exit(7);
     }
-    let mut holds = Vec::new();
+    let (mut connections, mut children) = (Vec::new(), Vec::new());
     for line in std::io::stdin().lock().lines() {
         let message: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
         let params = &message["params"];
@@ -40,11 +40,12 @@ fn serve(version: &str) {
                 Some("hold") => {
                     let address = params["arguments"]["address"].as_str().expect("an address");
                     // One connection of its own, and one of a process of its own.
-                    holds.push(TcpStream::connect(address).expect("the test listens"));
+                    connections.push(TcpStream::connect(address).expect("the test listens"));
                     let me = std::env::current_exe().expect("its own path");
                     let mut child = Command::new(me);
                     child.args(["hold", address]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-                    child.spawn().expect("a child");
+                    // Not waited for: whoever ends this process has to see to it.
+                    children.push(child.spawn().expect("a child"));
                     text("held")
                 }
                 _ => json!({"content": [], "isError": true}),
