@@ -1,7 +1,7 @@
 //! An MCP server that runs wherever this repository builds, with nothing installed: for the tests of every system.
 //!
-//!     tiny-server FILE          its version is what FILE holds at the start; `broken` does not start
-//!     tiny-server hold ADDRESS  what the tool `hold` starts: connects there and stays until it is ended
+//! `tiny-server FILE`: its version is what FILE holds at the start; `broken` does not start.
+//! `tiny-server hold ADDRESS`: what the tool `hold` starts; it connects there and stays until it is ended.
 #![allow(clippy::expect_used)] // A fixture: its panics are its failures.
 
 use serde_json::{Value, json};
