@@ -85,7 +85,7 @@ pub(crate) fn ask_all(
 pub(crate) fn unanswered(error: &AskError) -> Fault {
     let help = match error {
         AskError::Hung { pid } => format!(
-            "see whether process {pid} is stopped (`kill -CONT {pid}` wakes it) or overloaded; once awake it may still do this"
+            "see whether process {pid} is stopped (`kill -CONT {pid}` wakes it) or overloaded; nothing was begun: ask again once it answers"
         ),
         AskError::Gone => "its client has left; `mcp-twin status` shows what still runs".to_owned(),
         AskError::Unfinished { .. } => "it goes on with it; `mcp-twin status` shows how far it is".to_owned(),

@@ -54,10 +54,14 @@ pub(crate) enum Verb {
         server: Option<String>,
     },
     /// Switch traffic to the verified standby (reloads first if there is none)
+    ///
+    /// A standby that waits because it breaks what the client was told (`--breaking wait`) is taken: who swaps has been
+    /// told. Where there is no standby yet and the new code turns out to break something, it waits for one more `swap`.
     Swap {
         #[arg(help = SERVER)]
         server: Option<String>,
-        /// Also switch if the new code lost a capability or breaks what the client was told
+        /// Also take code that lost a capability or emptied a list, which is never verified otherwise: it is started afresh
+        /// for this. Breaking changes are taken at once
         #[arg(long)]
         force: bool,
     },

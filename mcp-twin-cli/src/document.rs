@@ -26,6 +26,12 @@ pub(crate) struct Error {
     pub(crate) advice: Vec<String>,
 }
 
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self { code: fault.code.to_string(), message: fault.message, advice: fault.help.into_iter().collect() }
+    }
+}
+
 /// `completions`
 #[derive(Debug, Serialize)]
 pub(crate) struct Completions<'a> {
@@ -62,13 +68,26 @@ pub(crate) struct Statuses<'a> {
     pub(crate) silent: Vec<Silent<'a>>,
 }
 
-/// A front that did not answer.
+/// Which front a part of a document is about.
 #[derive(Debug, Serialize)]
-pub(crate) struct Silent<'a> {
+pub(crate) struct Whose<'a> {
     pub(crate) server: &'a str,
     pub(crate) root: Cow<'a, str>,
     pub(crate) front: &'a str,
     pub(crate) front_pid: u32,
+}
+
+impl<'a> From<&'a FrontAddress> for Whose<'a> {
+    fn from(front: &'a FrontAddress) -> Self {
+        Self { server: &front.server, root: front.root.to_string_lossy(), front: &front.front, front_pid: front.pid }
+    }
+}
+
+/// A front that did not answer.
+#[derive(Debug, Serialize)]
+pub(crate) struct Silent<'a> {
+    #[serde(flatten)]
+    pub(crate) whose: Whose<'a>,
     pub(crate) error: Error,
 }
 
@@ -152,10 +171,8 @@ pub(crate) struct Acts<'a> {
 /// What one front answered.
 #[derive(Debug, Serialize)]
 pub(crate) struct Act<'a> {
-    pub(crate) server: &'a str,
-    pub(crate) root: Cow<'a, str>,
-    pub(crate) front: &'a str,
-    pub(crate) front_pid: u32,
+    #[serde(flatten)]
+    pub(crate) whose: Whose<'a>,
     pub(crate) exit: u8,
     /// `started`, `verified`, `swapped`, `nothing_newer`, `rolled_back`, `stopped`, `failed`, `superseded`, `no_answer`.
     pub(crate) outcome: &'static str,
@@ -248,10 +265,7 @@ impl<'a> Act<'a> {
     /// An answer with nothing in it yet.
     fn bare(front: &'a FrontAddress, outcome: &'static str, exit: u8) -> Self {
         Self {
-            server: &front.server,
-            root: front.root.to_string_lossy(),
-            front: &front.front,
-            front_pid: front.pid,
+            whose: front.into(),
             exit,
             outcome,
             active: None,

@@ -5,9 +5,11 @@ use crate::failure::Failure;
 use crate::render::style::{DIM, GOOD, paint};
 use crate::screen::Screen;
 use mcp_twin_core::spec::Options;
+use mcp_twin_runtime::process::not_runnable;
 use mcp_twin_runtime::run::RunOrder;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
+use std::path::Path;
 
 /// Becomes the front, or with `MCP_TWIN_DISABLE=1` the server itself. Returns the exit status.
 pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
@@ -19,7 +21,13 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
             .advise("try", "run it from a folder that exists")
     })?;
     let command = args.command.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    not_a_folder(&command, &cwd)?;
     if std::io::stdin().is_terminal() {
+        // A client gets this as the answer to its opening; a person would wait for nothing.
+        if let Some(fault) = command.first().and_then(|program| not_runnable(program, &cwd)) {
+            let failure = Failure::broken(fault.message);
+            return Err(fault.help.into_iter().fold(failure, |failure, help| failure.advise("try", help)));
+        }
         Screen::error(&greeting(&command));
     }
     let home = crate::home()?;
@@ -35,6 +43,18 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
     };
     mcp_twin_runtime::run::run(order)
         .map_err(|error| Failure::configuration("cli::run::cannot_begin", format!("the front cannot begin: {error}")))
+}
+
+/// A folder is no command, though `run -- .` may well be meant.
+fn not_a_folder(command: &[String], cwd: &Path) -> Result<(), Failure> {
+    let Some(program) = command.first() else { return Ok(()) };
+    let named = program.contains(std::path::is_separator) || matches!(program.as_str(), "." | "..");
+    if !cwd.join(program).is_dir() || !named && not_runnable(program, cwd).is_none() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("`{program}` is a folder, not a command"))
+        .did_you_mean("mcp-twin run -- python server.py")
+        .advise("note", "the server runs in the working directory; `--watch PATH` names what counts as its code"))
 }
 
 /// What a person sees who typed the command that is meant for a client's configuration.
@@ -89,6 +109,24 @@ mod tests {
     fn a_person_is_told_what_it_is_for() {
         let text = greeting(&["python".to_owned(), "my server.py".to_owned()]);
         insta::assert_snapshot!(anstream::adapter::strip_str(&text).to_string());
+    }
+
+    #[test]
+    fn a_folder_is_a_usage_error_that_says_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("twin-src-of-nobody")).expect("a folder below it");
+        let tried = |program: &str| not_a_folder(&[program.to_owned()], folder.path());
+        for program in [".", "..", "./", "twin-src-of-nobody", "./twin-src-of-nobody", "/tmp"] {
+            let failure = tried(program).expect_err(program);
+            assert_eq!(failure.exit_status(), 2, "{program}");
+        }
+        let shown = tried(".").expect_err("a folder").text();
+        insta::assert_snapshot!(anstream::adapter::strip_str(&shown).to_string());
+        // A command on PATH is meant before a folder of its name here.
+        std::fs::create_dir(folder.path().join("sh")).expect("a folder below it");
+        for program in ["sh", "nowhere-to-be-found", "./nothing"] {
+            assert_eq!(tried(program), Ok(()), "{program}");
+        }
     }
 
     #[test]

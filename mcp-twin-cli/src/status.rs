@@ -8,7 +8,6 @@ use crate::render::status as render;
 use crate::screen::Screen;
 use crate::target::{self, Wanted};
 use mcp_twin_core::control::{Answer, Ask};
-use mcp_twin_core::error::Fault;
 use mcp_twin_runtime::fronts::{self, AskError};
 use mcp_twin_runtime::home::Home;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -37,16 +36,9 @@ pub(crate) fn status(home: &Home, server: Option<&str>, json: bool) -> Result<Ex
             Err(error) => unanswered(error),
         };
         worst = worst.max(Exit::NoFront);
-        let Fault { code, message, help, .. } = silent;
-        let advice = help.unwrap_or_default();
-        text += &render::silent(&front.server, &front.root.to_string_lossy(), &message, &advice);
-        document.silent.push(document::Silent {
-            server: &front.server,
-            root: front.root.to_string_lossy(),
-            front: &front.front,
-            front_pid: front.pid,
-            error: document::Error { code: code.to_string(), message, advice: vec![advice] },
-        });
+        let advice = silent.help.as_deref().unwrap_or_default();
+        text += &render::silent(&front.server, &front.root.to_string_lossy(), &silent.message, advice);
+        document.silent.push(document::Silent { whose: front.into(), error: silent.into() });
     }
     if json {
         document.exit = worst.status();

@@ -33,7 +33,8 @@ pub enum Ask {
     Reload,
     /// Promote the verified standby, or reload first.
     Swap {
-        /// Also promote what lost a capability or breaks the client's lists.
+        /// Start it afresh and also take what lost a capability or emptied a list. What only waits because it breaks the
+        /// client's lists is promoted without this too.
         #[serde(default)]
         force: bool,
     },
@@ -100,7 +101,7 @@ pub struct FrontStatus {
     pub started: i64,
     /// The swap machine.
     pub swap: Status,
-    /// Milliseconds since the last commit.
+    /// Milliseconds since the last swap.
     #[serde(default)]
     pub last_swap_ms_ago: Option<u64>,
     /// The client, where it said who it is: name and version.

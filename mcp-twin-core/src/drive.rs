@@ -4,68 +4,21 @@
 //! The driver owns the running twins. It never blocks: each effect is a future of its own, so a probe that takes its time
 //! delays neither a newer change nor the death of another twin.
 
-use crate::error::{Code, Fault};
-use crate::host::{Host, Instance, SpawnOrder};
+mod handle;
+
+pub use handle::Handle;
+
+use crate::error::Fault;
+use crate::host::{HealthProbe, Host, Instance, SpawnOrder};
 use crate::ids::{CommandId, OpId, PersistSeq, Source, TwinId};
-use crate::swap::{Command, Effect, Event, Outcome, Record, Status, Swap};
+use crate::swap::{Command, Effect, Event, Outcome, Record, Swap};
 use futures_channel::{mpsc, oneshot};
 use futures_util::future::{AbortHandle, Abortable, BoxFuture, Either, FutureExt, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use handle::{INBOX, Input};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How many inputs may wait for the driver. A sender waits when it is full.
-const INBOX: usize = 64;
-
-/// Gives commands and file changes to a [`Driver`]; cheap to clone. The driver ends when all of them are gone.
-#[derive(Clone, Debug)]
-pub struct Handle {
-    inbox: mpsc::Sender<Input>,
-}
-
-#[derive(Debug)]
-enum Input {
-    Touched,
-    Changed(Source),
-    Command(Command, oneshot::Sender<Outcome>),
-    Status(oneshot::Sender<Status>),
-}
-
-impl Handle {
-    /// Gives a command and waits for its outcome.
-    pub async fn command(&self, command: Command) -> Outcome {
-        let (tx, rx) = oneshot::channel();
-        let gone = || Outcome::Failed { active: None, fault: Fault::new(Code::Stopped, "the front is ending") };
-        if !self.send(Input::Command(command, tx)).await {
-            return gone();
-        }
-        rx.await.unwrap_or_else(|_| gone())
-    }
-
-    /// Says that a watched file was touched just now.
-    pub async fn touched(&self) {
-        self.send(Input::Touched).await;
-    }
-
-    /// Says that the watched files came to rest.
-    pub async fn changed(&self, source: Source) {
-        self.send(Input::Changed(source)).await;
-    }
-
-    /// The machine as shown to people; `None` if the driver has ended.
-    pub async fn status(&self) -> Option<Status> {
-        let (tx, rx) = oneshot::channel();
-        self.send(Input::Status(tx)).await;
-        rx.await.ok()
-    }
-
-    async fn send(&self, input: Input) -> bool {
-        let mut inbox = self.inbox.clone();
-        let ready = std::future::poll_fn(|cx| inbox.poll_ready(cx)).await;
-        ready.is_ok() && inbox.start_send(input).is_ok()
-    }
-}
 
 /// What a future of the driver brings back.
 enum Done {
@@ -131,7 +84,7 @@ impl Driver {
             replies: BTreeMap::new(),
             next_command: 0,
         };
-        (driver, Handle { inbox: tx })
+        (driver, Handle::new(tx))
     }
 
     /// Runs until every [`Handle`] is gone. Twins that still run then are the spawner's to end.
@@ -160,6 +113,10 @@ impl Driver {
                 Either::Right((Either::Left((None, _)), _)) => return,
                 Either::Right((Either::Right(((), _)), _)) => {
                     let now = self.host.clock.now();
+                    if let Some((twin, fault)) = self.swap.overdue(now) {
+                        let fault = with_last_words(fault, &*self.host.probe, twin);
+                        self.event(Event::Unhealthy { twin, fault });
+                    }
                     self.swap.handle_timeout(now);
                 }
             }
@@ -205,7 +162,7 @@ impl Driver {
                 self.wait_for(twin, async move {
                     match probe.check(twin).await {
                         Ok(report) => Event::Healthy { twin, report },
-                        Err(fault) => Event::Unhealthy { twin, fault },
+                        Err(fault) => Event::Unhealthy { twin, fault: with_last_words(fault, &*probe, twin) },
                     }
                 });
             }
@@ -408,4 +365,9 @@ impl Driver {
     fn push(&mut self, future: impl Future<Output = Done> + Send + 'static) {
         self.work.push(future.boxed());
     }
+}
+
+/// The fault with the last lines of the twin's stderr, if it has none yet.
+fn with_last_words(fault: Fault, probe: &dyn HealthProbe, twin: TwinId) -> Fault {
+    if fault.stderr_tail.is_empty() { fault.with_stderr(probe.last_words(twin)) } else { fault }
 }

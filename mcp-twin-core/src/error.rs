@@ -66,6 +66,8 @@ codes! {
     Crashed = "twin::crashed",
     /// The code of the generation asked for is no longer there.
     CodeGone = "twin::rollback::code_gone",
+    /// The generation asked for never existed.
+    NoGeneration = "twin::rollback::no_generation",
     /// There is nothing to roll back to.
     NoPrevious = "twin::rollback::no_previous",
     /// The twin that held this request died before it answered; whether it did the work is not known.

@@ -57,6 +57,11 @@ pub trait HealthProbe: Send + Sync {
     /// # Errors
     /// Why the twin will not be ready.
     async fn check(&self, twin: TwinId) -> Result<ProbeReport, Fault>;
+    /// The last lines that this twin wrote to its stderr. They go into the reason why it is not ready.
+    fn last_words(&self, twin: TwinId) -> String {
+        let _ = twin;
+        String::new()
+    }
 }
 
 /// Keeps the record.

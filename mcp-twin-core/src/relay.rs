@@ -98,6 +98,8 @@ pub struct Relay {
     owed_changes: [bool; 3],
     /// Lists that the client was told to fetch again and has not.
     stale: [bool; 3],
+    /// Lists that the client has asked for at all: of another it has nothing that could be stale.
+    listed: [bool; 3],
     /// Answers and refusals of the twin that served before the one on trial.
     rate_before: (u32, u32),
     eof: bool,
@@ -203,6 +205,7 @@ impl Relay {
             known: Lists::default(),
             owed_changes: [false; 3],
             stale: [false; 3],
+            listed: [false; 3],
             rate_before: (0, 0),
             eof: false,
             finished: false,
@@ -403,11 +406,14 @@ impl Relay {
         self.session.version.as_deref()
     }
 
-    /// The lists that the client was told to fetch again and has not.
+    /// The lists that the client has fetched once, was told to fetch again, and has not.
     #[must_use]
     pub fn stale_lists(&self) -> Vec<ListKind> {
-        let kinds = [ListKind::Tools, ListKind::Prompts, ListKind::Resources];
-        kinds.into_iter().filter(|kind| self.stale[lists::notice_of(*kind)]).collect()
+        let stale = |kind: &ListKind| {
+            let notice = lists::notice_of(*kind);
+            self.stale[notice] && self.listed[notice]
+        };
+        [ListKind::Tools, ListKind::Prompts, ListKind::Resources].into_iter().filter(stale).collect()
     }
 
     /// How many of the client's requests a twin has.

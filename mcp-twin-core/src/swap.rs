@@ -90,9 +90,10 @@ pub struct Status {
     pub degraded: Option<Fault>,
     /// What the verified standby would change, if one waits.
     pub waiting: Option<ProbeReport>,
-    /// Commits since this front started.
+    /// How often the route was moved from one twin to another since this front started, back included. A restart after a
+    /// crash is none.
     pub swaps: u32,
-    /// When the last commit was.
+    /// When the last of them was.
     pub last_swap: Option<Moment>,
 }
 

@@ -479,3 +479,20 @@ fn a_handle_whose_driver_is_gone_says_so() {
     let outcome = handle.command(Command::Start).now_or_never().unwrap();
     assert_eq!(fault_of(&outcome).code, Code::Stopped);
 }
+
+#[test]
+fn a_start_that_takes_too_long_says_how_long_and_what_the_twin_wrote() {
+    let mut world = World::new(stdio());
+    world.fakes.probe.next(Verdict::Silent);
+    world.fakes.probe.next(Verdict::Silent);
+    world.fakes.probe.says("Traceback: no such table");
+    let start = world.ask(Command::Start);
+    world.advance(Options::default().start_timeout);
+    let Some(Outcome::Failed { fault, .. }) = start.take() else { panic!("started") };
+    assert_eq!((fault.code, fault.stderr_tail.as_str()), (Code::ProbeTimeout, "Traceback: no such table"));
+    assert_eq!(fault.message, "the new twin was not ready within 60 s");
+    world.advance(Duration::from_secs(1));
+    let status = world.status();
+    assert_eq!((status.state.as_str(), status.degraded), ("starting", Some(fault)));
+    world.end();
+}

@@ -77,8 +77,8 @@ impl Server {
         Ok(Self { listener })
     }
 
-    /// Answers commands until it is dropped. Each is given to `handler`; its future is finished even if the asking command
-    /// goes away meanwhile.
+    /// Answers commands until it is dropped. Each is given to `handler` once its sender was told that it is accepted; its
+    /// future is finished even if the asking command goes away after that.
     pub async fn serve<H, F>(self, handler: H)
     where
         H: Fn(Ask) -> F,
@@ -131,9 +131,11 @@ where
         let (id, asked) = if too_long { (0, Err(too_large())) } else { parse(&line) };
         let answer = match asked {
             Ok(ask) => {
-                // A command that went away is no reason to stop half-way.
-                if !matches!(ask, Ask::Status) {
-                    let _ = send(&stream, id, Answer::Accepted).await;
+                // A front that stood still finds commands here whose senders have given up and said so: they must not be
+                // carried out now. What is not accepted is not begun; once it is begun, a command that goes away is no
+                // reason to stop half-way.
+                if !matches!(ask, Ask::Status) && send(&stream, id, Answer::Accepted).await.is_err() {
+                    return;
                 }
                 handler(ask).await
             }

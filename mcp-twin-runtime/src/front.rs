@@ -3,6 +3,7 @@
 mod answers;
 mod check;
 mod files;
+mod off;
 mod plan;
 mod spawner;
 mod voice;
@@ -26,6 +27,7 @@ use mcp_twin_core::relay::Relay;
 use mcp_twin_core::spec::Transport;
 use mcp_twin_core::swap::{Command, Swap};
 use mcp_twin_core::watch::Debounce;
+use off::{Off, Part};
 use plan::Plan;
 use spawner::TwinSpawner;
 use std::io;
@@ -49,17 +51,22 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
     process::become_subreaper();
     let mut plan = Plan::new(&order);
     let order = RunOrder { options: plan.options.clone(), ..order };
-    let mut off: Vec<String> = plan.warnings.drain(..).collect();
-    if let Err(error) = order.home.ensure() {
-        off.push(format!("the state directory cannot be used, so other commands do not see this front: {error}"));
-    }
-    let name = registered(&order, &plan, &mut off);
+    let mut warnings: Vec<String> = plan.warnings.drain(..).collect();
+    let off = Off::find(&order.home);
+    warnings.extend(off.line());
+    let name = registered(&order, &plan, &off, &mut warnings);
     let key = ServerKey::new(&name, &plan.root);
     let swept = sweep_the_dead(&order);
     let info = FrontInfo { server: name.clone(), display: order.name.clone(), root: plan.root.clone() };
-    let seat = FrontSeat::take(&order.home, info)
-        .map_err(|error| off.push(format!("`mcp-twin status` cannot see this front: {error}")))
-        .ok();
+    let seat = match FrontSeat::take(&order.home, info) {
+        Ok(seat) => Some(seat),
+        Err(error) => {
+            if !off.has(Part::Socket) {
+                warnings.push(format!("`mcp-twin status` cannot see this front: {error}"));
+            }
+            None
+        }
+    };
     let front = seat.as_ref().map_or_else(|| format!("{name}-{}", std::process::id()), |seat| seat.front().to_owned());
 
     let log = LogFile::open(&order.home.logs_of(&key), &front);
@@ -69,7 +76,7 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
         // Only a help for a later start: what cannot be kept is missing then, nothing more.
         let _ = last_good::save(&home, &last_good_key, found);
     };
-    let voice = Voice::new(Some(log), order.options.tell, Box::new(keep));
+    let voice = Voice::new(Some(log), order.options.tell, off, Box::new(keep));
     if swept > 0 {
         voice.say(&format!("ended {swept} process(es) that a killed front had left behind"));
     }
@@ -90,7 +97,9 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
         wire.clone(),
     );
     let heard = Arc::clone(&voice);
-    let (store, _) = FileStore::open(&order.home, &front, &key, &plan.root, move |text| heard.warn(text));
+    let (store, _) = FileStore::open(&order.home, &front, &key, &plan.root, move |text| {
+        heard.warn_of(Part::History, text);
+    });
     let store = Arc::new(store);
     let spawner = Arc::new(TwinSpawner {
         command: order.command.clone(),
@@ -116,7 +125,7 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
     // The twin starts before anything is read: its boot is what the client waits for.
     let start = handle.clone();
     tokio::spawn(async move { start.command(Command::Start).await });
-    for text in off {
+    for text in warnings {
         voice.warn(&text);
     }
     let answers = Arc::new(Answers {
@@ -187,7 +196,7 @@ async fn end_twins(wire: &Wire, stop: StopOrder) -> bool {
 }
 
 /// The name under which other commands know this server.
-fn registered(order: &RunOrder, plan: &Plan, off: &mut Vec<String>) -> String {
+fn registered(order: &RunOrder, plan: &Plan, off: &Off, warnings: &mut Vec<String>) -> String {
     use mcp_twin_core::spec::{ServerName, disambiguate};
     let decide = |known: &[ServerEntry]| {
         let taken: Vec<(ServerName, std::path::PathBuf)> = known
@@ -208,7 +217,9 @@ fn registered(order: &RunOrder, plan: &Plan, off: &mut Vec<String>) -> String {
     match servers::register(&order.home, decide) {
         Ok(entry) => entry.name,
         Err(error) => {
-            off.push(format!("the server is not registered: {error}"));
+            if !off.has(Part::Servers) {
+                warnings.push(format!("the server is not registered: {error}"));
+            }
             plan.name.as_str().to_owned()
         }
     }

@@ -17,7 +17,7 @@ mod system;
 
 pub use identity::{boot_id, start_time};
 pub use minder::{Minder, Pipes, StopOrder};
-pub use spawn::{Launch, Launched, spawn};
+pub use spawn::{Launch, Launched, not_runnable, spawn};
 pub use sweep::sweep_token;
 pub use system::{Leader, become_command, become_subreaper, told_to_end};
 

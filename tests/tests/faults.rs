@@ -114,6 +114,27 @@ fn a_server_broken_from_the_start_opens_once_it_is_repaired() {
 }
 
 #[test]
+fn why_a_start_failed_is_seen_while_the_next_one_runs() {
+    let project = Project::new(Server::Fault("silent"));
+    let client = project.run(&["--start-timeout", "1s"]);
+    let params =
+        json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    let opening = client.request("initialize", params);
+    let front = project.until_status("the next start, with the reason of the last one", |front| {
+        front["state"] == "starting" && front["degraded"].is_object()
+    });
+    assert_eq!(front["degraded"]["code"], "twin::probe::timeout", "{front}");
+    assert!(front["degraded"]["message"].as_str().unwrap().contains("within 1 s"), "{front}");
+    project.set("FAULT", "\"\"");
+    assert!(client.answer(&opening)["result"]["serverInfo"].is_object());
+    client.notify("notifications/initialized", json!({}));
+    assert_eq!(client.version(), "v1");
+    let front = project.status();
+    assert_eq!((&front["degraded"], &front["swaps"]), (&Value::Null, &json!(0)), "{front}");
+    project.finish(&client);
+}
+
+#[test]
 fn a_server_that_ignores_term_is_ended_all_the_same() {
     lives_with("ignores_term", |project, client| {
         let (_, pid) = client.whoami();
@@ -224,6 +245,8 @@ fn a_killed_twin_costs_its_open_call_and_nothing_else() {
     assert_eq!(version, "v1");
     assert_ne!(next, pid);
     assert_eq!(project.record().of("lost").unwrap().pid, u64::from(pid), "the call must not run again");
+    let front = project.status();
+    assert_eq!((&front["swaps"], &front["stale_lists"]), (&json!(0), &json!([])), "a respawn is no swap: {front}");
     project.finish(&client);
 }
 
@@ -300,52 +323,6 @@ fn a_save_while_the_standby_boots_takes_its_place() {
     project.save_version("v3");
     client.until_version("v3");
     assert!(project.record().all().iter().all(|run| run.version != "v2"));
-    project.finish(&client);
-}
-
-#[test]
-fn a_state_directory_that_cannot_be_made_stops_nobody() {
-    let project = Project::new(Server::Plain);
-    // A file is in its place, which keeps even root out.
-    std::fs::write(project.home(), "not a folder").unwrap();
-    let client = project.open();
-    assert_eq!(client.version(), "v1");
-    project.save_version("v2");
-    client.until_version("v2");
-    let said = client.inbox().stderr_text();
-    assert!(said.contains(&project.home().display().to_string()), "nothing was said of the state directory: {said}");
-    project.finish(&client);
-}
-
-#[test]
-fn a_record_that_cannot_be_written_is_said_and_stops_nobody() {
-    let project = Project::new(Server::Plain);
-    let client = project.open();
-    let state = project.home().join("state");
-    std::fs::remove_dir_all(&state).unwrap();
-    std::fs::write(&state, "not a folder").unwrap();
-    project.save_version("v2");
-    client.until_version("v2");
-    let front = project.until_status("a warning", |front| front["warnings"] != json!([]));
-    assert!(front["warnings"].to_string().contains("state"), "{front}");
-    project.finish(&client);
-}
-
-#[test]
-fn a_stopped_process_is_given_up_in_time() {
-    let project = Project::new(Server::Plain);
-    let client = project.open();
-    process::pause(client.pid());
-    let begin = Instant::now();
-    let report = project.cli(&["reload", "--json"]).with_status(5);
-    assert_eq!(report.outcome(), "no_answer");
-    let status = project.cli(&["status", "--json"]);
-    assert_eq!(status.values()[0]["silent"][0]["front_pid"], client.pid(), "{status:?}");
-    // Two commands of 2 s each.
-    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
-    process::resume(client.pid());
-    assert_eq!(client.version(), "v1");
-    let _ = project.until_status("a front that answers again", |front| front["state"] == "serving");
     project.finish(&client);
 }
 

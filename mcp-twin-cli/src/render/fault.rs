@@ -92,7 +92,8 @@ fn advice(code: Code, server: &str, mend: &str) -> Option<String> {
             "see what it waits for; `--start-timeout` under `mcp-twin run` gives it more time".to_owned()
         }
         Code::VersionChanged => "reconnect the client: another protocol version takes a new session".to_owned(),
-        Code::CapabilityLost | Code::BreakingWaits => format!("mcp-twin swap {server} --force, if it is meant so"),
+        Code::CapabilityLost => format!("mcp-twin swap {server} --force, if it is meant so"),
+        Code::BreakingWaits => format!("mcp-twin swap {server}, if it is meant so"),
         Code::ProtocolBroken => "write nothing but MCP to stdout; messages go to stderr".to_owned(),
         Code::RetiringFull => {
             "wait until the calls that older code still works on are answered, then swap again".to_owned()

@@ -53,7 +53,11 @@ fn twins(text: &mut String, status: &FrontStatus) {
     match (&swap.active, swap.state.as_str()) {
         (Some(active), _) => line(text, "Active:", &format!("{} {health}", twin(active))),
         (None, "stopped") => line(text, "Active:", &format!("none {}", paint(WARN, "○ stopped by command"))),
-        (None, "starting") => line(text, "Active:", &format!("none {}", paint(WARN, "◌ starting"))),
+        (None, "starting") => {
+            let again =
+                if swap.degraded.is_some() { "◌ starting again, the last try failed" } else { "◌ starting" };
+            line(text, "Active:", &format!("none {}", paint(WARN, again)));
+        }
         (None, "handoff") => line(text, "Active:", &format!("none {}", paint(WARN, "◌ handing over, requests wait"))),
         (None, _) => line(text, "Active:", &format!("none {}", paint(BAD, "● down"))),
     }
@@ -267,6 +271,20 @@ mod tests {
                     status.client = None;
                     status.display = None;
                     status.watched = None;
+                }),
+            ),
+            (
+                "starting_again",
+                with(&|status| {
+                    status.swap.state = "starting".to_owned();
+                    status.swap.active = None;
+                    status.swap.prev = None;
+                    status.swap.standby = Some((fixture::twin(Slot::A, 1, 12345), "warming".to_owned()));
+                    status.swap.degraded = Some(
+                        Fault::new(Code::ProbeTimeout, "the new twin was not ready within 10 s")
+                            .with_stderr("waiting for the database\n"),
+                    );
+                    status.held = 1;
                 }),
             ),
             (

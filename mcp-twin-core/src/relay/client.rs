@@ -61,7 +61,10 @@ impl Relay {
                 return;
             }
             Method::Initialize => return self.ask_opening(frame, id, raw_id, now),
-            Method::List(kind) => self.stale[notice_of(kind)] = false,
+            Method::List(kind) => {
+                self.stale[notice_of(kind)] = false;
+                self.listed[notice_of(kind)] = true;
+            }
             _ => {}
         }
         if let Opening::Answered = self.opening {

@@ -203,6 +203,8 @@ impl Relay {
 
     pub(super) fn begin_refusal(&mut self, fault: Fault, now: Moment) {
         self.leave(Route::Refusing(fault.clone()));
+        // Nothing serves and nothing is being started: whoever is left is being ended.
+        self.twins.values_mut().for_each(|twin| twin.blamed = true);
         self.failed(&fault, now);
         if self.hopeless() {
             self.opening_expired(now);

@@ -48,6 +48,8 @@ pub(super) struct Twin {
     /// Its requests that wait for the commit, as it wrote them.
     pub(super) parked: Vec<Box<[u8]>>,
     pub(super) draining: bool,
+    /// Why it is no good was said already, and it is being ended: how it ends says nothing more.
+    pub(super) blamed: bool,
     pub(super) idle_wanted: bool,
     /// Calls it answered, and how many with an error.
     pub(super) rate: (u32, u32),
@@ -178,7 +180,8 @@ impl Relay {
             self.session.opener = None;
         }
         if self.active().is_none() {
-            self.failed(fault, now);
+            let known = self.failure.as_ref().filter(|_| state.blamed).map(|(_, known)| known.clone());
+            self.failed(known.as_ref().unwrap_or(fault), now);
         }
         let open: Vec<u64> =
             self.calls.iter().filter(|(_, call)| call.owner() == Some(twin)).map(|(number, _)| *number).collect();

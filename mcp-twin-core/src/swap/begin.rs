@@ -77,7 +77,10 @@ impl Swap {
         match &mut self.state {
             State::Serving(serving) => serving.op = Some(op),
             state => {
-                *state = State::Starting(op);
+                // Why nothing serves stays visible while the next try runs.
+                if let State::Down(down) = std::mem::replace(state, State::Starting(op)) {
+                    self.memory.failed = Some(down.why);
+                }
                 self.out(Effect::Hold);
             }
         }

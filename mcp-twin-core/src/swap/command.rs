@@ -265,9 +265,12 @@ impl Swap {
             return self.reply(id, outcome);
         };
         if source.hash.is_none() || source.generation != wanted {
-            let fault = Fault::new(Code::CodeGone, format!("the code of generation {wanted} is no longer there"))
-                .with_help("restore its files, for example with git, then `mcp-twin swap`");
-            let outcome = self.failed(fault);
+            let mut help = "restore its files, for example with git, then `mcp-twin swap`".to_owned();
+            if let Some(kept) = prev_source {
+                help += &format!("; generation {} is kept and can be gone back to at once", kept.generation);
+            }
+            let fault = Fault::new(Code::CodeGone, format!("the code of generation {wanted} is no longer there"));
+            let outcome = self.failed(fault.with_help(help));
             return self.reply(id, outcome);
         }
         let waiter = Waiter { id, ask: Ask::Rollback };

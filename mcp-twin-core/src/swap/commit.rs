@@ -182,7 +182,6 @@ impl Swap {
         } else if let Some(served) = self.memory.active_source.filter(|served| !served.same_code(&op.source)) {
             self.memory.prev_source = Some(served);
         }
-        let first = self.memory.active_source.is_none();
         let left = before.as_ref().and_then(|serving| self.memory.twins.get(&serving.active)).map(|twin| twin.source);
         let left = left.or(op.replaced.as_ref().map(|view| view.source));
         let bake = bakes.then(|| Bake { until: now + self.policy.options.bake, failed: None });
@@ -203,12 +202,9 @@ impl Swap {
         memory.open_to_saves = false;
         memory.warm_after = None;
         memory.warm_failures = 0;
+        memory.failed = None;
         if op.causes.contains(&Cause::Rollback) {
             memory.rejected = left.filter(|left| !left.same_code(&op.source));
-        }
-        if !first {
-            memory.swaps = memory.swaps.saturating_add(1);
-            memory.last_swap = Some(now);
         }
         if memory.last_good.is_none() {
             memory.last_good = Some(op.source);
@@ -220,7 +216,17 @@ impl Swap {
                 }
             }
         }
+        // A start after nothing served is no swap, whatever it starts: a respawn of the same code least of all.
+        if previous.is_some() {
+            self.count_swap(now);
+        }
         self.tell_commit(op, previous, now);
+    }
+
+    /// The route was moved from one twin to another.
+    pub(super) fn count_swap(&mut self, now: Moment) {
+        self.memory.swaps = self.memory.swaps.saturating_add(1);
+        self.memory.last_swap = Some(now);
     }
 
     fn tell_commit(&mut self, mut op: Op, previous: Option<super::TwinView>, now: Moment) {

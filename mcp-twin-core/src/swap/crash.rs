@@ -191,6 +191,9 @@ impl Swap {
         {
             op.stage = Stage::Room { deadline: now + super::commit::CROWD_WAIT };
         }
+        if let State::Down(down) = &self.state {
+            self.memory.failed = Some(down.why.clone());
+        }
         self.state = State::Starting(op);
         self.persist();
     }

@@ -169,6 +169,10 @@ impl Swap {
         let new_source = self.memory.twins.get(&flip.to).map(|twin| twin.source);
         self.memory.active_source = new_source;
         self.memory.prev_source = old_source.filter(|_| command);
+        // A twin of the same code that takes the place of a dead one is no swap.
+        if !matches!(flip.why, Why::Spare(_)) {
+            self.count_swap(now);
+        }
         self.reset_debt(flip.to);
         match self.running(old) {
             Some(old) if command => {
@@ -207,10 +211,14 @@ impl Swap {
             Why::Crash(fault) | Why::Spare(fault) => (Cause::Crash, Some(fault.clone())),
             Why::Adopt => (Cause::Recovery, None),
         };
-        let outcome = Outcome::RolledBack { left, active: active.clone(), why: reason.clone() };
         let spare = matches!(why, Why::Spare(_));
+        let outcome = if spare {
+            Outcome::Started { active: active.clone() }
+        } else {
+            Outcome::RolledBack { left, active: active.clone(), why: reason.clone() }
+        };
         self.out(Effect::History(HistoryEntry {
-            what: if spare { Cause::Swap } else { Cause::Rollback },
+            what: if spare { Cause::Start } else { Cause::Rollback },
             causes: vec![cause],
             generation: active.source.generation,
             source: active.source,

@@ -22,7 +22,8 @@ impl Swap {
             degraded: match &self.state {
                 State::Down(down) => Some(down.why.clone()),
                 State::Serving(serving) => serving.degraded.clone(),
-                State::Stopped | State::Stopping(_) | State::Starting(_) => None,
+                State::Starting(_) => self.memory.failed.clone(),
+                State::Stopped | State::Stopping(_) => None,
             },
             waiting: op.filter(|op| matches!(op.stage, Stage::Verified { .. })).map(|op| self.report_of(op.twin)),
             swaps: self.memory.swaps,

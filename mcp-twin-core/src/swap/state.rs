@@ -292,6 +292,8 @@ pub(crate) struct Memory {
     pub(crate) state_off: bool,
     /// A handoff ended the old code and nothing has served since: every save is tried.
     pub(crate) open_to_saves: bool,
+    /// Why the last try to serve failed, while nothing serves and another one runs.
+    pub(crate) failed: Option<Fault>,
     pub(crate) swaps: u32,
     pub(crate) last_swap: Option<Moment>,
 }

@@ -26,6 +26,7 @@ impl Swap {
             self.reply(waiting, refused);
         }
         self.memory.change = None;
+        self.memory.failed = None;
         let ended = self.memory.twins.keys().filter_map(|twin| self.view(*twin)).collect();
         let deadline = now + WRITE_WAIT;
         self.state = State::Stopping(Stopping { write: None, deadline, waiting: vec![id], ended });

@@ -110,7 +110,7 @@ impl Swap {
             Stage::Room { .. } => self.fail(Code::RetiringFull, "six twins live and none of them ends", now),
             Stage::Spawning { .. } => self.fail(Code::SpawnFailed, "the process was not started in time", now),
             Stage::Warming { .. } if self.mistake(Mistake::LateMeansReady) => self.pass(twin, now),
-            Stage::Warming { .. } => self.fail(Code::ProbeTimeout, "the new twin was not ready in time", now),
+            Stage::Warming { .. } => self.fail_op(self.not_ready(), now),
             Stage::Settling { .. } => self.check_files(now),
             Stage::Checking { .. } => self.fail(Code::Host, "the watched files could not be read in time", now),
             Stage::Verified { .. } => self.fail(Code::StandbyExpired, "the verified standby waited too long", now),
@@ -129,6 +129,22 @@ impl Swap {
                 self.evict(now);
             }
             Stage::Flipping { .. } => self.flip_unanswered(now),
+        }
+    }
+
+    fn not_ready(&self) -> Fault {
+        let seconds = self.policy.options.start_timeout.as_secs_f64();
+        Fault::new(Code::ProbeTimeout, format!("the new twin was not ready within {seconds} s"))
+    }
+
+    /// The twin whose start took too long, and the fault that [`Swap::handle_timeout`] will give. Who knows what it wrote to
+    /// its stderr adds that, and tells it with [`Event::Unhealthy`](super::Event::Unhealthy) first.
+    #[must_use]
+    pub fn overdue(&self, now: Moment) -> Option<(TwinId, Fault)> {
+        let op = self.op()?;
+        match op.stage {
+            Stage::Warming { deadline: Some(deadline) } if deadline <= now => Some((op.twin, self.not_ready())),
+            _ => None,
         }
     }
 

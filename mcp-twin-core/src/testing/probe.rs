@@ -52,6 +52,7 @@ struct Script {
     in_order: VecDeque<Verdict>,
     begun: Vec<(TwinId, bool)>,
     checked: Vec<TwinId>,
+    words: String,
 }
 
 impl ScriptedProbe {
@@ -73,6 +74,11 @@ impl ScriptedProbe {
     /// Probes may begin.
     pub fn open(&self) {
         self.0.change(|script| script.closed = false);
+    }
+
+    /// What every twin has on its stderr.
+    pub fn says(&self, words: &str) {
+        self.0.change(|script| script.words = words.to_owned());
     }
 
     /// The probes that were asked for, with their `force`, oldest first.
@@ -108,5 +114,8 @@ impl HealthProbe for ScriptedProbe {
                 Some(Verdict::Silent) | None => None,
             })
             .await
+    }
+    fn last_words(&self, _twin: TwinId) -> String {
+        self.0.read(|script| script.words.clone())
     }
 }

@@ -3,7 +3,7 @@
 use crate::bench::{Bench, secs};
 use mcp_twin_core::ids::TwinId;
 use mcp_twin_core::spec::{Options, Standby};
-use mcp_twin_core::swap::{Effect, Event};
+use mcp_twin_core::swap::{Cause, Effect, Event};
 use std::time::Duration;
 
 /// Every twin that is left owes an answer, and prev goes at the next swap.
@@ -118,6 +118,8 @@ fn over_http_a_warm_twin_of_the_same_source_stands_by_and_takes_over() {
     let first = bench.twin();
     bench.die(first);
     assert_eq!((bench.state(), bench.active(), bench.degraded()), ("serving".to_owned(), Some(1), None));
+    assert_eq!(bench.swap.status().swaps, 0, "the same code goes on");
+    assert!(bench.history().iter().all(|entry| matches!(entry.what, Cause::Start | Cause::Crash)));
     bench.pass(secs(1));
     assert_eq!(bench.live.len(), 2, "another one stands by");
     // An operation takes its place.

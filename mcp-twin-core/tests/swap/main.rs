@@ -7,5 +7,6 @@ mod bench;
 mod ends;
 mod random;
 mod recovery;
+mod rollbacks;
 mod starts;
 mod swaps;

@@ -104,6 +104,49 @@ fn a_start_that_fails_is_down_with_the_reason_and_tries_again_ever_later() {
 }
 
 #[test]
+fn the_reason_of_the_last_try_is_seen_while_the_next_one_runs() {
+    let mut bench = Bench::stdio(|_| {});
+    bench.manners.stillborn.insert(1);
+    bench.say(Command::Start);
+    bench.manners.stillborn.clear();
+    bench.manners.silent.insert("probe");
+    bench.pass(secs(1));
+    assert_eq!((bench.state(), bench.degraded()), ("starting".to_owned(), Some(Code::ExitedEarly)));
+    assert_eq!(bench.swap.status().degraded.unwrap().stderr_tail, "ImportError: no");
+    // Also where the next try is of other files; and not once something serves, or by `stop`.
+    bench.manners.silent.clear();
+    bench.save(2);
+    assert_eq!((bench.state(), bench.degraded()), ("serving".to_owned(), None));
+    bench.manners.silent.insert("probe");
+    let twin = bench.twin();
+    bench.die(twin);
+    bench.pass(secs(1));
+    assert_eq!((bench.state(), bench.degraded()), ("starting".to_owned(), Some(Code::Crashed)));
+    bench.manners.silent.clear();
+    bench.ask(Command::Stop);
+    bench.manners.silent.insert("probe");
+    bench.say(Command::Reload);
+    assert_eq!((bench.state(), bench.degraded()), ("starting".to_owned(), None));
+}
+
+#[test]
+fn a_respawn_after_a_crash_is_no_swap() {
+    for files in [source(1), unknown(1)] {
+        let mut bench = Bench::stdio(|_| {});
+        bench.files = files;
+        bench.say(Command::Start);
+        let twin = bench.twin();
+        bench.log.clear();
+        bench.die(twin);
+        bench.pass(secs(1));
+        let status = bench.swap.status();
+        assert_eq!((status.state.as_str(), status.swaps, status.last_swap), ("serving", 0, None));
+        let what: Vec<_> = bench.history().iter().map(|entry| entry.what).collect();
+        assert_eq!(what, [Cause::Crash, Cause::Start]);
+    }
+}
+
+#[test]
 fn a_command_starts_what_failed_too_often() {
     let mut bench = Bench::stdio(|_| {});
     bench.manners.stillborn.insert(1);

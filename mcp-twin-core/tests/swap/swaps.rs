@@ -1,4 +1,4 @@
-//! Serving: changes, commands, the commit, the bake, prev.
+//! Serving: changes, commands, the commit, prev.
 
 use crate::bench::{Bench, secs, source};
 use mcp_twin_core::error::{Code, Fault};
@@ -7,7 +7,6 @@ use mcp_twin_core::spec::{Breaking, Options, Promote};
 use mcp_twin_core::swap::{Cause, Command, Effect, Event, Notice, Outcome};
 
 const SWAP: Command = Command::Swap { force: false };
-const BACK: Command = Command::Rollback { to: None };
 
 fn manual(options: &mut Options) {
     options.promote = Promote::Manual;
@@ -249,119 +248,12 @@ fn a_change_while_the_route_moves_waits_its_turn() {
 }
 
 #[test]
-fn a_failed_bake_goes_back_and_rejects() {
-    let mut bench = Bench::stdio(|_| {}).serving();
-    bench.save(2);
-    bench.log.clear();
-    let twin = bench.twin();
-    bench.tell(Event::BakeFailed { twin, fault: Fault::new(Code::BakeErrors, "half of the calls are refused") });
-    assert_eq!((bench.active(), bench.degraded()), (Some(1), Some(Code::BakeErrors)));
-    assert!(matches!(&bench.notices()[..], [Notice::RolledBack { why: Some(_), .. }]));
-    assert!(matches!(&bench.history()[..], [entry] if entry.causes == [Cause::Bake]));
-    assert_eq!(bench.done(), ["prepare", "persist", "handover", "end bake", "drain", "stop"]);
-    assert_eq!(bench.disk.as_ref().unwrap().rejected, Some(source(2)));
-    bench.tell(Event::Changed { source: source(2) });
-    assert_eq!(bench.done(), [] as [&str; 0]);
-    // Whoever asks for it gets it.
-    assert!(matches!(bench.ask(SWAP), Outcome::Swapped { .. }));
-}
-
-#[test]
-fn a_crash_within_the_bake_goes_back_without_a_gap() {
-    let mut bench = Bench::stdio(|_| {}).serving();
-    bench.save(2);
-    bench.log.clear();
-    let twin = bench.twin();
-    bench.die(twin);
-    assert_eq!((bench.active(), bench.degraded()), (Some(1), Some(Code::BakeCrashed)));
-    assert_eq!(bench.done()[..4], ["hold", "prepare", "persist", "handover"]);
-    bench.pass(secs(120));
-    assert_eq!(bench.active(), Some(1));
-}
-
-#[test]
-fn a_crash_after_the_bake_goes_back_and_tries_the_new_code_behind_it() {
-    let mut bench = Bench::stdio(|_| {}).serving();
-    bench.save(2);
-    bench.pass(secs(11));
-    bench.log.clear();
-    let twin = bench.twin();
-    bench.die(twin);
-    assert_eq!((bench.active(), bench.degraded()), (Some(1), Some(Code::Crashed)));
-    bench.pass(secs(1));
-    assert_eq!((bench.active(), bench.degraded()), (Some(2), None));
-}
-
-#[test]
-fn code_that_crashes_again_and_again_is_left_alone_after_five_times() {
-    let mut bench = Bench::stdio(|options| options.bake = secs(0)).serving();
-    bench.save(2);
-    bench.pass(secs(1));
-    for _ in 0..5 {
-        assert_eq!(bench.active(), Some(2));
-        let twin = bench.twin();
-        bench.die(twin);
-        bench.pass(secs(4));
-    }
-    assert_eq!((bench.active(), bench.degraded()), (Some(1), Some(Code::Crashed)));
-}
-
-#[test]
 fn a_commit_within_a_bake_keeps_the_last_that_finished_its_own() {
     let mut bench = Bench::stdio(|_| {}).serving();
     bench.save(2);
     bench.save(3);
     assert_eq!((bench.active(), bench.prev()), (Some(3), Some(1)));
     assert_eq!(bench.live.len(), 2);
-}
-
-#[test]
-fn a_rollback_by_command_swaps_back_and_forth() {
-    let mut bench = Bench::stdio(|_| {}).serving();
-    let Outcome::Failed { fault, .. } = bench.ask(BACK) else { panic!("rolled back") };
-    assert_eq!(fault.code, Code::NoPrevious);
-    bench.save(2);
-    bench.log.clear();
-    let Outcome::RolledBack { left, active, why: None } = bench.ask(BACK) else { panic!("{:?}", bench.replies) };
-    assert_eq!((left.unwrap().source, active.source), (source(2), source(1)));
-    assert!(matches!(&bench.notices()[..], [Notice::RolledBack { why: None, .. }]));
-    assert_eq!((bench.active(), bench.prev()), (Some(1), Some(2)));
-    // A watcher event with what was left starts nothing.
-    bench.log.clear();
-    bench.tell(Event::Changed { source: source(2) });
-    assert_eq!(bench.done(), [] as [&str; 0]);
-    assert!(matches!(bench.ask(BACK), Outcome::RolledBack { .. }));
-    assert_eq!(bench.active(), Some(2));
-}
-
-#[test]
-fn a_rollback_ends_what_is_being_prepared() {
-    let mut bench = Bench::stdio(|_| {}).serving();
-    bench.save(2);
-    bench.manners.silent.insert("probe");
-    bench.files = source(3);
-    let reload = bench.say(Command::Reload);
-    assert!(matches!(bench.ask(BACK), Outcome::RolledBack { .. }));
-    assert!(matches!(bench.reply(reload), Outcome::Superseded { .. }));
-    bench.manners.silent.clear();
-    bench.tell(Event::Changed { source: source(3) });
-    assert_eq!(bench.active(), Some(1));
-}
-
-#[test]
-fn a_rollback_to_code_that_is_gone_changes_nothing() {
-    let mut bench = Bench::stdio(|_| {}).serving();
-    bench.save(2);
-    bench.pass(secs(71));
-    bench.log.clear();
-    let Outcome::Failed { fault, .. } = bench.ask(BACK) else { panic!("rolled back") };
-    assert_eq!(fault.code, Code::CodeGone);
-    assert_eq!(bench.done(), [] as [&str; 0]);
-    // Once the files hold it again it is started.
-    bench.files = source(1);
-    assert!(matches!(bench.ask(BACK), Outcome::RolledBack { .. }));
-    assert_eq!(bench.active(), Some(1));
-    assert_eq!(bench.swap.record().rejected, Some(source(2)));
 }
 
 #[test]
@@ -377,6 +269,12 @@ fn a_breaking_change_waits_where_the_policy_says_so() {
     bench.files = source(3);
     let Outcome::Failed { fault, .. } = bench.ask(SWAP) else { panic!("{:?}", bench.replies) };
     assert_eq!(fault.code, Code::BreakingWaits);
+    bench.log.clear();
+    assert!(matches!(bench.ask(SWAP), Outcome::Swapped { .. }));
+    assert!(!bench.log.iter().any(|effect| matches!(effect, Effect::Probe { .. })), "what waits is taken as it is");
+    // `--force` takes it at once.
+    bench.manners.breaking.insert(4);
+    bench.files = source(4);
     assert!(matches!(bench.ask(Command::Swap { force: true }), Outcome::Swapped { .. }));
     // By default it is swapped and said.
     let mut bench = Bench::stdio(|_| {}).serving();

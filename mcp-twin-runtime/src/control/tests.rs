@@ -195,6 +195,32 @@ async fn a_command_that_goes_away_does_not_stop_what_it_began() {
 }
 
 #[tokio::test]
+async fn what_a_command_asked_that_has_gone_is_not_begun() {
+    let (_dir, home) = home();
+    let seat = seat(&home, "a");
+    // A front that stands still: the system takes connections for it, and it serves none.
+    let server = Server::bind(&seat).unwrap();
+    for ask in ["\"stop\"", "{\"rollback\":{}}"] {
+        let mut raw = Raw::to(seat.address()).await;
+        raw.say(&format!("{{\"v\":1,\"id\":1,\"ask\":{ask}}}\n")).await;
+    }
+    let (asked, mut asks) = mpsc::unbounded_channel();
+    tokio::spawn(server.serve(move |ask| {
+        asked.send(ask).unwrap();
+        async { outcome(1) }
+    }));
+    // Connections are taken in order, and those before have been read by the time that this one is answered.
+    let mut last = Raw::to(seat.address()).await;
+    for id in 2..6 {
+        last.say(&format!("{{\"v\":1,\"id\":{id},\"ask\":\"reload\"}}\n")).await;
+        assert_eq!(last.hear().await["answer"], "accepted");
+        assert!(last.hear().await["answer"]["outcome"].is_object());
+        assert_eq!(asks.recv().await, Some(Ask::Reload));
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn a_second_server_in_one_place_is_refused() {
     let (_dir, home) = home();
     let seat = seat(&home, "a");

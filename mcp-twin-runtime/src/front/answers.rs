@@ -6,8 +6,8 @@ use crate::run::RunOrder;
 use crate::wire::Wire;
 use mcp_twin_core::control::{Answer, Ask, FrontStatus};
 use mcp_twin_core::drive::Handle;
-use mcp_twin_core::swap::Command;
-use mcp_twin_core::{Code, Fault};
+use mcp_twin_core::swap::{Command, Outcome};
+use mcp_twin_core::{Code, Fault, Generation};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -44,10 +44,38 @@ impl Answers {
             Ask::Status => return self.status().await,
             Ask::Reload => Command::Reload,
             Ask::Swap { force } => Command::Swap { force },
-            Ask::Rollback { to } => Command::Rollback { to },
+            Ask::Rollback { to } => {
+                if let Some(unknown) = self.unknown_generation(to).await {
+                    return unknown;
+                }
+                Command::Rollback { to }
+            }
             Ask::Stop => Command::Stop,
         };
         Answer::Outcome(self.handle.command(command).await)
+    }
+
+    /// The answer to a rollback to a generation that never existed.
+    async fn unknown_generation(&self, to: Option<Generation>) -> Option<Answer> {
+        let wanted = to?;
+        let highest = self.files.highest_generation().await;
+        if (1..=highest.0).contains(&wanted.0) {
+            return None;
+        }
+        let status = self.handle.status().await?;
+        let exist = match highest.0 {
+            0 | 1 => format!("generation {highest} is the only one so far"),
+            _ => format!("generations 1 to {highest} exist"),
+        };
+        let back = match &status.prev {
+            Some(prev) => {
+                format!("generation {} is kept and can be gone back to: `mcp-twin rollback`", prev.source.generation)
+            }
+            None => "none is kept to go back to at once".to_owned(),
+        };
+        let fault = Fault::new(Code::NoGeneration, format!("there is no generation {wanted}"))
+            .with_help(format!("{exist}; {back}"));
+        Some(Answer::Outcome(Outcome::Failed { active: status.active, fault }))
     }
 
     async fn status(&self) -> Answer {

@@ -1,6 +1,7 @@
 //! The server's files as the swap machine asks for them.
 
 use super::check::Check;
+use super::off::Part;
 use super::voice::Voice;
 use crate::history::Numbers;
 use crate::sources::{MAX_FILES, Snapshot, Tree};
@@ -9,7 +10,7 @@ use async_trait::async_trait;
 use mcp_twin_core::host::Sources;
 use mcp_twin_core::ids::OpId;
 use mcp_twin_core::watch::Debounce;
-use mcp_twin_core::{Fault, Source, SourceHash, TwinId};
+use mcp_twin_core::{Fault, Generation, Source, SourceHash, TwinId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -71,6 +72,11 @@ impl ServerFiles {
         }
     }
 
+    /// The highest generation that was ever numbered.
+    pub async fn highest_generation(&self) -> Generation {
+        self.numbers.lock().await.highest()
+    }
+
     async fn look(&self) -> Arc<Snapshot> {
         let tree = Arc::clone(&self.tree);
         let before = Arc::clone(&self.lock().seen);
@@ -89,7 +95,7 @@ impl ServerFiles {
         let mut numbers = self.numbers.lock().await;
         let generation = numbers.of(hash).await;
         if let Some(why) = numbers.off() {
-            self.voice.warn(why);
+            self.voice.warn_of(Part::History, why);
         }
         Source { hash, generation }
     }

@@ -1,9 +1,10 @@
 //! What a front is going to run and watch, read from its order.
 
 use super::check::Check;
+use crate::process::not_runnable;
 use crate::run::RunOrder;
 use crate::sources::Tree;
-use mcp_twin_core::detect::launch::{Launch, Look, Place};
+use mcp_twin_core::detect::launch::{Flag, Launch, Look, Place};
 use mcp_twin_core::spec::{Options, ServerName, Strategy, Transport, default_name, slug};
 use mcp_twin_core::watch::{Asked, Filter};
 use std::fs;
@@ -53,11 +54,17 @@ impl Plan {
         } else {
             order.watch.iter().map(|argument| Asked::from_argument(argument, &order.cwd, is_dir)).collect()
         };
-        if order.options.watch_files && asked.is_empty() {
-            warnings.push(
-                "it is not known which files this command is made of, so none are watched; name them with --watch, or use `mcp-twin reload`"
-                    .to_owned(),
-            );
+        let runs = order.command.first().is_some_and(|program| not_runnable(program, &order.cwd).is_none());
+        if order.options.watch_files && asked.is_empty() && runs {
+            let why = match &launch.package {
+                Some(package) if launch.flags.contains(&Flag::InstalledPackage) => {
+                    format!("`{package}` is installed, not made of files here")
+                }
+                _ => "it is not known which files this command is made of".to_owned(),
+            };
+            warnings.push(format!(
+                "{why}, so none are watched; name the server's files with --watch, or use `mcp-twin reload`"
+            ));
         }
         for asked in &asked {
             let (folder, _) = asked.folder();
@@ -122,5 +129,41 @@ impl Look for Disk {
         let mut text = String::new();
         let read = fs::File::open(path).ok()?.take(SMALL + 1).read_to_string(&mut text).ok()?;
         (read as u64 <= SMALL).then_some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::home::Home;
+
+    #[test]
+    fn an_installed_command_is_named_by_the_working_directory_and_has_no_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let cwd = dir.path().join("notes");
+        fs::create_dir(&cwd).unwrap();
+        fs::write(cwd.join("own"), "").unwrap();
+        let plan = |command: &[&str]| {
+            Plan::new(&RunOrder {
+                home: Home::at(dir.path().join("home")),
+                name: None,
+                command: command.iter().map(|&word| word.to_owned()).collect(),
+                watch: Vec::new(),
+                ignore: Vec::new(),
+                options: Options::default(),
+                chosen: Vec::new(),
+                cwd: cwd.clone(),
+            })
+        };
+        let installed = plan(&["sleep", "100"]);
+        assert_eq!((installed.name.as_str(), &installed.root), ("notes-sleep", &cwd));
+        assert!(installed.tree.is_empty());
+        assert!(
+            matches!(&installed.warnings[..], [why] if why.contains("`sleep` is installed") && why.contains("--watch"))
+        );
+        // A command that cannot run has worse trouble; that is said when it is tried.
+        assert_eq!(plan(&["twin-of-nobody"]).warnings, [] as [&str; 0]);
+        let own = plan(&["./own"]);
+        assert_eq!((own.name.as_str(), own.tree.is_empty()), ("notes-own", false));
     }
 }

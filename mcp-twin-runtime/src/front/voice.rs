@@ -1,12 +1,13 @@
 //! What a front says to people: on its stderr, in its log, and, once per failure, to the client.
 
+use super::off::{Off, Part};
 use crate::logs::LogFile;
 use crate::pipes::{nonblocking_stderr, write_stderr};
 use crate::wire::{Listener, Wire};
 use mcp_twin_core::host::Observer;
 use mcp_twin_core::relay::LastGood;
 use mcp_twin_core::swap::Notice;
-use mcp_twin_core::{Fault, TwinId};
+use mcp_twin_core::{Code, Fault, TwinId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -17,6 +18,10 @@ const WARNINGS: usize = 8;
 pub struct Voice {
     log: Mutex<Option<LogFile>>,
     warnings: Mutex<VecDeque<String>>,
+    /// Why the command could not be run when it was last tried.
+    unrunnable: Mutex<Option<String>>,
+    /// What of the state directory was off from the start, and is said already.
+    off: Off,
     /// How a twin is named in front of its lines, such as `A generation 3`.
     names: Mutex<BTreeMap<TwinId, String>>,
     wire: OnceLock<Wire>,
@@ -28,11 +33,18 @@ pub struct Voice {
 
 impl Voice {
     /// A voice that writes to `log`, if there is one, and tells the client of failures if `tell`.
-    pub fn new(log: Option<LogFile>, tell: bool, keep_last_good: Box<dyn Fn(&LastGood) + Send + Sync>) -> Arc<Self> {
+    pub fn new(
+        log: Option<LogFile>,
+        tell: bool,
+        off: Off,
+        keep_last_good: Box<dyn Fn(&LastGood) + Send + Sync>,
+    ) -> Arc<Self> {
         nonblocking_stderr();
         Arc::new(Self {
             log: Mutex::new(log),
             warnings: Mutex::default(),
+            unrunnable: Mutex::default(),
+            off,
             names: Mutex::default(),
             wire: OnceLock::new(),
             tell,
@@ -79,6 +91,11 @@ impl Voice {
         self.say(text);
     }
 
+    /// Something went wrong with a part of the state directory. Where that was off from the start it was said then.
+    pub fn warn_of(&self, part: Part, text: &str) {
+        if self.off.has(part) { self.write_log(text) } else { self.warn(text) }
+    }
+
     /// What is off.
     pub fn warnings(&self) -> Vec<String> {
         lock(&self.warnings).iter().cloned().collect()
@@ -108,6 +125,11 @@ impl Voice {
         }
     }
 
+    /// Whether this was the last reason for which nothing serves.
+    fn said_already(&self, fault: &Fault) -> bool {
+        lock(&self.unrunnable).replace(fault.message.clone()).as_ref() == Some(&fault.message)
+    }
+
     fn fail(&self, said: &str, fault: &Fault) {
         // What the twin wrote stands above already, line by line as it came.
         self.say(&format!("{said}: {}", fault.message));
@@ -119,6 +141,9 @@ impl Voice {
 
 impl Observer for Voice {
     fn notice(&self, notice: &Notice) {
+        if matches!(notice, Notice::Swapped { .. }) {
+            lock(&self.unrunnable).take();
+        }
         match notice {
             Notice::ReloadFailed { generation, fault } => {
                 self.fail(&format!("generation {generation} does not serve, the old code goes on"), fault);
@@ -160,9 +185,13 @@ impl Observer for Voice {
                     if breaking.is_empty() { String::new() } else { format!(" (breaking: {})", breaking.join("; ")) };
                 self.say(&format!("generation {generation} is verified and waits for `mcp-twin swap`{why}"));
             }
+            // What cannot run at all is tried again with the same words: they are said once.
+            Notice::Down { fault } if fault.code == Code::NotExecutable && self.said_already(fault) => {
+                self.write_log(&format!("nothing serves: {}", fault.message));
+            }
             Notice::Down { fault } => self.fail("nothing serves", fault),
             Notice::StateOff { why } => {
-                self.warn(&format!("the state cannot be written, so it is kept in memory only: {why}"));
+                self.warn_of(Part::State, &format!("the state cannot be written, so it is kept in memory only: {why}"));
             }
         }
     }

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// How long a front may take for its first line.
 pub const FIRST_LINE: Duration = Duration::from_secs(2);
 
+/// How much longer than the limit the thread is waited for that keeps to it itself.
+const CLOSING: Duration = Duration::from_millis(500);
+
 /// The longest answer that is read: a status carries 32 KB of stderr several times at most.
 const LONGEST: u64 = 4 << 20;
 
@@ -51,6 +54,9 @@ pub enum AskError {
 
 /// Asks one front and waits: 2 s for the first line, then up to `deadline` for the outcome. Blocking; no runtime needed.
 ///
+/// A front that said nothing in time ([`AskError::Hung`]) does not carry the command out when it wakes: the connection is
+/// closed before that is returned, and a front begins nothing that it cannot accept.
+///
 /// # Errors
 /// See [`AskError`].
 pub fn ask(front: &FrontAddress, ask: &Ask, deadline: Duration) -> Result<Answer, AskError> {
@@ -66,16 +72,16 @@ fn ask_within(front: &FrontAddress, ask: &Ask, first: Duration, deadline: Durati
     let address = front.clone();
     // A thread, since on some systems neither connecting nor reading can be given a deadline. It ends with its socket.
     let name = "ask".to_owned();
-    let whole = first + deadline;
     std::thread::Builder::new()
         .name(name)
-        .spawn(move || converse(&address, &line, first, whole, &lines))
+        .spawn(move || converse(&address, &line, first, deadline, &lines))
         .map_err(|source| AskError::Unreachable { pid, source })?;
 
     let (mut start, mut limit) = (Instant::now(), first);
     let mut accepted = false;
     loop {
-        let response = match answers.recv_timeout(limit.saturating_sub(start.elapsed())) {
+        // The thread has the same limit, and says that it has passed once its socket is closed.
+        let response = match answers.recv_timeout((limit + CLOSING).saturating_sub(start.elapsed())) {
             Ok(Ok(line)) => read(&line)?,
             Ok(Err(error)) => return Err(classify(pid, accepted, error, limit)),
             Err(RecvTimeoutError::Disconnected) => return Err(AskError::Gone),
@@ -94,13 +100,13 @@ fn converse(
     front: &FrontAddress,
     line: &[u8],
     first: Duration,
-    whole: Duration,
+    deadline: Duration,
     lines: &SyncSender<io::Result<Vec<u8>>>,
 ) {
     let stream = match connect(front, first).and_then(|mut stream| {
         // Not every system can do this; the waiting side has its own deadline.
         let _ = stream.set_send_timeout(Some(first));
-        let _ = stream.set_recv_timeout(Some(whole));
+        let _ = stream.set_recv_timeout(Some(first));
         stream.write_all(line).and_then(|()| stream.flush()).map(|()| stream)
     }) {
         Ok(stream) => stream,
@@ -114,8 +120,12 @@ fn converse(
             Ok(_) => Ok(line),
             Err(error) => Err(error),
         };
-        let over = more.is_err();
-        if lines.send(more).is_err() || over {
+        if more.is_err() {
+            drop(reader);
+            return drop(lines.send(more));
+        }
+        let _ = reader.get_ref().set_recv_timeout(Some(deadline));
+        if lines.send(more).is_err() {
             return;
         }
     }
@@ -198,6 +208,21 @@ mod tests {
         let error = ask_within(&address, &Ask::Status, SHORT, LONG).unwrap_err();
         assert!(matches!(error, AskError::Hung { pid: 7 }), "{error}");
         assert!(start.elapsed() < LONG / 2);
+    }
+
+    #[test]
+    fn a_front_that_was_given_up_finds_the_connection_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("s");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let (_other, address) = front(&[], true);
+        let error = ask_within(&FrontAddress { socket, ..address }, &Ask::Stop, SHORT, LONG).unwrap_err();
+        assert!(matches!(error, AskError::Hung { .. }), "{error}");
+        let (stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream);
+        assert!(reader.read_line(&mut String::new()).unwrap() > 0, "the command is there");
+        let told = reader.get_mut().write_all(ACCEPTED.as_bytes()).unwrap_err();
+        assert_eq!(told.kind(), io::ErrorKind::BrokenPipe);
     }
 
     #[test]

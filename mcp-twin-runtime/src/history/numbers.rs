@@ -80,6 +80,14 @@ impl Numbers {
         }
     }
 
+    /// The highest number that was ever given out, as far as can be read.
+    #[must_use]
+    pub fn highest(&self) -> Generation {
+        let table = files::read(&path_of(&self.home, &self.server)).ok().flatten();
+        let table: Option<Table> = table.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Generation(self.seen.last.max(table.map_or(0, |table| table.last)))
+    }
+
     /// Why the last number came from memory, if it did.
     #[must_use]
     pub fn off(&self) -> Option<&str> {
@@ -279,7 +287,10 @@ mod tests {
         assert_eq!(numbers.of(hash(1)).await, Generation(1));
         assert_eq!(numbers.of(None).await, Generation(3));
         std::fs::rename(home.path().join("away"), home.history()).unwrap();
+        assert_eq!(numbers.highest(), Generation(3));
         assert_eq!(numbers.of(hash(3)).await, Generation(4), "3 was given out already");
+        assert_eq!(of(&home, 9), 5);
+        assert_eq!(numbers.highest(), Generation(5), "another front's count too");
         assert_eq!(numbers.off(), None);
         assert_eq!(generation_of(&home, &key(), hash(3)).unwrap(), Generation(4));
     }

@@ -28,6 +28,11 @@ pub(super) fn found(program: &str, _cwd: &Path) -> OsString {
     program.into()
 }
 
+/// Whether this user may run the file.
+pub(super) fn may_run(file: &Path) -> bool {
+    file.is_file() && rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
 /// Starts the command as the leader of a group. No pipes: the system gave none.
 pub(super) fn start(mut command: Command, token: &str) -> io::Result<(Leader, Option<[Descriptor; 3]>)> {
     command.process_group(0);

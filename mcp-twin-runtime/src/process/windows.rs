@@ -30,6 +30,11 @@ pub(super) fn found(program: impl AsRef<OsStr>, cwd: &Path) -> OsString {
     which::which_in(program, std::env::var_os("PATH"), cwd).map_or_else(|_| program.to_owned(), Into::into)
 }
 
+/// Whether the file can be run at all: who may is known only by trying.
+pub(super) fn may_run(file: &Path) -> bool {
+    file.is_file()
+}
+
 /// Starts the command in a job. No pipes: the system gave none.
 pub(super) fn start(command: Command, _token: &str) -> io::Result<(Leader, Option<[Descriptor; 3]>)> {
     let mut command = CommandWrap::from(tokio::process::Command::from(command));

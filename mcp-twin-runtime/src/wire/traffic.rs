@@ -34,6 +34,10 @@ impl HealthProbe for Wire {
             None => Err(gone()),
         }
     }
+
+    fn last_words(&self, twin: TwinId) -> String {
+        self.stderr_tail(twin).unwrap_or_default()
+    }
 }
 
 #[async_trait]

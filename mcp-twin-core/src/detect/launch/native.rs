@@ -5,6 +5,15 @@ use super::root::Language;
 use super::words::Opts;
 use super::{Flag, Kind, TwinHint, path};
 
+/// How a command's file was named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// By the command's name alone: it was looked up on PATH.
+    ByPath,
+    Absolute,
+    Relative,
+}
+
 impl Reading<'_> {
     pub(super) fn native(&mut self, name: &str, args: &[String]) -> Option<Found> {
         match name {
@@ -255,7 +264,8 @@ impl Reading<'_> {
     }
 
     /// A file that is the command itself: a script by its extension or first line, an entry point, else a program.
-    pub(super) fn executable(&mut self, script: String, args: &[String]) -> Found {
+    pub(super) fn executable(&mut self, script: String, args: &[String], by: Named) -> Found {
+        let found = by == Named::ByPath;
         let extension = path::extension(&script);
         let language = match extension.as_str() {
             "py" | "pyw" => Some(Language::Python),
@@ -265,18 +275,30 @@ impl Reading<'_> {
             "sh" | "bash" | "zsh" | "cmd" | "bat" => Some(Language::File),
             _ => None,
         };
-        let installed = super::root::in_tool_folder(&script);
-        let bin = path::parent(&script).is_some_and(|bin| path::file_name(bin) == ".bin");
-        if installed && bin {
-            self.flags.insert(Flag::InstalledPackage);
-            let name = path::command(&script);
-            return Found::new(Kind::ExecutableScript).package(&name).rest(args);
+        if super::root::in_tool_folder(&script)
+            && path::parent(&script).is_some_and(|bin| path::file_name(bin) == ".bin")
+        {
+            return self.installed(Kind::ExecutableScript, &script, args);
+        }
+        // A script of one's own may lie in a folder of commands below home; a file with a source's name is one.
+        // A relative path is the project's own wherever that is.
+        let own = by == Named::Relative
+            || language.is_some() && self.home().is_some_and(|home| path::is_within(&script, &home));
+        if !own && self.is_installed(&script, found) {
+            return self.installed(Kind::Binary, &script, args);
         }
         if language.is_none()
             && let Some(project) = self.project_of_venv(&script)
         {
             let name = path::command(&script);
-            let found = self.console_script(Kind::ExecutableScript, &name, args, Some(project));
+            let before = self.flags.clone();
+            let entry = self.console_script(Kind::ExecutableScript, &name, args, Some(project));
+            if found && entry.script.is_none() {
+                // No entry point of the project: somebody else's package, installed in its environment.
+                self.flags = before;
+                return self.installed(Kind::ExecutableScript, &script, args);
+            }
+            let found = entry;
             return Found { script: found.script.clone().or(Some(script)), ..found };
         }
         let language = language.or_else(|| self.shebang(&script));
@@ -289,6 +311,12 @@ impl Reading<'_> {
             Some(language) => Found::new(Kind::ExecutableScript).script(script, language).rest(args),
             None => Found::new(Kind::Binary).only_file(script).rest(args),
         }
+    }
+
+    /// A command that was installed: there is nothing of it to watch.
+    fn installed(&mut self, kind: Kind, script: &str, args: &[String]) -> Found {
+        self.flags.insert(Flag::InstalledPackage);
+        Found::new(kind).package(&path::command(script)).rest(args)
     }
 
     fn shebang(&self, script: &str) -> Option<Language> {

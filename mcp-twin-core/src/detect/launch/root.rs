@@ -199,6 +199,62 @@ pub(super) fn in_tool_folder(script: &str) -> bool {
         || script.contains(r"\node_modules\")
 }
 
+/// Folders of the system: what lies in or below them was installed there.
+const SYSTEM: &[&str] = &[
+    "/bin",
+    "/sbin",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/games",
+    "/usr/lib",
+    "/usr/libexec",
+    "/usr/share",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/usr/local/lib",
+    "/snap",
+    "/nix",
+    "/run/current-system",
+    "/opt/homebrew",
+    "/home/linuxbrew",
+];
+
+/// Folders below home that package managers install commands into.
+const INSTALLED: &[&str] = &[
+    ".cargo/bin",
+    ".local/bin",
+    ".local/share",
+    ".local/pipx",
+    ".npm-global",
+    ".nvm",
+    ".volta",
+    ".fnm",
+    ".bun/bin",
+    ".deno/bin",
+    ".dotnet/tools",
+    ".pyenv",
+    ".asdf",
+    ".rbenv",
+    ".sdkman",
+    "go/bin",
+    ".nix-profile",
+];
+
+impl Reading<'_> {
+    /// Whether a command lies where commands are installed, so that there are no sources of it to watch. `found`: it was
+    /// looked up, so nobody named this very file.
+    pub(super) fn is_installed(&self, script: &str, found: bool) -> bool {
+        let home = self.home();
+        let below =
+            |folder: &&str| home.as_deref().is_some_and(|home| path::is_within(script, &path::join(home, folder)));
+        let bin = path::parent(script).unwrap_or("/");
+        SYSTEM.iter().any(|folder| path::is_within(script, folder))
+            || INSTALLED.iter().any(below)
+            || in_tool_folder(script)
+            || (found && path::is_within(script, "/opt") && path::file_name(bin) == "bin")
+    }
+}
+
 /// The output folder that a script lies in, below the folder of its project.
 fn output_folder<'s>(script: &'s str, project: Option<&str>) -> Option<&'s str> {
     let below = |folder: &&str| match project {

@@ -1,5 +1,6 @@
 //! Commands that only start another one: shells, `env`, secret stores, version managers.
 
+use super::native::Named;
 use super::reading::{Found, Reading, looks_like_path};
 use super::root::{Ground, Language};
 use super::words::{Opts, shell_line, windows_words};
@@ -327,7 +328,14 @@ impl Reading<'_> {
         let Some(script) = script else {
             return Found { twin: Some(TwinHint::Unknown), ..Found::new(Kind::Binary) }.rest(args);
         };
-        self.executable(script, args)
+        let by = if !named {
+            Named::ByPath
+        } else if path::is_absolute(first) || first.starts_with("~/") {
+            Named::Absolute
+        } else {
+            Named::Relative
+        };
+        self.executable(script, args, by)
     }
 }
 

@@ -33,6 +33,10 @@ fn equal_lists_are_not_announced() {
 #[test]
 fn a_changed_list_is_announced_once() {
     let mut rig = Rig::open(&full(), &Rig::tools());
+    rig.ask(1, "tools/list", json!({}));
+    let listed = rig.twin_reads(A);
+    rig.answer(A, &listed[0]["id"], json!({"tools": Rig::tools()}));
+    rig.client_reads();
     rig.swap(B, &full(), &json!([{"name": "u"}]));
     assert_eq!(methods(&rig.client_reads()), ["notifications/tools/list_changed"]);
     assert_eq!(rig.relay.stale_lists().len(), 1);
@@ -40,6 +44,17 @@ fn a_changed_list_is_announced_once() {
     assert!(rig.relay.stale_lists().is_empty());
     rig.swap(C, &full(), &json!([{"name": "u"}]));
     assert!(methods(&rig.client_reads()).is_empty());
+}
+
+#[test]
+fn a_client_that_never_listed_is_told_once_and_holds_nothing_stale() {
+    let mut rig = Rig::open(&full(), &Rig::tools());
+    rig.die(A);
+    rig.swap(B, &full(), &json!([{"name": "u"}]));
+    assert_eq!(methods(&rig.client_reads()), ["notifications/tools/list_changed"]);
+    assert!(rig.relay.stale_lists().is_empty());
+    rig.swap(C, &full(), &json!([{"name": "u"}]));
+    assert!(rig.client_reads().is_empty());
 }
 
 #[test]

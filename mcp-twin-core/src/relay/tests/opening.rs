@@ -233,6 +233,26 @@ fn the_grace_counts_from_the_first_failure() {
 }
 
 #[test]
+fn the_reason_is_why_a_twin_was_ended_not_how_it_ended() {
+    let mut rig = Rig::new();
+    rig.relay.attach(A);
+    rig.relay.probe(A, false, rig.now);
+    rig.initialize();
+    rig.relay.refuse(fault(Code::ProbeTimeout, "not ready within 3 s").with_stderr("no database"), rig.now);
+    // The next try begins while the first one is still being ended, and does no better.
+    rig.relay.hold(rig.now);
+    rig.die(A);
+    rig.call(1);
+    rig.pass(Duration::from_secs(30));
+    let got = rig.client_reads();
+    assert_eq!(answers(&got), [(0, "error"), (1, "error")]);
+    for answer in &got {
+        let message = answer["error"]["message"].as_str().unwrap();
+        assert!(message.contains("not ready within 3 s") && message.contains("no database"), "{message}");
+    }
+}
+
+#[test]
 fn an_opening_that_comes_after_the_failure_has_its_grace_too() {
     let mut rig = Rig::new();
     rig.relay.refuse(fault(Code::ExitedEarly, "broken"), rig.now);

@@ -142,6 +142,7 @@ impl Swap {
     /// What tells people something and decides nothing.
     fn forget(&mut self) {
         self.memory.last_good = None;
+        self.memory.failed = None;
         self.memory.failures.streak = 0;
         let same = |told: &mut Fault| *told = fault();
         match &mut self.state {
