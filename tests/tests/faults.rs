@@ -1,4 +1,5 @@
 //! Servers that misbehave: whatever they do, the client's calls are answered, and nothing stays behind.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mcp_twin_tests::client::{body_of, text_of, texts_of};
