@@ -55,6 +55,7 @@ const CONTAINERS_GONE: Duration = Duration::from_secs(5);
 /// Stdin or stdout cannot be used at all.
 pub async fn serve(order: RunOrder) -> io::Result<u8> {
     process::become_subreaper();
+    tokio::spawn(process::reap_adopted());
     let mut plan = Plan::new(&order);
     let order = RunOrder { options: plan.options.clone(), ..order };
     let mut warnings: Vec<String> = plan.warnings.drain(..).collect();

@@ -7,6 +7,8 @@
 //! be kept (`keep_children`), the members of the group are signalled one by one instead. On Windows a twin is a job, and is
 //! ended through its handle.
 
+#[cfg_attr(not(target_os = "linux"), path = "process/no_adopted.rs")]
+mod adopted;
 mod container;
 mod identity;
 mod keep;
@@ -18,6 +20,7 @@ mod sweep;
 #[cfg_attr(windows, path = "process/windows.rs")]
 mod system;
 
+pub use adopted::{Own, reap_adopted};
 pub use container::{Container, Containers, Say, left_containers, sweep_containers};
 pub use identity::{boot_id, start_time};
 pub use keep::KEEP;

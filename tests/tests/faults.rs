@@ -163,6 +163,32 @@ fn a_daemon_in_its_own_session_goes_with_its_server() {
 }
 
 #[test]
+fn a_daemon_that_ends_by_itself_leaves_no_zombie() {
+    let project = Project::new(Server::Fault("daemon"));
+    let client = project.open();
+    let daemon: u32 = until("the daemon", || project.noted("daemon").first()?.parse().ok());
+    until("the front takes it over", || (process::parent(daemon) == Some(client.pid())).then_some(()));
+    process::kill(daemon);
+    until("the daemon to be reaped", || process::state(daemon).is_none().then_some(()));
+    assert_eq!(client.whoami().0, "v1");
+    project.finish(&client);
+}
+
+#[test]
+fn a_server_that_closes_its_input_is_replaced() {
+    let project = Project::new(Server::Fault("deaf"));
+    let client = project.open();
+    let first = client.whoami();
+    let second = client.whoami();
+    assert_eq!((first.0.as_str(), second.0.as_str()), ("v1", "v1"));
+    assert_ne!(first.1, second.1, "the call that the first one did not take");
+    project.set("FAULT", "\"\"");
+    project.save_version("v2");
+    client.until_version("v2");
+    project.finish(&client);
+}
+
+#[test]
 fn junk_on_stdout_never_reaches_the_client() {
     lives_with("junk", |project, client| {
         client.books().assert_clean();

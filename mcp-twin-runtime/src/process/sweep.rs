@@ -36,7 +36,8 @@ pub fn sweep_token(prefix: &str, spare: impl Fn(&str) -> bool, leaders: &[Proces
     pids.filter(|pid| doomed(*pid, &wanted, leaders) && end(*pid, &wanted, leaders).is_some()).count()
 }
 
-fn children() -> Vec<u32> {
+/// The children of this process, adopted ones too.
+pub(super) fn children() -> Vec<u32> {
     let Ok(threads) = fs::read_dir("/proc/self/task") else { return Vec::new() };
     let lists = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
     lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()).collect()

@@ -1,7 +1,7 @@
 //! The process of a twin as Unix has it: the leader of a process group.
 
-use super::Launch;
 use super::sweep::sweep_orphans;
+use super::{Launch, Own};
 use crate::pipes::Descriptor;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::ffi::OsString;
@@ -24,6 +24,7 @@ pub struct Leader {
     /// Names of programs that outlive it.
     keep: Vec<String>,
     sigchld: Option<tokio::signal::unix::Signal>,
+    _own: Own,
 }
 
 /// The program to start: the system looks for it by itself.
@@ -41,8 +42,9 @@ pub(super) fn start(mut command: Command, launch: &Launch) -> io::Result<(Leader
     command.process_group(0);
     die_with_this_thread(&mut command);
     let mut child = command.spawn()?;
+    let own = Own::new(child.id());
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
-    let leader = Leader { pid, token: launch.token.clone(), keep: launch.keep.clone(), sigchld: None };
+    let leader = Leader { pid, token: launch.token.clone(), keep: launch.keep.clone(), sigchld: None, _own: own };
     Ok((leader, pipes(&mut child)))
 }
 
