@@ -10,7 +10,6 @@ use mcp_twin_runtime::run::RunOrder;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::Path;
-use std::process::Command;
 
 /// Becomes the front, or with `MCP_TWIN_DISABLE=1` the server itself. Returns the exit status.
 pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
@@ -49,7 +48,7 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
 /// A folder is no command, though `run -- .` may well be meant.
 fn not_a_folder(command: &[String], cwd: &Path) -> Result<(), Failure> {
     let Some(program) = command.first() else { return Ok(()) };
-    let named = program.contains('/') || matches!(program.as_str(), "." | "..");
+    let named = program.contains(std::path::is_separator) || matches!(program.as_str(), "." | "..");
     if !cwd.join(program).is_dir() || !named && not_runnable(program, cwd).is_none() {
         return Ok(());
     }
@@ -81,27 +80,13 @@ fn disabled(value: Option<&std::ffi::OsStr>) -> bool {
 }
 
 fn become_server(words: &[OsString]) -> Result<u8, Failure> {
-    let (program, arguments) = words.split_first().ok_or_else(|| Failure::usage("the server's command is missing"))?;
-    let mut command = Command::new(program);
-    command.args(arguments);
-    take_over(command).map_err(|error| {
+    let program = words.first().ok_or_else(|| Failure::usage("the server's command is missing"))?;
+    let code = mcp_twin_runtime::process::become_command(words).map_err(|error| {
         Failure::broken(format!("cannot run `{}`: {error}", program.to_string_lossy()))
             .advise("note", "MCP_TWIN_DISABLE is set: mcp-twin only started the server")
-    })
-}
-
-/// Returns only if the command cannot be run.
-#[cfg(unix)]
-fn take_over(mut command: Command) -> std::io::Result<u8> {
-    use std::os::unix::process::CommandExt as _;
-    Err(command.exec())
-}
-
-/// Where a process cannot become another one: start it, wait, and end as it ended.
-#[cfg(not(unix))]
-fn take_over(mut command: Command) -> std::io::Result<u8> {
-    let status = command.status()?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+    })?;
+    // Where a process cannot become another one: the server has ended, and this ends as it did.
+    std::process::exit(code)
 }
 
 #[cfg(test)]

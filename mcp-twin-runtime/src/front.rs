@@ -12,7 +12,7 @@ use crate::control;
 use crate::fronts::{self, FrontInfo, FrontSeat, seconds_now, token_prefix};
 use crate::history::Numbers;
 use crate::logs::LogFile;
-use crate::pipes::{Input, Output};
+use crate::pipes::{self, Input, Output};
 use crate::process::{self, Containers, StopOrder, left_containers, sweep_containers, sweep_token};
 use crate::run::RunOrder;
 use crate::servers::{self, ServerEntry, ServerKey};
@@ -33,7 +33,6 @@ use spawner::TwinSpawner;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout, timeout_at};
 use voice::Voice;
 
@@ -56,6 +55,7 @@ const CONTAINERS_GONE: Duration = Duration::from_secs(5);
 /// Stdin or stdout cannot be used at all.
 pub async fn serve(order: RunOrder) -> io::Result<u8> {
     process::become_subreaper();
+    tokio::spawn(process::reap_adopted());
     let mut plan = Plan::new(&order);
     let order = RunOrder { options: plan.options.clone(), ..order };
     let mut warnings: Vec<String> = plan.warnings.drain(..).collect();
@@ -90,7 +90,7 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
 
     let mut relay = Relay::new(&order.options);
     relay.set_last_good(last_good::load(&order.home, &key));
-    let wire = Wire::new(relay, Output::new(crate::run::stdout()?)?, Arc::clone(&voice) as Arc<_>);
+    let wire = Wire::new(relay, Output::new(pipes::stdout()?)?, Arc::clone(&voice) as Arc<_>);
     voice.speak_through(wire.clone());
     let debounce = Debounce::new(order.options.watch_quiet, order.options.watch_max).with_script(plan.script.clone());
     let debounce = Arc::new(Mutex::new(debounce));
@@ -180,14 +180,14 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
     }
 
     let stop = tokio::select! {
-        end = wire.serve_client(Input::new(crate::run::stdin()?)?, order.options.max_message) => {
+        end = wire.serve_client(Input::new(pipes::stdin()?)?, order.options.max_message) => {
             voice.write_log(match end {
                 ClientEnd::Finished => "the client ended its input",
                 ClientEnd::Gone => "the client is gone",
             });
             if own_containers { CLIENT_OF_CONTAINER_GONE } else { CLIENT_GONE }
         }
-        name = told_to_end() => {
+        name = process::told_to_end() => {
             voice.write_log(&format!("ended by {name}"));
             TOLD_TO_END
         }
@@ -214,6 +214,8 @@ async fn end_twins(wire: &Wire, stop: StopOrder) -> bool {
             return false;
         }
     }
+    // What the client was promised may still be on its way to it. If it takes nothing any more it gets nothing.
+    let _ = timeout_at(deadline, wire.flushed()).await;
     true
 }
 
@@ -269,18 +271,6 @@ async fn sweep_their_containers(home: crate::home::Home, fronts: Vec<fronts::Sta
         if sweep_containers(&home, stale.front(), &say).await {
             stale.clear();
         }
-    }
-}
-
-async fn told_to_end() -> &'static str {
-    let wait = async |kind| match signal(kind) {
-        Ok(mut signals) => drop(signals.recv().await),
-        Err(_) => std::future::pending().await,
-    };
-    tokio::select! {
-        () = wait(SignalKind::terminate()) => "SIGTERM",
-        () = wait(SignalKind::interrupt()) => "SIGINT",
-        () = wait(SignalKind::hangup()) => "SIGHUP",
     }
 }
 

@@ -1,16 +1,16 @@
-//! Bytes in and out of file descriptors on one thread: readiness where the system has it, a thread or a blocking write
-//! where it has not (a terminal, a regular file, `/dev/null`).
+//! Bytes in and out on one thread: readiness where the system has it, a thread or a blocking write where it has not (a
+//! terminal, a regular file, `/dev/null`, every pipe of Windows).
 //!
 //! A client hands over a pipe (Python), a socketpair (Node) or a terminal; twins have pipes. Nothing in here knows what
 //! the bytes mean.
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::io::Errno;
+#[cfg_attr(unix, path = "pipes/unix.rs")]
+#[cfg_attr(windows, path = "pipes/windows.rs")]
+mod system;
+
+pub use system::{Descriptor, Input, Output, nonblocking_stderr, stdin, stdout, write_stderr};
+
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use tokio::io::unix::{AsyncFd, AsyncFdRegisterError};
-use tokio::io::{Interest, Ready};
-use tokio::sync::mpsc;
 
 /// How much is read at once.
 const CHUNK: usize = 32 * 1024;
@@ -18,171 +18,6 @@ const CHUNK: usize = 32 * 1024;
 const KEEP: usize = 4 * CHUNK;
 /// How much of a skipped line is kept, to find its id.
 const BEGINNING: usize = 4096;
-
-/// Something to read from.
-#[derive(Debug)]
-pub enum Input {
-    /// Read when the system says that there is something.
-    Ready(AsyncFd<OwnedFd>),
-    /// Read by a thread of its own.
-    Thread(mpsc::Receiver<Vec<u8>>),
-}
-
-impl Input {
-    /// Takes over a descriptor. Must be called on a runtime.
-    ///
-    /// # Errors
-    /// The descriptor is not open.
-    pub fn new(fd: OwnedFd) -> io::Result<Self> {
-        if rustix::termios::isatty(&fd) {
-            return Ok(Self::threaded(fd));
-        }
-        let flags = fcntl_getfl(&fd)?;
-        fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?;
-        match register(fd, Interest::READABLE) {
-            Ok(fd) => Ok(Self::Ready(fd)),
-            Err(refused) => {
-                let (fd, _) = refused.into_parts();
-                fcntl_setfl(&fd, flags)?;
-                Ok(Self::threaded(fd))
-            }
-        }
-    }
-
-    fn threaded(fd: OwnedFd) -> Self {
-        let (tx, rx) = mpsc::channel(4);
-        std::thread::spawn(move || {
-            loop {
-                let mut chunk = vec![0; CHUNK];
-                match rustix::io::read(&fd, chunk.as_mut_slice()) {
-                    Ok(0) => return,
-                    Ok(read) => chunk.truncate(read),
-                    Err(Errno::INTR) => continue,
-                    Err(_) => return,
-                }
-                if tx.blocking_send(chunk).is_err() {
-                    return;
-                }
-            }
-        });
-        Self::Thread(rx)
-    }
-
-    /// Appends what there is to `buffer` and returns how much that was; 0 at the end. Cancel-safe.
-    async fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        match self {
-            Self::Thread(rx) => Ok(rx.recv().await.map_or(0, |chunk| {
-                buffer.extend_from_slice(&chunk);
-                chunk.len()
-            })),
-            Self::Ready(fd) => loop {
-                let mut guard = fd.readable().await?;
-                buffer.reserve(CHUNK);
-                let room = buffer.capacity() - buffer.len();
-                match rustix::io::read(guard.get_inner(), rustix::buffer::spare_capacity(buffer)) {
-                    Ok(read) => {
-                        // Less than there was room for: the pipe is empty, and a further read would only say so.
-                        if read > 0 && read < room {
-                            guard.clear_ready();
-                        }
-                        return Ok(read);
-                    }
-                    Err(Errno::AGAIN) => guard.clear_ready(),
-                    Err(Errno::INTR) => {}
-                    // A socketpair whose other end was closed with unread bytes: as much an end as any.
-                    Err(Errno::CONNRESET) => return Ok(0),
-                    Err(error) => return Err(error.into()),
-                }
-            },
-        }
-    }
-}
-
-/// Something to write to.
-#[derive(Debug)]
-pub enum Output {
-    /// Accepts what fits and says when it accepts more.
-    Ready(AsyncFd<OwnedFd>),
-    /// Always writes everything (a file, a terminal).
-    Direct(OwnedFd),
-}
-
-impl Output {
-    /// Takes over a descriptor. Must be called on a runtime.
-    ///
-    /// # Errors
-    /// The descriptor is not open.
-    pub fn new(fd: OwnedFd) -> io::Result<Self> {
-        if rustix::termios::isatty(&fd) {
-            return Ok(Self::Direct(fd));
-        }
-        let flags = fcntl_getfl(&fd)?;
-        fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?;
-        match register(fd, Interest::WRITABLE | Interest::ERROR) {
-            Ok(fd) => Ok(Self::Ready(fd)),
-            Err(refused) => {
-                let (fd, _) = refused.into_parts();
-                fcntl_setfl(&fd, flags)?;
-                Ok(Self::Direct(fd))
-            }
-        }
-    }
-
-    /// Writes what is accepted at this instant.
-    ///
-    /// # Errors
-    /// `WouldBlock` if nothing is; else nobody will ever read it.
-    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        let fd = match self {
-            Self::Ready(fd) => fd.get_ref().as_fd(),
-            Self::Direct(fd) => fd.as_fd(),
-        };
-        loop {
-            match rustix::io::write(fd, bytes) {
-                Err(Errno::INTR) => {}
-                other => return other.map_err(Into::into),
-            }
-        }
-    }
-
-    /// Runs `write` each time something may be accepted, until it returns true. `write` returns false for `WouldBlock`.
-    pub async fn when_writable(&self, mut write: impl FnMut() -> bool) {
-        let Self::Ready(fd) = self else {
-            write();
-            return;
-        };
-        loop {
-            let Ok(mut guard) = fd.writable().await else { return };
-            if write() {
-                return;
-            }
-            guard.clear_ready();
-        }
-    }
-
-    /// Returns when nobody can read what is written here any more.
-    pub async fn reader_gone(&self) {
-        let Self::Ready(fd) = self else { return std::future::pending().await };
-        loop {
-            match fd.ready(Interest::ERROR).await {
-                Ok(mut guard) => {
-                    if guard.ready().is_error() || guard.ready().is_write_closed() {
-                        return;
-                    }
-                    guard.clear_ready_matching(Ready::ERROR);
-                }
-                Err(_) => return,
-            }
-        }
-    }
-}
-
-#[allow(unsafe_code)]
-fn register(fd: OwnedFd, interest: Interest) -> Result<AsyncFd<OwnedFd>, AsyncFdRegisterError<OwnedFd>> {
-    // SAFETY: an `OwnedFd` is open, stays open until it is dropped, and always names the same descriptor; the `AsyncFd`
-    // owns it from here on and gives it out by shared reference only.
-    unsafe { AsyncFd::register_with_interest(fd, interest) }
-}
 
 /// One line of input, without its end.
 #[derive(Debug, PartialEq, Eq)]
@@ -311,12 +146,11 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::net::UnixStream;
 
     fn lines_of(chunks: &[&[u8]], max: usize) -> Vec<String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (ours, theirs) = UnixStream::pair().unwrap();
+            let (ours, theirs) = io::pipe().unwrap();
             let mut lines = Lines::new(Input::new(ours.into()).unwrap(), max);
             let mut seen = Vec::new();
             let output = Output::new(theirs.into()).unwrap();
@@ -364,7 +198,7 @@ mod tests {
     fn a_big_line_is_read_whole_and_its_memory_is_given_back() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (ours, theirs) = UnixStream::pair().unwrap();
+            let (ours, theirs) = io::pipe().unwrap();
             let mut lines = Lines::new(Input::new(ours.into()).unwrap(), 64 << 20);
             let writer = std::thread::spawn(move || {
                 use std::io::Write;
@@ -388,11 +222,47 @@ mod tests {
     fn a_gone_reader_is_noticed() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (reader, writer) = rustix::pipe::pipe().unwrap();
-            let output = Output::new(writer).unwrap();
+            let (reader, writer) = io::pipe().unwrap();
+            let output = Output::new(writer.into()).unwrap();
             drop(reader);
+            // Where nothing tells of it by itself, a write does.
+            if cfg!(windows) {
+                output.try_write(b"x").unwrap();
+            }
             output.reader_gone().await;
             assert!(output.try_write(b"x").is_err());
+        });
+    }
+
+    #[test]
+    fn a_full_pipe_takes_more_once_it_is_read_and_nothing_is_lost() {
+        use std::io::Read;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (mut reader, writer) = io::pipe().unwrap();
+            let output = Output::new(writer.into()).unwrap();
+            let text: Vec<u8> = (0..4_000_000_u32).map(|n| (n % 251) as u8).collect();
+            let mut sent = 0;
+            let mut send = || {
+                while sent < text.len() {
+                    match output.try_write(&text[sent..]) {
+                        Ok(written) => sent += written,
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+                true
+            };
+            assert!(!send(), "so much fits into no pipe");
+            let read = std::thread::spawn(move || {
+                let mut all = Vec::new();
+                reader.read_to_end(&mut all).unwrap();
+                all
+            });
+            output.when_writable(&mut send).await;
+            output.flushed().await;
+            drop(output);
+            assert!(read.join().unwrap() == text);
         });
     }
 }

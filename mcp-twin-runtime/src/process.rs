@@ -2,23 +2,32 @@
 //!
 //! Owns spawning, waiting, the stop ladder and the sweep. Knows nothing of MCP: pipes are handed to whoever asked.
 //!
-//! A leader is waited for without being reaped, its group is signalled while the leader still holds the group's id, and
-//! only then is it reaped: so no signal can reach a process that merely got the same number. Where children are to be kept
-//! (`keep_children`), the members of the group are signalled one by one instead.
+//! On Unix a leader is waited for without being reaped, its group is signalled while the leader still holds the group's
+//! id, and only then is it reaped: so no signal can reach a process that merely got the same number. Where children are to
+//! be kept (`keep_children`), the members of the group are signalled one by one instead. On Windows a twin is a job, and is
+//! ended through its handle.
 
+#[cfg_attr(not(target_os = "linux"), path = "process/no_adopted.rs")]
+mod adopted;
 mod container;
 mod identity;
 mod keep;
 mod minder;
 mod spawn;
+#[cfg_attr(not(target_os = "linux"), path = "process/no_sweep.rs")]
 mod sweep;
+#[cfg_attr(unix, path = "process/unix.rs")]
+#[cfg_attr(windows, path = "process/windows.rs")]
+mod system;
 
+pub use adopted::{Own, reap_adopted};
 pub use container::{Container, Containers, Say, left_containers, sweep_containers};
 pub use identity::{boot_id, start_time};
 pub use keep::KEEP;
 pub use minder::{Minder, Pipes, StopOrder};
-pub use spawn::{Launch, Launched, become_subreaper, not_runnable, spawn};
-pub use sweep::{sweep_orphans, sweep_token};
+pub use spawn::{Launch, Launched, not_runnable, spawn};
+pub use sweep::sweep_token;
+pub use system::{Leader, become_command, become_subreaper, told_to_end};
 
 /// The variable that carries the token of a twin into its environment, and so into those of its children.
 pub const TOKEN: &str = "MCP_TWIN_TOKEN";

@@ -3,7 +3,6 @@
 use crate::home::Home;
 use mcp_twin_core::spec::Options;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
 /// What `mcp-twin run` was asked to do.
@@ -42,12 +41,4 @@ pub fn run(order: RunOrder) -> io::Result<u8> {
     // A thread that still reads a terminal must not keep the process.
     runtime.shutdown_background();
     status
-}
-
-pub(crate) fn stdin() -> io::Result<OwnedFd> {
-    rustix::stdio::stdin().as_fd().try_clone_to_owned()
-}
-
-pub(crate) fn stdout() -> io::Result<OwnedFd> {
-    rustix::stdio::stdout().as_fd().try_clone_to_owned()
 }

@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::hash::Hasher;
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// More files than this are not looked at: such a folder is not a server's source, and `--watch` names a better one.
@@ -34,6 +33,33 @@ struct Stamp {
     inode: u64,
     modified: (i64, i64),
     changed: (i64, i64),
+}
+
+impl Stamp {
+    #[cfg(unix)]
+    fn of(metadata: &fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self {
+            size: metadata.size(),
+            inode: metadata.ino(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Windows tells neither a file's number nor when its name changed; a file that another one was renamed over shows in
+    /// its two times.
+    #[cfg(windows)]
+    fn of(metadata: &fs::Metadata) -> Self {
+        use std::os::windows::fs::MetadataExt;
+        let time = |ticks: u64| (ticks.cast_signed(), 0);
+        Self {
+            size: metadata.file_size(),
+            inode: 0,
+            modified: time(metadata.last_write_time()),
+            changed: time(metadata.creation_time()),
+        }
+    }
 }
 
 /// The files at one moment.
@@ -133,12 +159,7 @@ impl Tree {
             if !metadata.is_file() {
                 return;
             }
-            let stamp = Stamp {
-                size: metadata.size(),
-                inode: metadata.ino(),
-                modified: (metadata.mtime(), metadata.mtime_nsec()),
-                changed: (metadata.ctime(), metadata.ctime_nsec()),
-            };
+            let stamp = Stamp::of(&metadata);
             let known = before.files.get(path).filter(|(old, _)| *old == stamp).map(|(_, hash)| *hash);
             if let Some(hash) = known.or_else(|| hash_file(path, stamp)) {
                 now.files.insert(path.to_owned(), (stamp, hash));

@@ -7,7 +7,7 @@ use crate::wire::Wire;
 use mcp_twin_core::watch::{Burst, Debounce};
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,12 +17,16 @@ use tokio::sync::mpsc;
 const BACKLOG: usize = 1024;
 /// Folders that are watched at most (systems have bounds of their own).
 const MAX_FOLDERS: usize = 4096;
+/// Whether the system's watches are one stream of real paths (FSEvents).
+const REAL_PATHS: bool = cfg!(target_os = "macos");
 
 /// Watches one tree.
 pub struct Watch {
     tree: Arc<Tree>,
     watcher: RecommendedWatcher,
     folders: BTreeSet<PathBuf>,
+    /// Folders by the name under which the system speaks of them, where that is another one.
+    named: BTreeMap<PathBuf, PathBuf>,
     paths: mpsc::Receiver<PathBuf>,
     lost: Arc<AtomicBool>,
     debounce: Arc<Mutex<Debounce>>,
@@ -60,8 +64,9 @@ impl Watch {
                 }
             }
         })?;
-        let mut watch = Self { tree, watcher, folders: BTreeSet::new(), paths, lost, debounce };
-        let off = watch.scan();
+        let (folders, named) = (BTreeSet::new(), BTreeMap::new());
+        let mut watch = Self { tree, watcher, folders, named, paths, lost, debounce };
+        let (_, off) = watch.scan();
         Ok((watch, off))
     }
 
@@ -81,6 +86,7 @@ impl Watch {
                     }
                 },
             };
+            let path = self.as_asked(path);
             let mut counts = false;
             if self.lost.swap(false, Ordering::Relaxed) {
                 // Some names were lost: anything may have changed.
@@ -91,7 +97,8 @@ impl Watch {
                 counts = true;
             } else if !self.folders.contains(&path) && path.is_dir() {
                 // A new folder: whatever is in it already was written before there was a watch on it.
-                self.scan();
+                let (restarted, _) = self.scan();
+                counts |= restarted;
                 self.tree.walk(|found, is_dir| counts |= !is_dir && found.starts_with(&path));
             }
             if counts {
@@ -105,8 +112,15 @@ impl Watch {
         self.debounce.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Watches every folder that is not watched yet.
-    fn scan(&mut self) -> Option<String> {
+    /// The path as the tree knows it.
+    fn as_asked(&self, path: PathBuf) -> PathBuf {
+        let asked = path.parent().and_then(|folder| self.named.get(folder)).zip(path.file_name());
+        asked.map(|(folder, name)| folder.join(name)).unwrap_or(path)
+    }
+
+    /// Watches every folder that is not watched yet. The first value says whether changes may have been missed meanwhile,
+    /// the second one what is off, where something is.
+    fn scan(&mut self) -> (bool, Option<String>) {
         let mut wanted = BTreeSet::new();
         // A file is watched through its folder: editors replace files, and a watch on the old one would go with it.
         self.tree.walk(|path, is_dir| {
@@ -118,15 +132,29 @@ impl Watch {
         let mut off =
             full.then(|| format!("only the first {MAX_FOLDERS} folders are watched; name fewer with --watch"));
         self.folders.retain(|folder| wanted.contains(folder));
+        wanted.retain(|folder| !self.folders.contains(folder));
+        if wanted.is_empty() {
+            return (false, off);
+        }
+        // All at once: on macOS the one stream of events is stopped for it and begun anew, and it speaks of real paths.
+        let mut paths = self.watcher.paths_mut();
         for folder in wanted {
-            if !self.folders.contains(&folder) {
-                match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                    Ok(()) => drop(self.folders.insert(folder)),
-                    Err(error) => off = Some(format!("{} is not watched: {error}", folder.display())),
+            match paths.add(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    if let Some(real) = REAL_PATHS.then(|| folder.canonicalize().ok()).flatten()
+                        && real != folder
+                    {
+                        self.named.insert(real, folder.clone());
+                    }
+                    self.folders.insert(folder);
                 }
+                Err(error) => off = Some(format!("{} is not watched: {error}", folder.display())),
             }
         }
-        off
+        if let Err(error) = paths.commit() {
+            off = Some(format!("the files are not watched any more: {error}"));
+        }
+        (REAL_PATHS, off)
     }
 }
 

@@ -12,13 +12,14 @@ pub use twin::TwinPipes;
 
 use crate::logs::StderrTail;
 use crate::pipes::Output;
-use crate::process::Minder;
+use crate::process::{Minder, StopOrder};
 use mcp_twin_core::relay::{LastGood, Relay, RelayEvent};
 use mcp_twin_core::swap::ProbeReport;
 use mcp_twin_core::{Fault, Moment, TwinId};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -71,6 +72,10 @@ struct TwinEnd {
     minder: Minder,
     tail: Arc<Mutex<StderrTail>>,
 }
+
+/// How a twin ends that closed its stdin and lives on: what it has in hand may still be answered, and what is held for the
+/// next one has not waited too long by then.
+const DEAF: StopOrder = StopOrder { term: Duration::from_secs(2), kill: Duration::from_secs(1) };
 
 /// Who waits for what a relay finds out.
 #[derive(Default)]
@@ -249,6 +254,9 @@ impl Inner {
                     }
                     Err(_) => {
                         end.stdin = None;
+                        // It may still answer what it has; then it ends, for nothing can be asked of it any more.
+                        end.minder.stop(DEAF);
+                        self.listener.log(Some(twin), "does not read its input any more, so it is ended");
                         self.relay.twin_input_closed(twin, now);
                         moved = true;
                         break;

@@ -1,7 +1,6 @@
 //! A raw MCP client over stdio on plain threads: no SDK, no retries, nothing that could hide a lost answer.
 
 use crate::inbox::{Books, Id, Inbox, shortened};
-use crate::process;
 use crate::wait::{PATIENCE, until};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -225,7 +224,7 @@ impl Client {
 
     /// kill -9, and waits for the end.
     pub fn kill(&self) {
-        process::kill(self.pid);
+        let _ = self.child.lock().expect("no panic while killing").kill();
         let _ = self.exit_status();
     }
 

@@ -3,16 +3,22 @@
 //!
 //! The same [`Client`] drives a front (`mcp-twin run -- CMD`) and the bare server (`CMD`), so that what a test blames on
 //! the front can be tried without it.
+//!
+//! Most of it knows Unix, its interpreters and `/proc`. The tests of `systems.rs` run everywhere, and use the rest.
 // A failed expectation is how a test fails; nothing in here ever ships.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod cli;
 pub mod client;
 pub mod inbox;
+#[cfg(unix)]
 pub mod process;
+#[cfg(unix)]
 pub mod project;
 pub mod record;
+#[cfg(unix)]
 pub mod soak;
+#[cfg(unix)]
 pub mod talker;
 pub mod tools;
 pub mod wait;
@@ -20,5 +26,6 @@ pub mod wait;
 pub use cli::Report;
 pub use client::Client;
 pub use inbox::{Books, Id};
+#[cfg(unix)]
 pub use project::{Project, Server};
 pub use wait::{PATIENCE, until};

@@ -24,7 +24,8 @@ pub fn mcp_twin() -> PathBuf {
     }
     let me = std::env::current_exe().expect("the path of this test");
     // target/PROFILE/deps/test or target/PROFILE/soak
-    let beside = me.ancestors().skip(1).take(2).map(|folder| folder.join("mcp-twin")).find(|path| path.is_file());
+    let name = format!("mcp-twin{}", std::env::consts::EXE_SUFFIX);
+    let beside = me.ancestors().skip(1).take(2).map(|folder| folder.join(&name)).find(|path| path.is_file());
     beside.unwrap_or_else(|| {
         panic!(
             "no mcp-twin beside {}: build it first with `cargo build -p mcp-twin-cli` (or `cargo xtask test`)",

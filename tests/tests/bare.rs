@@ -1,4 +1,5 @@
 //! The harness and the fixtures themselves, without a front: what a test blames on a front must not be theirs.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mcp_twin_tests::client::{QUIET, body_of, text_of};

@@ -1,4 +1,5 @@
 //! Clients that misbehave, or are merely unusual: the front neither falls nor forgets an answer.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mcp_twin_tests::client::{QUIET, body_of, shown, text_of};

@@ -1,5 +1,6 @@
 //! Commands and what they need of the machine: a front that stands still, a state directory that cannot be used, a
 //! generation that never was.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mcp_twin_tests::{Project, Server, process};

@@ -1,4 +1,5 @@
 //! Servers that misbehave: whatever they do, the client's calls are answered, and nothing stays behind.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mcp_twin_tests::client::{body_of, text_of, texts_of};
@@ -159,6 +160,32 @@ fn a_daemon_in_its_own_session_goes_with_its_server() {
     let second: u32 = until("the second daemon", || project.noted("daemon").get(1)?.parse().ok());
     project.finish(&client);
     assert!(!process::alive(second));
+}
+
+#[test]
+fn a_daemon_that_ends_by_itself_leaves_no_zombie() {
+    let project = Project::new(Server::Fault("daemon"));
+    let client = project.open();
+    let daemon: u32 = until("the daemon", || project.noted("daemon").first()?.parse().ok());
+    until("the front takes it over", || (process::parent(daemon) == Some(client.pid())).then_some(()));
+    process::kill(daemon);
+    until("the daemon to be reaped", || process::state(daemon).is_none().then_some(()));
+    assert_eq!(client.whoami().0, "v1");
+    project.finish(&client);
+}
+
+#[test]
+fn a_server_that_closes_its_input_is_replaced() {
+    let project = Project::new(Server::Fault("deaf"));
+    let client = project.open();
+    let first = client.whoami();
+    let second = client.whoami();
+    assert_eq!((first.0.as_str(), second.0.as_str()), ("v1", "v1"));
+    assert_ne!(first.1, second.1, "the call that the first one did not take");
+    project.set("FAULT", "\"\"");
+    project.save_version("v2");
+    client.until_version("v2");
+    project.finish(&client);
 }
 
 #[test]

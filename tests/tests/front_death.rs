@@ -1,4 +1,5 @@
 //! kill -9 of the front: no process stays, the state can be read, the next `run` sweeps and serves.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mcp_twin_tests::{Client, Project, Server, process, until};

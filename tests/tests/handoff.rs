@@ -1,4 +1,5 @@
 //! `--strategy handoff`: the old twin goes before the new one comes, and no request is lost over it.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mcp_twin_tests::client::body_of;

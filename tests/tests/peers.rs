@@ -1,4 +1,5 @@
 //! Official SDKs and the Inspector on both sides of a front, each while the server is swapped under it.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mcp_twin_tests::talker::{Sdk, Talker, assert_flawless};

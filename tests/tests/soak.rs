@@ -1,4 +1,5 @@
 //! The short form of `cargo xtask soak`.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mcp_twin_tests::soak::{self, Plan};

@@ -1,4 +1,5 @@
 //! A save, a command, a rollback: what the client sees of them, and what it does not.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mcp_twin_tests::client::body_of;

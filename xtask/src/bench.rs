@@ -31,7 +31,9 @@ pub(crate) fn run(arguments: &[String]) -> Result {
         command
     };
     steady(script("paired.py"), &results, &peers, (rounds, calls), socat, has("--peers"))?;
-    reload(&script, &results, &peers, reloads, has("--peers"))?;
+    for server in ["plain", "sdk"] {
+        reload(&script, server, &results, &peers, reloads, has("--peers"))?;
+    }
     if has("--idle") {
         exec::run(&mut script("idle.py"))?;
     }
@@ -58,13 +60,30 @@ fn steady(
     exec::run(&mut command)
 }
 
-fn reload(script: &dyn Fn(&str) -> Command, results: &Path, peers: &Path, runs: u32, others: bool) -> Result {
+/// What an edit costs with the server that needs nothing installed, or with that of the Python SDK.
+fn reload(
+    script: &dyn Fn(&str) -> Command,
+    server: &str,
+    results: &Path,
+    peers: &Path,
+    runs: u32,
+    others: bool,
+) -> Result {
     if runs == 0 {
         return Ok(());
     }
-    let out = fresh(results, "reload.jsonl")?;
+    println!("\nedits of the {server} server");
+    let out = fresh(results, &format!("reload-{server}.jsonl"))?;
     let mut command = script("reload_bench.py");
-    command.args(["--server", "plain", "--parts", "control,reload", "--runs"]).arg(runs.to_string());
+    command.args(["--server", server, "--parts", "control,reload", "--runs"]).arg(runs.to_string());
+    if server == "sdk" {
+        let python = target().join("tools/python/bin/python");
+        if !python.exists() {
+            eprintln!("bench: no row for the SDK server: `cargo xtask setup` installs it");
+            return Ok(());
+        }
+        command.arg("--python").arg(python);
+    }
     command.args(["--peer", "bare", "--peer", "mcp-twin"]).arg("--peers-dir").arg(peers).arg("--out").arg(&out);
     if others {
         command.args(["mcpmon-py", "mcpmon-gw", "nodemon"].iter().flat_map(|peer| ["--peer", peer]));

@@ -6,6 +6,7 @@ mod conformance;
 mod exec;
 mod setup;
 mod soak;
+mod systems;
 
 use std::process::ExitCode;
 
@@ -16,6 +17,7 @@ const TASKS: &[Task] = &[
     ("setup", "install what the tests need into target/tools (or $MCP_TWIN_TOOLS)", setup::run),
     ("test", "set up, build, and run every test", ci::test),
     ("ci", "format, lints, documentation, purity of the core, then every test", ci::ci),
+    ("check-systems", "types and lints of what is built for macOS and Windows only", systems::check),
     ("soak", "calls under swaps, in the full size: --fronts --calls --swaps --in-flight --cycles", soak::run),
     ("bench", "speed and size beside the bare server: --peers --rounds N --calls N --reloads N --idle", bench::run),
     ("conformance", "the Inspector's calls, bare and through `mcp-twin run`", conformance::run),
@@ -48,6 +50,6 @@ fn main() -> ExitCode {
 fn usage() {
     eprintln!("usage: cargo xtask COMMAND [ARGUMENTS]");
     for (name, what, _) in TASKS {
-        eprintln!("  {name:<12} {what}");
+        eprintln!("  {name:<14} {what}");
     }
 }

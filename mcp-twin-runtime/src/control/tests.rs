@@ -22,13 +22,13 @@ fn outcome(by: u32) -> Answer {
 }
 
 /// A raw connection: sends lines, reads lines.
-#[cfg(unix)]
-struct Raw(BufReader<tokio::net::UnixStream>);
+struct Raw(BufReader<Stream>);
 
-#[cfg(unix)]
 impl Raw {
     async fn to(address: &FrontAddress) -> Self {
-        Self(BufReader::new(tokio::net::UnixStream::connect(&address.socket).await.unwrap()))
+        use interprocess::local_socket::traits::tokio::Stream as _;
+        let name = address.socket.as_path().to_fs_name::<GenericFilePath>().unwrap();
+        Self(BufReader::new(Stream::connect(name).await.unwrap()))
     }
     async fn say(&mut self, text: &str) {
         self.0.get_mut().write_all(text.as_bytes()).await.unwrap();
@@ -73,7 +73,6 @@ async fn the_socket_is_for_its_user_only() {
     assert_eq!(mode & 0o777, 0o600);
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn a_handler_that_is_bound_to_its_thread_will_do() {
     let (_dir, home) = home();
@@ -91,7 +90,6 @@ async fn a_handler_that_is_bound_to_its_thread_will_do() {
     assert_eq!(*count.borrow(), 1);
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn accepted_comes_before_a_slow_outcome_and_not_before_a_status() {
     let (_dir, home) = home();
@@ -118,7 +116,6 @@ async fn accepted_comes_before_a_slow_outcome_and_not_before_a_status() {
     assert_eq!(slow.hear().await["id"], 5);
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn what_other_releases_ask_is_understood_or_refused() {
     let (_dir, home) = home();
@@ -137,7 +134,6 @@ async fn what_other_releases_ask_is_understood_or_refused() {
     assert_eq!(raw.hear().await["answer"], "accepted");
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn a_line_without_end_is_refused_and_closed() {
     let (_dir, home) = home();
@@ -175,7 +171,6 @@ async fn more_connections_than_room_wait_their_turn() {
     assert_eq!(late.hear().await["id"], 2);
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn a_command_that_goes_away_does_not_stop_what_it_began() {
     let (_dir, home) = home();
@@ -199,7 +194,6 @@ async fn a_command_that_goes_away_does_not_stop_what_it_began() {
     assert_eq!(begins.recv().await, Some("finished"));
 }
 
-#[cfg(unix)]
 #[tokio::test]
 async fn what_a_command_asked_that_has_gone_is_not_begun() {
     let (_dir, home) = home();

@@ -1,6 +1,7 @@
 //! What can be said of new code without running it. Under `handoff` the old twin must go before the new one starts, so a
 //! typing mistake is better found while it still serves.
 
+use crate::process::Own;
 use mcp_twin_core::detect::launch::Launch;
 use mcp_twin_core::{Code, Fault};
 use std::path::{Path, PathBuf};
@@ -48,7 +49,7 @@ impl Check {
     /// It cannot be parsed; the interpreter's own words are in `stderr_tail`. An interpreter that cannot be asked says
     /// nothing.
     pub async fn run(&self) -> Result<(), Fault> {
-        let output = Command::new(&self.interpreter)
+        let child = Command::new(&self.interpreter)
             .args(&self.arguments)
             .arg(&self.script)
             .current_dir(&self.cwd)
@@ -56,8 +57,10 @@ impl Check {
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true)
-            .output();
-        let Ok(Ok(output)) = tokio::time::timeout(PATIENCE, output).await else { return Ok(()) };
+            .spawn();
+        let Ok(child) = child else { return Ok(()) };
+        let _own = child.id().map(Own::new);
+        let Ok(Ok(output)) = tokio::time::timeout(PATIENCE, child.wait_with_output()).await else { return Ok(()) };
         if output.status.success() {
             return Ok(());
         }

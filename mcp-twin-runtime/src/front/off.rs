@@ -1,7 +1,6 @@
 //! What of the state directory cannot be used by this front, found out once at its start, so that one cause is one line.
 
 use crate::home::Home;
-use rustix::fs::{Access, access};
 use std::path::{Path, PathBuf};
 
 /// A part of the state directory.
@@ -116,7 +115,13 @@ fn writable(folder: &Path) -> Result<(), String> {
         Ok(_) => {}
         Err(error) => return Err(error.to_string()),
     }
-    access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| std::io::Error::from(error).to_string())
+    // Where permissions are no bits of the folder only a write tells.
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Access, access};
+        access(folder, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| std::io::Error::from(error).to_string())?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -159,6 +164,7 @@ mod tests {
         assert!(line.contains("history: it is not a folder") && !line.contains("socket"), "{line}");
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_folder_that_is_open_to_others_is_said_and_used() {
         use std::os::unix::fs::PermissionsExt;

@@ -2,12 +2,12 @@
 
 use super::off::{Off, Part};
 use crate::logs::LogFile;
+use crate::pipes::{nonblocking_stderr, write_stderr};
 use crate::wire::{Listener, Wire};
 use mcp_twin_core::host::Observer;
 use mcp_twin_core::relay::LastGood;
 use mcp_twin_core::swap::Notice;
 use mcp_twin_core::{Code, Fault, TwinId};
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -245,19 +245,4 @@ fn told(what: &str, fault: &Fault, then: &str) -> String {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A client that does not read our stderr must not stop us. Only pipes and sockets are made so: other processes share a
-/// terminal's or a file's mode.
-fn nonblocking_stderr() {
-    let stderr = rustix::stdio::stderr();
-    let kind = rustix::fs::fstat(stderr).map(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode));
-    if let (Ok(rustix::fs::FileType::Fifo | rustix::fs::FileType::Socket), Ok(flags)) = (kind, fcntl_getfl(stderr)) {
-        let _ = fcntl_setfl(stderr, flags | OFlags::NONBLOCK);
-    }
-}
-
-/// Best effort: what does not fit is lost here, and is in the log.
-fn write_stderr(line: &str) {
-    let _ = rustix::io::write(rustix::stdio::stderr(), line.as_bytes());
 }

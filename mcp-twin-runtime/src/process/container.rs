@@ -5,6 +5,7 @@
 //! container is removed by that id. The note lets the next front do the same for one that was killed. Knows nothing of
 //! engines but the words of the command line (`core::detect::launch`).
 
+use super::adopted::Own;
 use crate::files::{self, FileError, Flush};
 use crate::home::Home;
 use mcp_twin_core::TwinId;
@@ -208,6 +209,7 @@ async fn said_by(words: &[String], cwd: &Path) -> io::Result<(bool, String)> {
     #[cfg(unix)]
     command.process_group(0);
     let mut child = command.spawn()?;
+    let _own = child.id().map(Own::new);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let ended = timeout(PATIENCE, async {
         let (out, err) = tokio::join!(beginning(stdout), beginning(stderr));

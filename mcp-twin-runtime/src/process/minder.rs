@@ -1,15 +1,12 @@
 //! One twin's process from its start to its last descendant.
 
+use super::Leader;
 use super::container::Container;
-use super::sweep::sweep_orphans;
-use mcp_twin_core::ProcessIdentity;
 use mcp_twin_core::swap::ExitReport;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
 use std::future::{Future, pending};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long output is still read after the exit of a process whose descendant holds its stdout open.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -21,9 +18,9 @@ const UNKILLABLE: Duration = Duration::from_secs(5);
 /// How a twin is to end: its stdin is closed now, the rest follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StopOrder {
-    /// From now to TERM.
+    /// From now to TERM (which Windows has not: there nothing happens then).
     pub term: Duration,
-    /// From TERM to KILL.
+    /// From TERM to KILL (the end of the job on Windows).
     pub kill: Duration,
 }
 
@@ -47,17 +44,11 @@ pub trait Pipes: Send + 'static {
 }
 
 impl Minder {
-    /// Minds a process that was just started, on the current runtime. What it starts under one of the names `keep` is not
-    /// ended with it; its `container` is.
-    pub fn start(
-        identity: ProcessIdentity,
-        keep: Vec<String>,
-        container: Option<Container>,
-        pipes: impl Pipes,
-    ) -> Self {
+    /// Minds a process that was just started, on the current runtime. Its `container` is ended with it.
+    pub fn start(leader: Leader, container: Option<Container>, pipes: impl Pipes) -> Self {
         let (orders, inbox) = mpsc::channel(4);
         let (report, exit) = watch::channel(None);
-        tokio::spawn(mind(identity, keep, container, pipes, inbox, report));
+        tokio::spawn(mind(leader, container, pipes, inbox, report));
         Self { orders, exit }
     }
 
@@ -82,19 +73,16 @@ fn unknown() -> ExitReport {
 }
 
 async fn mind(
-    identity: ProcessIdentity,
-    keep: Vec<String>,
+    mut leader: Leader,
     container: Option<Container>,
     mut pipes: impl Pipes,
     mut orders: mpsc::Receiver<StopOrder>,
     report: watch::Sender<Option<ExitReport>>,
 ) {
-    let Some(pid) = i32::try_from(identity.pid).ok().and_then(Pid::from_raw) else { return };
     let mut term_at: Option<Instant> = None;
     let mut kill_at: Option<Instant> = None;
     let mut give_up_at: Option<Instant> = None;
     let mut stdout_open = true;
-    let mut ended = std::pin::pin!(ended(pid));
     loop {
         let next = [term_at, kill_at, give_up_at].into_iter().flatten().min();
         let timer = async {
@@ -105,7 +93,7 @@ async fn mind(
         };
         tokio::select! {
             biased;
-            () = &mut ended => break,
+            () = leader.ended() => break,
             Some(order) = orders.recv() => {
                 pipes.close_stdin();
                 let now = Instant::now();
@@ -130,96 +118,22 @@ async fn mind(
                 let now = Instant::now();
                 if give_up_at.is_some_and(|at| at <= now) { break; }
                 if kill_at.is_some_and(|at| at <= now) {
-                    signal_group(pid, Signal::KILL, &keep);
+                    leader.kill();
                     (term_at, kill_at, give_up_at) = (None, None, Some(now + UNKILLABLE));
                 } else if term_at.is_some_and(|at| at <= now) {
                     pipes.close_stdin();
-                    signal_group(pid, Signal::TERM, &keep);
+                    leader.ask_to_end();
                     term_at = None;
                 }
             }
         }
     }
     let _ = timeout(LAST_WORDS, pipes.output_ended()).await;
-    // The leader is not reaped yet, so the group's number can belong to nobody else.
-    signal_group(pid, Signal::KILL, &keep);
-    let status = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG).ok().flatten();
-    let (code, by) = status
-        .as_ref()
-        .map_or((None, None), |status: &WaitIdStatus| (status.exit_status(), status.terminating_signal()));
-    let exit = pipes.finish(code, by);
-    reap_group(pid, &keep).await;
-    sweep_orphans(&identity.token);
+    let (code, signal) = leader.reap();
+    let exit = pipes.finish(code, signal);
+    leader.end_rest().await;
     if let Some(container) = container {
         container.end(code).await;
     }
     let _ = report.send(Some(exit));
-}
-
-/// Returns when the process has ended, and leaves it unreaped.
-async fn ended(pid: Pid) {
-    // Registered before the first look, so that no end is missed between look and wait.
-    let mut sigchld = signal(SignalKind::child()).ok();
-    loop {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-        match waitid(WaitId::Pid(pid), options) {
-            Ok(None) => {}
-            Ok(Some(_)) | Err(_) => return,
-        }
-        match &mut sigchld {
-            Some(signals) => {
-                if signals.recv().await.is_none() {
-                    sigchld = None;
-                }
-            }
-            None => sleep(Duration::from_millis(50)).await,
-        }
-    }
-}
-
-/// Reaps what is left of a killed group, where this process became its parent (subreaper). Bounded: what was killed is
-/// gone within moments, and what is not ours is not waited for.
-async fn reap_group(pid: Pid, keep: &[String]) {
-    let mut sigchld = signal(SignalKind::child()).ok();
-    let reap = async {
-        loop {
-            match waitid(WaitId::Pgid(Some(pid)), WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
-                Ok(Some(_)) => {}
-                // Kept ones live on, and would be waited for in vain.
-                Ok(None) if !anyone_to_end(pid, keep) => return,
-                Ok(None) => match &mut sigchld {
-                    Some(signals) => {
-                        if signals.recv().await.is_none() {
-                            return;
-                        }
-                    }
-                    None => return,
-                },
-                Err(_) => return,
-            }
-        }
-    };
-    let _ = timeout(Duration::from_secs(1), reap).await;
-}
-
-/// Signals a group whose leader is not reaped: all of it at once, or without those that are to be kept.
-fn signal_group(pid: Pid, signal: Signal, keep: &[String]) {
-    #[cfg(target_os = "linux")]
-    if !keep.is_empty() {
-        return super::keep::signal_others(pid, signal, keep);
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = keep;
-    let _ = kill_process_group(pid, signal);
-}
-
-/// Whether a killed group may still have a member that is to end.
-fn anyone_to_end(pid: Pid, keep: &[String]) -> bool {
-    #[cfg(target_os = "linux")]
-    if !keep.is_empty() {
-        return super::keep::others_left(pid, keep);
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (pid, keep);
-    true
 }

@@ -1,13 +1,12 @@
 //! Starting a twin.
 
 use super::identity::{boot_id, start_time};
-use super::{KEEP, TOKEN};
+use super::{KEEP, Leader, TOKEN, system};
+use crate::pipes::Descriptor;
 use mcp_twin_core::{Code, Fault, ProcessIdentity};
 use std::io::{self, ErrorKind};
-use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -29,17 +28,18 @@ pub struct Launch {
 pub struct Launched {
     /// Proof of identity.
     pub identity: ProcessIdentity,
+    /// To be minded.
+    pub leader: Leader,
     /// To write to.
-    pub stdin: OwnedFd,
+    pub stdin: Descriptor,
     /// To read from.
-    pub stdout: OwnedFd,
+    pub stdout: Descriptor,
     /// To read from.
-    pub stderr: OwnedFd,
-    /// Names of programs that outlive it.
-    pub keep: Vec<String>,
+    pub stderr: Descriptor,
 }
 
-/// Starts a process in a group of its own, with pipes, that dies with the thread that called this.
+/// Starts a process in a group (on Windows a job) of its own, with pipes. Where the system can do that it dies with the
+/// thread that called this. Must be called on a runtime.
 ///
 /// # Errors
 /// `NotExecutable` if the command cannot run at all, else `SpawnFailed`.
@@ -51,7 +51,7 @@ pub fn spawn(launch: &Launch) -> Result<Launched, Fault> {
         let message = format!("the working directory {} does not exist", launch.cwd.display());
         return Err(Fault::new(Code::NotExecutable, message));
     }
-    let mut command = Command::new(program);
+    let mut command = Command::new(system::found(program, &launch.cwd));
     command
         .args(arguments)
         .current_dir(&launch.cwd)
@@ -59,17 +59,15 @@ pub fn spawn(launch: &Launch) -> Result<Launched, Fault> {
         .env(TOKEN, &launch.token)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
+        .stderr(Stdio::piped());
     if launch.keep.is_empty() {
         // The front may itself run below a twin of another front, which keeps something.
         command.env_remove(KEEP);
     } else {
         command.env(KEEP, launch.keep.join(","));
     }
-    die_with_this_thread(&mut command);
-    let mut child = command.spawn().map_err(|error| refused(program, &launch.cwd, &error))?;
-    let pid = child.id();
+    let (leader, pipes) = system::start(command, launch).map_err(|error| refused(program, &launch.cwd, &error))?;
+    let pid = leader.pid();
     let identity = ProcessIdentity {
         pid,
         pgid: pid,
@@ -77,24 +75,21 @@ pub fn spawn(launch: &Launch) -> Result<Launched, Fault> {
         boot_id: boot_id(),
         token: launch.token.clone(),
     };
-    let pipes = pipes(&mut child);
-    let Some((stdin, stdout, stderr)) = pipes else {
+    let Some([stdin, stdout, stderr]) = pipes else {
         return Err(Fault::new(Code::SpawnFailed, "the system gave no pipes"));
     };
-    Ok(Launched { identity, stdin, stdout, stderr, keep: launch.keep.clone() })
-}
-
-fn pipes(child: &mut Child) -> Option<(OwnedFd, OwnedFd, OwnedFd)> {
-    Some((child.stdin.take()?.into(), child.stdout.take()?.into(), child.stderr.take()?.into()))
+    Ok(Launched { identity, leader, stdin, stdout, stderr })
 }
 
 /// Why a command cannot run at all, as far as can be seen without running it: what was tried, and where.
 #[must_use]
 pub fn not_runnable(program: &str, cwd: &Path) -> Option<Fault> {
-    if !program.contains('/') {
+    let found = system::found(program, cwd);
+    let program = &*found.to_string_lossy();
+    if !program.contains(std::path::is_separator) {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let tried: Vec<PathBuf> = std::env::split_paths(&path).map(|folder| cwd.join(folder).join(program)).collect();
-        if tried.iter().any(|file| may_run(file)) {
+        if tried.iter().any(|file| system::may_run(file)) {
             return None;
         }
         if let Some(file) = tried.iter().find(|file| file.is_file()) {
@@ -124,16 +119,12 @@ pub fn not_runnable(program: &str, cwd: &Path) -> Option<Fault> {
             ),
         );
     }
-    (!may_run(&file)).then(|| not_executable(program))
+    (!system::may_run(&file)).then(|| not_executable(program))
 }
 
 fn not_executable(program: &str) -> Fault {
     Fault::new(Code::NotExecutable, format!("`{program}` may not be executed"))
         .with_help("make it executable (chmod +x), or name its interpreter first")
-}
-
-fn may_run(file: &Path) -> bool {
-    file.is_file() && rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok()
 }
 
 fn refused(program: &str, cwd: &Path, error: &io::Error) -> Fault {
@@ -149,7 +140,7 @@ fn refused(program: &str, cwd: &Path, error: &io::Error) -> Fault {
                 .with_help("correct the first line of the script, or name its interpreter as the command")
         }
         ErrorKind::PermissionDenied => not_executable(program),
-        _ if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {
+        _ if error.raw_os_error() == Some(system::NOT_A_PROGRAM) => {
             Fault::new(Code::NotExecutable, format!("`{program}` is not a program that this system can run")).with_help(
                 "a script needs a first line such as #!/usr/bin/env python3, or its interpreter as the command",
             )
@@ -158,33 +149,7 @@ fn refused(program: &str, cwd: &Path, error: &io::Error) -> Fault {
     }
 }
 
-/// Descendants that leave their group and lose their parent become children of this process, so that they can be ended.
-/// Where the system has no such thing nothing happens.
-pub fn become_subreaper() {
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
-}
-
-#[cfg(target_os = "linux")]
-#[allow(unsafe_code)]
-fn die_with_this_thread(command: &mut Command) {
-    use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
-    let front = getpid();
-    // SAFETY: between fork and exec only async-signal-safe system calls are made (prctl, getppid); nothing is allocated
-    // or locked, and the closure touches no memory but its own copy of a number.
-    unsafe {
-        command.pre_exec(move || {
-            set_parent_process_death_signal(Some(Signal::KILL))?;
-            // The front may have died before the signal was asked for: then nobody would send it.
-            if getppid() == Some(front) { Ok(()) } else { Err(io::Error::from_raw_os_error(3)) }
-        });
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn die_with_this_thread(_command: &mut Command) {}
-
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;

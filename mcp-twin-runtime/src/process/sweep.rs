@@ -6,7 +6,7 @@
 
 use super::TOKEN;
 use mcp_twin_core::ProcessIdentity;
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
 use std::fs;
 
 /// Ends every descendant with this very token that has become a child of this process.
@@ -36,7 +36,8 @@ pub fn sweep_token(prefix: &str, spare: impl Fn(&str) -> bool, leaders: &[Proces
     pids.filter(|pid| doomed(*pid, &wanted, leaders) && end(*pid, &wanted, leaders).is_some()).count()
 }
 
-fn children() -> Vec<u32> {
+/// The children of this process, adopted ones too.
+pub(super) fn children() -> Vec<u32> {
     let Ok(threads) = fs::read_dir("/proc/self/task") else { return Vec::new() };
     let lists = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
     lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()).collect()
@@ -64,18 +65,6 @@ fn values<'a>(environment: &'a [u8], name: &str) -> impl Iterator<Item = &'a str
         .filter_map(move |entry| std::str::from_utf8(entry.strip_prefix(prefix.as_slice())?).ok())
 }
 
-/// Where processes cannot be pinned, nobody is ended: no environment can be read there either.
-#[cfg(not(target_os = "linux"))]
-fn end(_pid: u32, _wanted: &impl Fn(&str) -> bool, _leaders: &[ProcessIdentity]) -> Option<Pid> {
-    None
-}
-
-#[cfg(not(target_os = "linux"))]
-fn spared(_pid: u32, _environment: &[u8], _wanted: &impl Fn(&str) -> bool, _leaders: &[ProcessIdentity]) -> bool {
-    false
-}
-
-#[cfg(target_os = "linux")]
 fn spared(pid: u32, environment: &[u8], wanted: &impl Fn(&str) -> bool, leaders: &[ProcessIdentity]) -> bool {
     use super::identity::start_time;
     let names: Vec<String> =
@@ -84,9 +73,7 @@ fn spared(pid: u32, environment: &[u8], wanted: &impl Fn(&str) -> bool, leaders:
     !names.is_empty() && super::keep::kept(pid, &names, leads, |pid| bears(pid, wanted))
 }
 
-#[cfg(target_os = "linux")]
 fn end(pid: u32, wanted: &impl Fn(&str) -> bool, leaders: &[ProcessIdentity]) -> Option<Pid> {
-    use rustix::process::{PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
     let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
     if pid == rustix::process::getpid() {
         return None;
@@ -100,7 +87,7 @@ fn end(pid: u32, wanted: &impl Fn(&str) -> bool, leaders: &[ProcessIdentity]) ->
     Some(pid)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::process::Command;

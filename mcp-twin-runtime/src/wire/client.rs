@@ -33,6 +33,12 @@ impl Wire {
         }
     }
 
+    /// Returns when everything that the client was sent is out of this process.
+    pub async fn flushed(&self) {
+        let client = Arc::clone(&self.lock().client);
+        client.flushed().await;
+    }
+
     async fn read_client(&self, mut lines: Lines) {
         while let Ok(true) = lines.fill().await {
             self.with(|relay, now| {

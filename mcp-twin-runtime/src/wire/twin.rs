@@ -44,7 +44,7 @@ impl Wire {
         let tail = Arc::new(Mutex::new(StderrTail::new()));
         let pipes =
             TwinPipes { wire: self.clone(), twin, stdout: stdout_watch, stderr: stderr_watch, tail: Arc::clone(&tail) };
-        let minder = Minder::start(launched.identity, launched.keep, container, pipes);
+        let minder = Minder::start(launched.leader, container, pipes);
         let end = TwinEnd {
             stdin: Some(Arc::clone(&stdin)),
             full: false,

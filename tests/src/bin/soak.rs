@@ -3,9 +3,17 @@
 //!     soak [--fronts 10] [--calls 3000] [--swaps 5] [--in-flight 32] [--cycles 1000] [--bare]
 #![allow(clippy::expect_used)] // A harness: its panics are its failures.
 
+#[cfg(unix)]
 use mcp_twin_tests::soak::{self, Plan};
 use std::process::ExitCode;
 
+#[cfg(not(unix))]
+fn main() -> ExitCode {
+    eprintln!("the soak knows Unix only");
+    ExitCode::FAILURE
+}
+
+#[cfg(unix)]
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |name: &str, otherwise: usize| {
@@ -43,6 +51,7 @@ fn main() -> ExitCode {
     status(good)
 }
 
+#[cfg(unix)]
 fn status(good: bool) -> ExitCode {
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
