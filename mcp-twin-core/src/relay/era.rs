@@ -2,7 +2,6 @@
 //! what a handshake settled in the `_meta` of every request.
 
 use super::frame;
-use serde_json::Value;
 use std::borrow::Cow;
 
 /// The `_meta` key that makes a request a modern one (2026-07-28 basic/index: `_meta`).
@@ -54,9 +53,10 @@ impl Envelope {
 fn own(meta: &str) -> String {
     let mut own = String::with_capacity(meta.len());
     for (name, value) in frame::members(meta) {
-        if name != "progressToken" && name != LOG_LEVEL {
+        let key = frame::key(name);
+        if key != "progressToken" && key != LOG_LEVEL {
             own.push(if own.is_empty() { '{' } else { ',' });
-            own.push_str(&Value::from(name.as_ref()).to_string());
+            own.push_str(name);
             own.push(':');
             own.push_str(value);
         }
