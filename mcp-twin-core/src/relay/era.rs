@@ -67,7 +67,8 @@ fn own(meta: &str) -> String {
 
 /// The id in `params._meta` or `result._meta` that says to which `subscriptions/listen` a message belongs, as written.
 pub(super) fn subscription(part: Option<&str>) -> Option<&str> {
-    let part = part.filter(|part| part.contains(SUBSCRIPTION) || part.contains("\\u"))?;
+    // Some servers write every `/` with an escape.
+    let part = part.filter(|part| part.contains(SUBSCRIPTION) || part.contains('\\'))?;
     frame::member(frame::member(part, "_meta")?, SUBSCRIPTION)
 }
 
