@@ -84,6 +84,8 @@ pub struct Relay {
     twins: BTreeMap<TwinId, Twin>,
     /// Open requests of the client, by our number. Numbers grow with arrival.
     calls: BTreeMap<u64, Call>,
+    /// What is kept of their bytes.
+    calls_bytes: usize,
     /// The client's ids of the open requests.
     names: BTreeMap<Token, u64>,
     /// The client's progress tokens of the open requests.
@@ -168,6 +170,7 @@ impl Relay {
             last_good: None,
             twins: BTreeMap::new(),
             calls: BTreeMap::new(),
+            calls_bytes: 0,
             names: BTreeMap::new(),
             tokens: BTreeMap::new(),
             asks: BTreeMap::new(),

@@ -17,6 +17,9 @@ use std::ops::Range;
 /// The revision that has batches.
 const VERSION: &str = "2025-03-26";
 
+/// A longer one is refused: each of its messages may be answered with many times its bytes.
+const PARTS: usize = 4096;
+
 /// A batch of the client whose answers are being collected.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
@@ -34,10 +37,11 @@ impl Relay {
 
     pub(super) fn client_batch(&mut self, line: &[u8], now: Moment) {
         let parts = frame::elements(text(line));
-        if !self.has_batches() || parts.is_empty() {
-            let message = match parts.is_empty() {
-                true => "an empty batch is no message",
-                false => "only revision 2025-03-26 has batches; send one message a line",
+        if !self.has_batches() || parts.is_empty() || parts.len() > PARTS {
+            let message = match parts.len() {
+                0 => "an empty batch is no message",
+                _ if self.has_batches() => "a batch of more than 4096 messages is not taken",
+                _ => "only revision 2025-03-26 has batches; send one message a line",
             };
             return self.answer_null(INVALID_REQUEST, &Fault::new(Code::BadMessage, message));
         }
@@ -54,7 +58,7 @@ impl Relay {
     /// A twin's batch: whether it was one that its revision has.
     pub(super) fn twin_batch(&mut self, twin: TwinId, line: &[u8], now: Moment) -> bool {
         let parts = frame::elements(text(line));
-        let plain = !parts.is_empty() && parts.iter().all(|part| !part.starts_with('['));
+        let plain = !parts.is_empty() && parts.len() <= PARTS && parts.iter().all(|part| !part.starts_with('['));
         if !plain || !self.has_batches() {
             return false;
         }

@@ -5,9 +5,18 @@ use super::diff::ListKind;
 use super::era::Envelope;
 use super::frame;
 use super::ids::{ClientId, Token};
+use super::lists::notice_of;
 use super::route::Timer;
+use crate::error::{Code, Fault};
 use crate::ids::TwinId;
 use crate::time::Moment;
+
+/// So many requests of the client may be open, and so many bytes be kept of them.
+const OPEN: usize = 1 << 16;
+const OPEN_BYTES: usize = 64 << 20;
+
+/// The tally of the ledger; those before it are the lists'.
+pub(super) const LEDGER: usize = 3;
 
 /// An open request of the client.
 #[derive(Debug)]
@@ -45,6 +54,17 @@ pub(super) enum Place {
 }
 
 impl Call {
+    /// What is kept of its bytes.
+    pub(super) fn weight(&self) -> usize {
+        let token = |token: &Token| if let Token::Text(text) = token { text.len() } else { 0 };
+        let kept = [&self.again.as_ref().map(|line| line.len()), &self.entry.as_ref().map(|entry| entry.len())];
+        // The id and the token are keys too.
+        let names = 2 * (token(&self.id.token) + self.token.as_ref().map_or(0, token));
+        names
+            + kept.into_iter().flatten().sum::<usize>()
+            + self.settles.as_ref().map_or(0, |settles| settles.meta.len())
+    }
+
     /// The twin that has it or is about to.
     pub(super) fn owner(&self) -> Option<TwinId> {
         match self.place {
@@ -70,10 +90,10 @@ pub(super) struct Ask {
     pub(super) id: Box<str>,
     /// The twin's own progress token, as written.
     pub(super) token: Option<Box<str>>,
-    /// The elicitation by URL that it asks for.
-    pub(super) link: Option<Token>,
-    /// The task of the client that it is about.
-    pub(super) task: Option<Token>,
+    /// The elicitation by URL that it asks for, by hash.
+    pub(super) link: Option<u64>,
+    /// The task of the client that it is about, by hash.
+    pub(super) task: Option<u64>,
     /// Its answer comes when that task has ended.
     pub(super) ends_task: bool,
 }
@@ -164,6 +184,15 @@ impl Method {
         matches!(self, Self::SetLevel | Self::Subscribe | Self::Unsubscribe)
     }
 
+    /// Of which calls it is counted how many a twin has: lists by the notification that announces them, and the ledger.
+    pub(super) fn tally(self) -> Option<usize> {
+        match self {
+            Self::List(kind) => Some(notice_of(kind)),
+            _ if self.is_ledger() => Some(LEDGER),
+            _ => None,
+        }
+    }
+
     /// Whether its refusals count in a bake.
     pub(super) fn counts(self) -> bool {
         matches!(self, Self::ToolCall | Self::Work)
@@ -197,6 +226,7 @@ impl Relay {
     /// Takes a call out of the ledger: it was answered, or cancelled.
     pub(super) fn close(&mut self, number: u64) -> Option<Call> {
         let call = self.calls.remove(&number)?;
+        self.calls_bytes = self.calls_bytes.saturating_sub(call.weight());
         self.names.remove(&call.id.token);
         if let Some(token) = &call.token
             && self.tokens.get(token) == Some(&number)
@@ -209,12 +239,34 @@ impl Relay {
         match call.owner() {
             None => self.unhold(number),
             Some(twin) => {
-                if let Some(state) = self.twins.get_mut(&twin) {
-                    state.calls = state.calls.saturating_sub(1);
-                }
+                self.unassign(call.method, twin);
             }
         }
         Some(call)
+    }
+
+    /// A call is no longer this twin's.
+    pub(super) fn unassign(&mut self, method: Method, twin: TwinId) {
+        if let Some(state) = self.twins.get_mut(&twin) {
+            state.calls = state.calls.saturating_sub(1);
+            if let Some(tally) = method.tally() {
+                state.tallies[tally] = state.tallies[tally].saturating_sub(1);
+            }
+        }
+    }
+
+    /// Whether a call of this tally is open at a twin other than `but`.
+    pub(super) fn is_open_elsewhere(&self, tally: usize, but: Option<TwinId>) -> bool {
+        self.twins.iter().any(|(twin, state)| Some(*twin) != but && state.tallies[tally] > 0)
+    }
+
+    /// Why no more requests are taken, if so many are open that what is known of them has no bound.
+    pub(super) fn too_many(&self) -> Option<Fault> {
+        (self.calls.len() >= OPEN || self.calls_bytes > OPEN_BYTES).then(|| {
+            let message =
+                "too many requests are open; this one was not delivered and can be repeated once others are answered";
+            Fault::new(Code::Busy, message)
+        })
     }
 
     /// Gives an open call a deadline, or takes it away.

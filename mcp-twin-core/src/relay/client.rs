@@ -55,6 +55,9 @@ impl Relay {
         }
         self.join_batch(&mut id);
         let method = Method::of(name);
+        if let Some(fault) = self.too_many().or_else(|| self.refused_as_too_much(method)) {
+            return self.answer_error(&id, &fault);
+        }
         match method {
             // Never forwarded: a server that has chosen the handshake may refuse it.
             Method::Discover if self.is_legacy() => return self.refuse_discovery(&id),
@@ -131,6 +134,25 @@ impl Relay {
         }
     }
 
+    /// Why a request of this method is not taken, if it would be queued to a twin that does not read, or be kept for
+    /// longer than it is open.
+    fn refused_as_too_much(&self, method: Method) -> Option<Fault> {
+        let stuck = |twin: Option<TwinId>| twin.is_some_and(|twin| self.is_stuck(twin));
+        let message = match method {
+            Method::Initialize | Method::Discover | Method::Listen
+                if stuck(self.active()) || stuck(self.waiting_twin()) =>
+            {
+                "the server does not read its input and too much waits for it; the request was not delivered and can be \
+                 repeated safely"
+            }
+            Method::Subscribe if self.has_many_subscriptions() => {
+                "too many subscriptions are open; end one before you open another"
+            }
+            _ => return None,
+        };
+        Some(Fault::new(Code::Busy, message))
+    }
+
     fn hold_request(
         &mut self,
         frame: &Frame<'_>,
@@ -190,6 +212,7 @@ impl Relay {
         let place = Place::Held;
         let call =
             Call { id, method, needs, place, deadline: None, token, again, deliveries: 0, entry, state, settles };
+        self.calls_bytes += call.weight();
         self.calls.insert(number, call);
     }
 
@@ -242,7 +265,9 @@ impl Relay {
         }
         if let Some(twin) = owner {
             // Behind the request in the same queue: a request that is being written is finished first.
-            if let Some(state) = self.twins.get_mut(&twin) {
+            if self.is_stuck(twin) {
+                self.cancel_at(twin, number, "the client has cancelled it");
+            } else if let Some(state) = self.twins.get_mut(&twin) {
                 state.out.splice(frame.text, &mut [(frame.span(raw), Digits::new(number).bytes())]);
             }
         }
@@ -274,7 +299,9 @@ impl Relay {
         let Some((id, twin)) = id.and_then(|id| self.owners.borrower(&id).map(|twin| (id, twin))) else {
             return self.log(None, "the client reported on a task that nobody has asked for");
         };
-        if let Some(state) = self.twins.get_mut(&twin) {
+        if self.is_deaf(twin) {
+            self.log(twin, "does not read its input: what the client reported on a task was dropped");
+        } else if let Some(state) = self.twins.get_mut(&twin) {
             state.out.push(frame.text);
         }
         if frame.params.is_some_and(is_over) {
@@ -298,9 +325,15 @@ impl Relay {
             self.log(None, format!("the client answered {}, which nobody asks (any more)", excerpt(raw_id.as_bytes())));
             return;
         };
+        let deaf = self.is_deaf(ask.twin);
         if let Some(state) = self.twins.get_mut(&ask.twin) {
             state.asks = state.asks.saturating_sub(1);
-            state.out.splice(frame.text, &mut [(frame.span(raw_id), ask.id.as_bytes())]);
+            if !deaf {
+                state.out.splice(frame.text, &mut [(frame.span(raw_id), ask.id.as_bytes())]);
+            }
+        }
+        if deaf {
+            self.log(ask.twin, "does not read its input: the client's answer to it was dropped");
         }
         self.ask_answered(&ask, frame.result);
         self.check_drained(ask.twin);
@@ -329,9 +362,16 @@ impl Relay {
 
     /// Answers a twin's request with an error of our own.
     pub(super) fn refuse_ask(&mut self, twin: TwinId, raw_id: &str, fault: &Fault) {
-        if let Some(state) = self.twins.get_mut(&twin) {
-            let error = refusal::object(refusal::number(fault.code), fault);
-            state.out.push(&format!("{{\"jsonrpc\":\"2.0\",\"id\":{raw_id},\"error\":{error}}}"));
+        let error = refusal::object(refusal::number(fault.code), fault);
+        self.answer_twin(twin, &format!("{{\"jsonrpc\":\"2.0\",\"id\":{raw_id},\"error\":{error}}}"));
+    }
+
+    /// Answers a twin's request in our own words; not one that asks for ever and reads nothing.
+    pub(super) fn answer_twin(&mut self, twin: TwinId, line: &str) {
+        if self.is_deaf(twin) {
+            self.log(twin, "does not read its input: the answer to one of its requests was dropped");
+        } else if let Some(state) = self.twins.get_mut(&twin) {
+            state.out.push(line);
         }
     }
 

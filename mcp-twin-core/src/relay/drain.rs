@@ -65,8 +65,8 @@ impl Relay {
         let unbegun = state.out.take_unbegun();
         for (number, line) in unbegun {
             if self.calls.get(&number).is_some_and(|call| call.place == Place::Writing(twin)) {
-                if let Some(state) = self.twins.get_mut(&twin) {
-                    state.calls = state.calls.saturating_sub(1);
+                if let Some(method) = self.calls.get(&number).map(|call| call.method) {
+                    self.unassign(method, twin);
                 }
                 self.reroute(number, line, now);
             }

@@ -2,7 +2,6 @@
 //! what a handshake settled in the `_meta` of every request.
 
 use super::frame;
-use serde_json::Value;
 use std::borrow::Cow;
 
 /// The `_meta` key that makes a request a modern one (2026-07-28 basic/index: `_meta`).
@@ -54,9 +53,10 @@ impl Envelope {
 fn own(meta: &str) -> String {
     let mut own = String::with_capacity(meta.len());
     for (name, value) in frame::members(meta) {
-        if name != "progressToken" && name != LOG_LEVEL {
+        let key = frame::key(name);
+        if key != "progressToken" && key != LOG_LEVEL {
             own.push(if own.is_empty() { '{' } else { ',' });
-            own.push_str(&Value::from(name.as_ref()).to_string());
+            own.push_str(name);
             own.push(':');
             own.push_str(value);
         }
@@ -67,7 +67,8 @@ fn own(meta: &str) -> String {
 
 /// The id in `params._meta` or `result._meta` that says to which `subscriptions/listen` a message belongs, as written.
 pub(super) fn subscription(part: Option<&str>) -> Option<&str> {
-    let part = part.filter(|part| part.contains(SUBSCRIPTION) || part.contains("\\u"))?;
+    // Some servers write every `/` with an escape.
+    let part = part.filter(|part| part.contains(SUBSCRIPTION) || part.contains('\\'))?;
     frame::member(frame::member(part, "_meta")?, SUBSCRIPTION)
 }
 

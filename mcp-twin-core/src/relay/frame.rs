@@ -1,7 +1,7 @@
 //! The envelope of one message: which kind it is, its id, its method. Everything else stays the bytes that came.
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
@@ -46,23 +46,52 @@ pub(super) enum Unreadable<'a> {
     Invalid(Option<&'a str>, &'static str),
 }
 
-#[derive(Deserialize)]
+/// The fields of a message that the relay looks at, as written.
+#[derive(Default)]
 struct Envelope<'a> {
-    #[serde(borrow, default, deserialize_with = "present")]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    method: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    params: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    result: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    error: Option<&'a RawValue>,
+    version: Option<&'a str>,
+    id: Option<&'a str>,
+    method: Option<&'a str>,
+    params: Option<&'a str>,
+    result: Option<&'a str>,
+    error: Option<&'a str>,
 }
 
-/// Keeps `null` apart from "not there": an error answer with `"id":null` must not look like a notification.
-pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
+impl<'de> Deserialize<'de> for Envelope<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+struct Fields;
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = Envelope<'de>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut envelope = Envelope::default();
+        while let Some(name) = map.next_key::<&'de RawValue>()? {
+            let field = match &*key(name.get()) {
+                "jsonrpc" => &mut envelope.version,
+                "id" => &mut envelope.id,
+                "method" => &mut envelope.method,
+                "params" => &mut envelope.params,
+                "result" => &mut envelope.result,
+                "error" => &mut envelope.error,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            // `null` is there: an error answer with `"id":null` must not look like a notification.
+            if field.replace(map.next_value::<&'de RawValue>()?.get()).is_some() {
+                return Err(A::Error::custom("a field stands in it twice"));
+            }
+        }
+        Ok(envelope)
+    }
 }
 
 impl<'a> Frame<'a> {
@@ -92,13 +121,14 @@ impl<'a> Frame<'a> {
             Err(error) if error.is_data() => return Err(Unreadable::Invalid(None, "a field stands in it twice")),
             Err(error) => return Err(Unreadable::NotJson(error.to_string())),
         };
-        let id = envelope.id.map(RawValue::get);
+        let id = envelope.id;
         let usable = id.filter(|id| is_id(id));
         let kind = match (envelope.method, id) {
             (Some(method), id) => {
-                let Some(method) = string(method.get()) else {
+                if !method.starts_with('"') {
                     return Err(Unreadable::Invalid(usable, "`method` is not a string"));
-                };
+                }
+                let method = key(method);
                 match (id, usable) {
                     (None, _) => Kind::Notification { method },
                     (Some(_), Some(id)) => Kind::Request { id, method },
@@ -108,13 +138,7 @@ impl<'a> Frame<'a> {
             (None, Some(id)) if envelope.result.is_some() || envelope.error.is_some() => Kind::Answer { id },
             (None, _) => return Err(Unreadable::Invalid(usable, "neither a request nor a notification nor an answer")),
         };
-        Ok(Self {
-            text,
-            kind,
-            params: envelope.params.map(RawValue::get),
-            result: envelope.result.map(RawValue::get),
-            error: envelope.error.map(RawValue::get),
-        })
+        Ok(Self { text, kind, params: envelope.params, result: envelope.result, error: envelope.error })
     }
 
     /// Where `part`, a slice of this message, stands in it.
@@ -135,6 +159,12 @@ pub(super) fn string(raw: &str) -> Option<Cow<'_, str>> {
     if inner.contains('\\') { serde_json::from_str(raw).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
 }
 
+/// What a raw JSON string says, to compare it with names. One that is no text (half a surrogate pair) is none of them: it
+/// stays as it was written, quotes included.
+pub(super) fn key(raw: &str) -> Cow<'_, str> {
+    string(raw).unwrap_or(Cow::Borrowed(raw))
+}
+
 /// Whether a raw value may be an id: a string or a number.
 pub(super) fn is_id(raw: &str) -> bool {
     matches!(raw.as_bytes().first(), Some(b'"' | b'-' | b'0'..=b'9'))
@@ -148,8 +178,8 @@ pub(super) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     if object.starts_with('{') && seed.deserialize(&mut reader).is_ok() { found } else { None }
 }
 
-/// All members of a raw JSON object, as written, in their order; none of what is not an object.
-pub(super) fn members(object: &str) -> Vec<(Cow<'_, str>, &str)> {
+/// All members of a raw JSON object, names and values as written, in their order; none of what is not an object.
+pub(super) fn members(object: &str) -> Vec<(&str, &str)> {
     let mut reader = serde_json::Deserializer::from_str(object);
     if object.starts_with('{') { Members.deserialize(&mut reader).unwrap_or_default() } else { Vec::new() }
 }
@@ -157,21 +187,21 @@ pub(super) fn members(object: &str) -> Vec<(Cow<'_, str>, &str)> {
 struct Members;
 
 impl<'de> DeserializeSeed<'de> for Members {
-    type Value = Vec<(Cow<'de, str>, &'de str)>;
+    type Value = Vec<(&'de str, &'de str)>;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for Members {
-    type Value = Vec<(Cow<'de, str>, &'de str)>;
+    type Value = Vec<(&'de str, &'de str)>;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Vec::new();
-        while let Some(key) = map.next_key::<Key<'de>>()? {
-            members.push((key.0, map.next_value::<&'de RawValue>()?.get()));
+        while let Some(name) = map.next_key::<&'de RawValue>()? {
+            members.push((name.get(), map.next_value::<&'de RawValue>()?.get()));
         }
         Ok(members)
     }
@@ -201,8 +231,8 @@ impl<'de> Visitor<'de> for Member<'_, '_, 'de> {
         f.write_str("an object")
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Key<'de>>()? {
-            if key.0 == self.name {
+        while let Some(name) = map.next_key::<&'de RawValue>()? {
+            if key(name.get()) == self.name {
                 *self.found = Some(map.next_value::<&'de RawValue>()?.get());
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -211,9 +241,6 @@ impl<'de> Visitor<'de> for Member<'_, '_, 'de> {
         Ok(())
     }
 }
-
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// What can be known of a message whose end is missing.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -263,8 +290,8 @@ impl<'de> Visitor<'de> for Cut<'_, 'de> {
         f.write_str("an object")
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Key<'de>>()? {
-            match &*key.0 {
+        while let Some(name) = map.next_key::<&'de RawValue>()? {
+            match &*key(name.get()) {
                 "id" => self.beginning.id = Some(map.next_value::<&'de RawValue>()?.get()).filter(|id| is_id(id)),
                 "method" => {
                     self.beginning.method = true;
@@ -325,7 +352,20 @@ mod tests {
 
     #[test]
     fn a_doubled_field_is_refused() {
-        assert!(matches!(read(r#"{"id":1,"id":2,"method":"a"}"#).unwrap_err(), Unreadable::Invalid(..)));
+        for twice in ["jsonrpc", "id", "method", "params", "result", "error"] {
+            let line = format!(r#"{{"id":1,"method":"a","x":1,"x":2,"{twice}":null,"{twice}":null}}"#);
+            assert!(matches!(read(&line).unwrap_err(), Unreadable::Invalid(..)), "{twice}");
+        }
+        assert!(read(r#"{"id":1,"\u0069d":2,"method":"a"}"#).is_err(), "by another name");
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_nobodys_name_and_hides_nothing() {
+        let frame = read(r#"{"\ud800":1,"id":1,"method":"\udc00x","params":{"\ud800":0,"a":2}}"#).unwrap();
+        assert!(matches!(&frame.kind, Kind::Request { id: "1", method } if method == r#""\udc00x""#));
+        assert_eq!(member(frame.params.unwrap(), "a"), Some("2"));
+        assert_eq!(members(r#"{"\ud800" : 0}"#), [(r#""\ud800""#, "0")]);
+        assert!(matches!(read("{\"a\tb\":1,\"method\":\"x\"}").unwrap_err(), Unreadable::NotJson(_)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a new twin must be told of the session: log level and subscriptions.
 
-use super::calls::{Call, Method};
+use super::calls::{Call, LEDGER, Method};
 use super::opening::Opening;
 use super::probe::{Stage, What, error_text};
 use super::route::Timer;
@@ -16,6 +16,9 @@ use std::time::Duration;
 const IN_FLIGHT: Duration = Duration::from_secs(1);
 /// How long a new twin may take for the ledger.
 const TAKE: Duration = Duration::from_secs(5);
+
+/// So many subscriptions are brought to a new twin.
+const SUBSCRIPTIONS: usize = 4096;
 
 /// Accepted state of the session, each value as JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -141,9 +144,13 @@ impl Relay {
     /// Whether the client's next ledger request must wait: the ledger is being brought to a twin, or one that was sent
     /// before it is still open elsewhere and would be applied after it.
     pub(super) fn ledger_queues(&self) -> bool {
-        let active = self.active();
-        let elsewhere = |call: &Call| call.method.is_ledger() && call.owner().is_some() && call.owner() != active;
-        self.preparing.is_some() || self.calls.values().any(elsewhere)
+        self.preparing.is_some() || self.is_open_elsewhere(LEDGER, self.active())
+    }
+
+    /// Whether the client has so many subscriptions that no more are taken.
+    pub(super) fn has_many_subscriptions(&self) -> bool {
+        let bytes = || self.ledger.uris.iter().map(|uri| uri.len()).sum::<usize>();
+        self.ledger.uris.len() >= SUBSCRIPTIONS || bytes() > self.limits.hold_bytes
     }
 
     /// A ledger request was closed: those that queued behind it may go.
@@ -203,11 +210,11 @@ impl Relay {
 
     /// Whether the twin that is being prepared has everything.
     pub(super) fn check_prepared(&mut self, _now: Moment) {
-        let Some(preparing) = &mut self.preparing else { return };
-        let twin = preparing.twin;
+        let Some(twin) = self.preparing.as_ref().map(|preparing| preparing.twin) else { return };
         let taken = self.twins.get(&twin).is_some_and(|state| state.ledger_open == 0);
-        let elsewhere = |call: &Call| call.method.is_ledger() && call.owner().is_some_and(|owner| owner != twin);
-        let settled = !preparing.patient || !self.calls.values().any(elsewhere);
+        let elsewhere = self.is_open_elsewhere(LEDGER, Some(twin));
+        let Some(preparing) = &mut self.preparing else { return };
+        let settled = !preparing.patient || !elsewhere;
         let asked = matches!(self.opening, Opening::Asked(_));
         if !preparing.done && taken && settled && !asked {
             preparing.done = true;

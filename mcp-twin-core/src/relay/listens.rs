@@ -79,7 +79,8 @@ impl Filter {
 impl Relay {
     /// The client asks to listen. `to` is the twin that serves; without one it is opened at the next that does.
     pub(super) fn client_listens(&mut self, frame: &Frame<'_>, id: ClientId, raw_id: &str, to: Option<TwinId>) {
-        if self.listens.len() >= LISTENS {
+        let bytes: usize = self.listens.values().map(|listen| listen.text.len()).sum();
+        if self.listens.len() >= LISTENS || bytes > self.limits.hold_bytes {
             let fault = Fault::new(Code::Busy, "too many subscriptions are open; end one before you open another");
             return self.answer_error(&id, &fault);
         }

@@ -173,6 +173,7 @@ impl Relay {
         };
         if self.active() == Some(twin) && self.twins.get(&twin).is_some_and(|state| state.initialized && unknown(state))
         {
+            self.timers.retain(|(_, timer)| *timer != Timer::Lists(twin));
             self.timers.insert((now + BASELINE, Timer::Lists(twin)));
         }
     }
@@ -269,13 +270,7 @@ impl Relay {
         for notice in 0..3 {
             let Some(owed) = self.owed_changes.get(notice).copied() else { continue };
             let active = self.active();
-            let older = |call: &super::Call| match call.method {
-                super::calls::Method::List(kind) => {
-                    notice_of(kind) == notice && call.owner().is_some() && call.owner() != active
-                }
-                _ => false,
-            };
-            if !owed || active.is_none() || self.calls.values().any(older) {
+            if !owed || active.is_none() || self.is_open_elsewhere(notice, active) {
                 continue;
             }
             self.owed_changes[notice] = false;

@@ -9,8 +9,9 @@ use crate::ids::TwinId;
 use crate::time::Moment;
 use std::time::Duration;
 
-/// A list that does not end: so many pages of one twin.
+/// A list that does not end: so many pages, so many bytes.
 const PAGES: usize = 100;
+const BYTES: usize = 16 << 20;
 /// What has come until then is the answer.
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -19,6 +20,7 @@ const WAIT: Duration = Duration::from_secs(5);
 pub(super) struct Merge {
     left: usize,
     pages: usize,
+    bytes: usize,
     /// Raw tasks.
     tasks: Vec<String>,
 }
@@ -61,8 +63,9 @@ impl Relay {
         let tasks = frame::member(page, "tasks").map(frame::elements).unwrap_or_default();
         merge.tasks.extend(tasks.into_iter().map(str::to_owned));
         merge.pages += 1;
+        merge.bytes += page.len();
         let cursor = frame::member(page, "nextCursor").filter(|cursor| cursor.starts_with('"') && *cursor != "\"\"");
-        match cursor.filter(|_| merge.pages < PAGES) {
+        match cursor.filter(|_| merge.pages < PAGES && merge.bytes < BYTES) {
             Some(cursor) => {
                 let params = format!("\"cursor\":{cursor}");
                 self.send_errand(twin, What::Tasks(number), "tasks/list", &params);

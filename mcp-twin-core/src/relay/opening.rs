@@ -123,7 +123,9 @@ impl Relay {
         // It is kept where it can be sent again: the next twin gets it if this one dies before it answers.
         self.send_call(number, &line, twin, now);
         if let Some(call) = self.calls.get_mut(&number) {
+            self.calls_bytes = self.calls_bytes.saturating_sub(call.weight());
             call.again = Some(line);
+            self.calls_bytes += call.weight();
         }
     }
 

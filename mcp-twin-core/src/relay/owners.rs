@@ -63,12 +63,12 @@ pub(super) struct Owners {
     states: Kept<u64, Due>,
     /// Cursors, by method and hash.
     cursors: Kept<(Method, u64), TwinId>,
-    /// Tasks of twins, by id.
-    tasks: Kept<Token, Task>,
-    /// Tasks of the client that a twin asked for, by id.
-    lent: Kept<Token, TwinId>,
-    /// Elicitations by URL that are open, by id.
-    links: Kept<Token, Due>,
+    /// Tasks of twins, by the hash of their id.
+    tasks: Kept<u64, Task>,
+    /// Tasks of the client that a twin asked for, by the hash of their id.
+    lent: Kept<u64, TwinId>,
+    /// Elicitations by URL that are open, by the hash of their id.
+    links: Kept<u64, Due>,
 }
 
 /// Something that a twin owes until a moment.
@@ -83,8 +83,8 @@ struct Task {
     due: Due,
     /// Its end was seen.
     over: bool,
-    /// The progress token of the request that began it: it stays valid.
-    token: Option<Token>,
+    /// The progress token of the request that began it, by hash: it stays valid.
+    token: Option<u64>,
 }
 
 /// Where a request belongs.
@@ -117,36 +117,42 @@ impl Owners {
     }
 
     /// Whether this task, or this progress token of a task, is one of the twin's.
-    pub(super) fn has_task(&self, twin: TwinId, id: &Token) -> bool {
+    pub(super) fn has_task(&self, twin: TwinId, id: &u64) -> bool {
         self.tasks.by_key.get(id).is_some_and(|task| task.due.twin == twin)
     }
 
     pub(super) fn has_progress(&self, twin: TwinId, token: &Token) -> bool {
-        let of = |task: &Task| task.due.twin == twin && !task.over && task.token.as_ref() == Some(token);
+        let token = Some(hash_of(token));
+        let of = |task: &Task| task.due.twin == twin && !task.over && task.token == token;
         self.tasks.by_key.values().any(of)
     }
 
     /// Who asked for this task of the client.
-    pub(super) fn borrower(&self, id: &Token) -> Option<TwinId> {
+    pub(super) fn borrower(&self, id: &u64) -> Option<TwinId> {
         self.lent.by_key.get(id).copied()
     }
 
-    pub(super) fn has_link(&self, twin: TwinId, id: &Token) -> bool {
+    pub(super) fn has_link(&self, twin: TwinId, id: &u64) -> bool {
         self.links.by_key.get(id).is_some_and(|link| link.twin == twin)
     }
 }
 
-fn hash(text: &str) -> u64 {
+fn hash_of(token: &Token) -> u64 {
     let mut hasher = DefaultHasher::new();
-    Token::read(text).hash(&mut hasher);
+    token.hash(&mut hasher);
     hasher.finish()
 }
 
-/// A string member of raw params or a raw result, as a token. The name is looked for first: parsing is paid only by
+/// What is remembered of a raw token: of any length, it takes the same room.
+fn hash(text: &str) -> u64 {
+    hash_of(&Token::read(text))
+}
+
+/// A string member of raw params or a raw result, by hash. The name is looked for first: parsing is paid only by
 /// messages that can have it.
-pub(super) fn named(part: Option<&str>, name: &str) -> Option<Token> {
+pub(super) fn named(part: Option<&str>, name: &str) -> Option<u64> {
     let part = part.filter(|part| part.contains(name) || part.contains("\\u"))?;
-    frame::member(part, name).filter(|value| value.starts_with('"')).map(Token::read)
+    frame::member(part, name).filter(|value| value.starts_with('"')).map(hash)
 }
 
 /// Whether a raw task is over (2025-11-25 and the extension use the same words).
@@ -188,6 +194,17 @@ impl Relay {
             }
             _ => Owner::Any,
         }
+    }
+
+    /// How much is remembered.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        let Owners { states, cursors, tasks, lent, links } = &self.owners;
+        let orders =
+            states.order.len() + cursors.order.len() + tasks.order.len() + lent.order.len() + links.order.len();
+        orders.max(
+            states.by_key.len() + cursors.by_key.len() + tasks.by_key.len() + lent.by_key.len() + links.by_key.len(),
+        )
     }
 
     fn brought_state(&self, params: Option<&str>) -> Option<u64> {
@@ -251,7 +268,7 @@ impl Relay {
             Method::Task => self.task_reported(twin, result),
             Method::TaskResult => {
                 // It is answered when the task has ended.
-                if let Some(id) = call.entry.as_deref().map(Token::read) {
+                if let Some(id) = call.entry.as_deref().map(hash) {
                     self.task_over(twin, &id);
                 }
             }
@@ -263,7 +280,7 @@ impl Relay {
     pub(super) fn learn_refusal(&mut self, twin: TwinId, call: &Call, error: &str, now: Moment) {
         match call.method {
             Method::Task | Method::TaskResult => {
-                if let Some(id) = call.entry.as_deref().map(Token::read) {
+                if let Some(id) = call.entry.as_deref().map(hash) {
                     self.task_over(twin, &id);
                 }
             }
@@ -289,7 +306,7 @@ impl Relay {
         let lasts = lasts.and_then(super::ids::number).map(Duration::from_millis);
         let over = is_over(task);
         let due = self.due(twin, lasts, now);
-        let gone = self.owners.tasks.insert(id, Task { due, over, token: call.token.clone() });
+        let gone = self.owners.tasks.insert(id, Task { due, over, token: call.token.as_ref().map(hash_of) });
         self.undue(gone.into_iter().map(|task| task.due));
     }
 
@@ -301,7 +318,7 @@ impl Relay {
     }
 
     /// A task has ended, or is unknown to its twin. It is still found there.
-    pub(super) fn task_over(&mut self, twin: TwinId, id: &Token) {
+    pub(super) fn task_over(&mut self, twin: TwinId, id: &u64) {
         let task = self.owners.tasks.by_key.get_mut(id).filter(|task| task.due.twin == twin);
         let Some(task) = task else { return };
         task.over = true;
@@ -311,14 +328,14 @@ impl Relay {
     }
 
     /// An elicitation by URL is open: the twin will say when it is done.
-    pub(super) fn link_opened(&mut self, twin: TwinId, id: Token, now: Moment) {
+    pub(super) fn link_opened(&mut self, twin: TwinId, id: u64, now: Moment) {
         let due = self.due(twin, Some(self.limits.state_ttl), now);
         let gone = self.owners.links.insert(id, due);
         self.undue(gone);
     }
 
     /// It is done, or was declined.
-    pub(super) fn link_closed(&mut self, id: &Token) {
+    pub(super) fn link_closed(&mut self, id: &u64) {
         let gone = self.owners.links.remove(id);
         self.undue(gone);
     }
@@ -327,10 +344,11 @@ impl Relay {
     pub(super) fn learn_links(&mut self, twin: TwinId, error: &str, now: Moment) {
         let data = Some(error).filter(|error| error.contains("elicitationId"));
         let list = data.and_then(|error| frame::member(frame::member(error, "data")?, "elicitations"));
-        let ids: Vec<Token> = list
+        let ids: Vec<u64> = list
             .map(frame::elements)
             .unwrap_or_default()
             .into_iter()
+            .take(KEPT)
             .filter_map(|one| named(Some(one), "elicitationId"))
             .collect();
         for id in ids {
@@ -352,14 +370,15 @@ impl Relay {
                 let task = result.filter(|result| result.contains("taskId"));
                 let task = task.and_then(|result| frame::member(result, "task"));
                 if let Some(id) = named(task, "taskId").filter(|_| !task.is_some_and(is_over)) {
-                    self.owners.lent.insert(id, ask.twin);
+                    let gone = self.owners.lent.insert(id, ask.twin);
+                    gone.into_iter().for_each(|twin| self.check_drained(twin));
                 }
             }
         }
     }
 
     /// A task of the client has ended.
-    pub(super) fn lent_over(&mut self, id: &Token) {
+    pub(super) fn lent_over(&mut self, id: &u64) {
         if let Some(twin) = self.owners.lent.remove(id) {
             self.check_drained(twin);
         }

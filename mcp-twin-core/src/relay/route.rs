@@ -8,6 +8,9 @@ use crate::error::{Code, Fault};
 use crate::ids::TwinId;
 use crate::time::Moment;
 
+/// Of a twin that does not read, requests are refused at `hold_bytes`, and its own are left unanswered at so many times that.
+const DEAF: usize = 8;
+
 /// Where new requests go.
 #[derive(Debug)]
 pub(super) enum Route {
@@ -74,6 +77,11 @@ impl Relay {
         self.twins.get(&twin).is_some_and(|twin| twin.out.waiting() > self.limits.hold_bytes)
     }
 
+    /// Whether so much waits for a twin that not even what it asked for is queued to it.
+    pub(super) fn is_deaf(&self, twin: TwinId) -> bool {
+        self.twins.get(&twin).is_some_and(|twin| twin.out.waiting() / DEAF > self.limits.hold_bytes)
+    }
+
     /// Puts a line into the hold; `false` if it is full.
     pub(super) fn keep(&mut self, number: u64, line: Box<[u8]>) -> bool {
         let full = self.held.len() >= self.limits.hold_requests
@@ -116,6 +124,9 @@ impl Relay {
         call.place = Place::Writing(twin);
         if let Some(state) = self.twins.get_mut(&twin) {
             state.calls += 1;
+            if let Some(tally) = call.method.tally() {
+                state.tallies[tally] += 1;
+            }
         }
         let timeout = self.limits.call_timeout.filter(|_| call.method == Method::ToolCall);
         if call.deadline.is_some() || timeout.is_some() {

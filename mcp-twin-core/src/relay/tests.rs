@@ -4,6 +4,7 @@ mod batch;
 mod bytes;
 mod death;
 mod ending;
+mod fidelity;
 mod flip;
 mod hold;
 mod ledger;

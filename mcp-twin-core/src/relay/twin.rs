@@ -32,6 +32,8 @@ pub(super) struct Twin {
     pub(super) served: bool,
     /// Open calls of the client.
     pub(super) calls: usize,
+    /// How many of them there are of each tally.
+    pub(super) tallies: [usize; 4],
     /// Open requests to the client.
     pub(super) asks: usize,
     /// What it declared.
@@ -80,11 +82,12 @@ impl Relay {
     fn twin_request(&mut self, twin: TwinId, frame: &Frame<'_>, raw_id: &str, name: &str, now: Moment) {
         let line = frame.text.as_bytes();
         let active = self.active() == Some(twin) || self.session.opener == Some(twin) && !self.has_served(twin);
-        let owes = self.owners.owes(twin);
+        let Some(state) = self.twins.get(&twin) else { return };
+        let owes = || self.owners.owes(twin);
+        let busy = !active && state.served && (state.calls > 0 || state.asks > 0 || owes());
         let Some(state) = self.twins.get_mut(&twin) else { return };
-        let busy = state.served && (state.calls > 0 || state.asks > 0 || owes);
         if !active && name == "ping" {
-            state.out.push(&format!("{{\"jsonrpc\":\"2.0\",\"id\":{raw_id},\"result\":{{}}}}"));
+            self.answer_twin(twin, &format!("{{\"jsonrpc\":\"2.0\",\"id\":{raw_id},\"result\":{{}}}}"));
         } else if active || busy || name == "roots/list" {
             self.ask_client(twin, frame, raw_id, now);
         } else if state.served {
@@ -171,10 +174,8 @@ impl Relay {
     fn reroute_unseen(&mut self, twin: TwinId, unseen: Vec<(u64, Box<[u8]>)>, now: Moment) {
         for (number, line) in unseen {
             // A call that the client cancelled meanwhile is no longer in the ledger: dropped.
-            if self.calls.contains_key(&number) {
-                if let Some(state) = self.twins.get_mut(&twin) {
-                    state.calls = state.calls.saturating_sub(1);
-                }
+            if let Some(method) = self.calls.get(&number).map(|call| call.method) {
+                self.unassign(method, twin);
                 self.reroute(number, line, now);
             }
         }

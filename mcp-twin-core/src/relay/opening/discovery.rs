@@ -60,8 +60,10 @@ impl Relay {
         self.forget_opening(owner);
         if owner.is_some() {
             if let Some(call) = self.calls.get_mut(&number) {
+                self.calls_bytes = self.calls_bytes.saturating_sub(call.weight());
                 call.method = Method::Other;
                 call.again = None;
+                self.calls_bytes += call.weight();
             }
         } else if let Some(call) = self.close(number) {
             self.refuse_discovery(&call.id);

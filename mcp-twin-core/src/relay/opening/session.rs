@@ -70,11 +70,24 @@ pub(in crate::relay) struct Welcome {
     pub(in crate::relay) server: Option<String>,
 }
 
+/// Deeper than this, what is no plain value is taken as text.
+const DEPTH: usize = 16;
+
+/// The members of a raw object. What no value can hold (`1e400`, half a surrogate pair) costs its neighbours nothing.
+fn object(raw: &str, depth: usize) -> Map<String, Value> {
+    let value = |raw: &str| match serde_json::from_str(raw) {
+        Ok(value) => value,
+        Err(_) if raw.starts_with('{') && depth > 0 => Value::Object(object(raw, depth - 1)),
+        Err(_) => Value::from(raw),
+    };
+    frame::members(raw).into_iter().map(|(name, raw)| (frame::key(name).into_owned(), value(raw))).collect()
+}
+
 impl Welcome {
     /// Reads a result.
     pub(in crate::relay) fn read(result: &str) -> Self {
         let text = |raw: Option<&str>| raw.and_then(frame::string).map(std::borrow::Cow::into_owned);
-        let capabilities = frame::member(result, "capabilities").and_then(|raw| serde_json::from_str(raw).ok());
+        let capabilities = frame::member(result, "capabilities").map(|raw| object(raw, DEPTH));
         let info = frame::member(result, "serverInfo").or_else(|| era::server(result));
         let name = text(info.and_then(|info| frame::member(info, "name")));
         let version = text(info.and_then(|info| frame::member(info, "version")));
