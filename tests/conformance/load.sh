@@ -2,15 +2,16 @@
 # load.sh TOOL TARGET...: the Inspector's load mode against one tool; prints its
 # JSON and fails unless every call was answered without an error. Start it, swap
 # the backends some seconds later, and require exit 0: that is "no request lost".
-# SECONDS_LONG (10) and CALLERS (8) size it.
+# SECONDS_LONG (10) and CALLERS (8) size it. ERA=legacy|auto|modern picks the
+# revision family (legacy when unset).
 set -euo pipefail
 tool="$1"; shift
 tools="${MCP_TWIN_TOOLS:?run this through cargo xtask conformance}"
 export PATH="$tools/bin:$PATH"
 cli=("$tools/bin/node" "$tools/inspector/node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js" --cli --format json -q)
 case "$1" in
-  http://*|https://*) target=(--transport http --server-url "$1"); tail=() ;;
-  *) target=(); tail=(-- "$@") ;;
+  http://*|https://*) target=(--transport http --server-url "$1" --protocol-era "${ERA:-legacy}"); tail=() ;;
+  *) target=(--protocol-era "${ERA:-legacy}"); tail=(-- "$@") ;;
 esac
 line="$("${cli[@]}" ${target[@]+"${target[@]}"} --method tools/call --tool-name "$tool" \
   --load --load-concurrency "${CALLERS:-8}" --load-duration "${SECONDS_LONG:-10}" \

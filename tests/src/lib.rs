@@ -12,10 +12,16 @@ pub mod cli;
 pub mod client;
 pub mod inbox;
 #[cfg(unix)]
+pub mod inspector;
+#[cfg(unix)]
+pub mod interop;
+#[cfg(unix)]
 pub mod process;
 #[cfg(unix)]
 pub mod project;
 pub mod record;
+#[cfg(unix)]
+pub mod server;
 #[cfg(unix)]
 pub mod soak;
 #[cfg(unix)]
@@ -27,5 +33,7 @@ pub use cli::Report;
 pub use client::Client;
 pub use inbox::{Books, Id};
 #[cfg(unix)]
-pub use project::{Project, Server};
+pub use project::Project;
+#[cfg(unix)]
+pub use server::Server;
 pub use wait::{PATIENCE, until};

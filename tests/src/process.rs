@@ -65,6 +65,11 @@ pub fn terminate(pid: u32) {
     signal(pid, Signal::TERM);
 }
 
+/// Sends SIGUSR2.
+pub fn tell(pid: u32) {
+    signal(pid, Signal::USR2);
+}
+
 /// Sends SIGSTOP and waits until the process stands still.
 pub fn pause(pid: u32) {
     signal(pid, Signal::STOP);

@@ -4,6 +4,7 @@ use crate::cli::Report;
 use crate::client::Client;
 use crate::process::{self, Seen};
 use crate::record::Record;
+use crate::server::Server;
 use crate::tools;
 use crate::wait::until;
 use serde_json::Value;
@@ -13,19 +14,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
-
-/// Which fixture server a project holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Server {
-    /// The server on Python's standard library: starts in some hundredths of a second.
-    Plain,
-    /// The same with a fault, by name (`exits`, `silent`, …); empty: none.
-    Fault(&'static str),
-    /// On the official Python SDK.
-    PythonSdk,
-    /// On the official TypeScript SDK.
-    TypeScriptSdk,
-}
 
 /// One project folder, and what belongs to its tests outside of it.
 #[derive(Debug)]
@@ -68,12 +56,11 @@ impl Project {
         let record = Record::at(base.join(format!("{flat}.record")));
         let notes = base.join(format!("{flat}.notes"));
         let project = Self { machine, server, root, record, notes, constants: Mutex::default() };
+        if let Some(modules) = server.modules() {
+            link(&modules, &project.root.join("node_modules"));
+        }
         match server {
             Server::Fault(fault) => project.set("FAULT", &format!("{fault:?}")),
-            Server::TypeScriptSdk => {
-                link(&tools::typescript_modules(), &project.root.join("node_modules"));
-                project.save();
-            }
             _ => project.save(),
         }
         project
@@ -107,7 +94,7 @@ impl Project {
     /// The file of the server's code.
     #[must_use]
     pub fn file(&self) -> PathBuf {
-        self.root.join(if self.server == Server::TypeScriptSdk { "server.mjs" } else { "server.py" })
+        self.root.join(self.server.file())
     }
 
     /// Saves the server with another value for one of its constants; the other constants stay as they were set.
@@ -129,38 +116,54 @@ impl Project {
 
     /// Saves something that cannot be parsed.
     pub fn save_broken(&self) {
-        let code = self.code();
-        fs::write(self.file(), format!("{code}\ndef broken(:\n")).expect("the server's file");
+        let code = [self.code(), b"\ndef broken(:\n".to_vec()].concat();
+        fs::write(self.file(), code).expect("the server's file");
     }
 
     /// Saves the server as its constants have it.
     pub fn save(&self) {
+        if self.server.executable() {
+            return self.save_beside();
+        }
         fs::write(self.file(), self.code()).expect("the server's file");
     }
 
-    fn code(&self) -> String {
-        let name = match self.server {
-            Server::Plain => "plain_server.py",
-            Server::Fault(_) => "fault_server.py",
-            Server::PythonSdk => "sdk_server.py",
-            Server::TypeScriptSdk => "sdk_server.mjs",
-        };
-        let mut code = fs::read_to_string(tools::fixture("servers").join(name)).expect("a fixture server");
-        for (constant, value) in &*self.constants.lock().expect("no panic while editing") {
-            code = replaced(&code, constant, value);
+    /// Saves this version, with these extra tools, as compilers and many editors do: a new file takes the place of the old.
+    pub fn replace_version(&self, version: &str, tools: &[&str]) {
+        let mut constants = self.constants.lock().expect("no panic while editing");
+        constants.insert("VERSION".to_owned(), format!("{version:?}"));
+        if !tools.is_empty() {
+            constants.insert("EXTRA_TOOLS".to_owned(), format!("{tools:?}"));
         }
-        code
+        drop(constants);
+        self.save_beside();
+    }
+
+    /// Whether a version with extra tools was saved.
+    #[must_use]
+    pub fn has_tools(&self) -> bool {
+        self.constants.lock().expect("no panic while editing").contains_key("EXTRA_TOOLS")
+    }
+
+    fn save_beside(&self) {
+        let new = self.notes.with_extension("new");
+        fs::write(&new, self.code()).expect("the new file");
+        #[cfg(unix)]
+        if self.server.executable() {
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            fs::set_permissions(&new, mode).expect("an executable");
+        }
+        fs::rename(&new, self.file()).expect("the server's file");
+    }
+
+    fn code(&self) -> Vec<u8> {
+        self.server.code(&self.constants.lock().expect("no panic while editing"))
     }
 
     /// The command that runs the bare server.
     #[must_use]
     pub fn command(&self) -> Vec<String> {
-        let interpreter = match self.server {
-            Server::Plain | Server::Fault(_) => "python3".into(),
-            Server::PythonSdk => tools::sdk_python(),
-            Server::TypeScriptSdk => tools::node(),
-        };
-        vec![interpreter.display().to_string(), self.file().display().to_string()]
+        self.server.command(&self.file())
     }
 
     /// The command that runs the server behind a front.
@@ -305,24 +308,6 @@ impl Drop for Machine {
             process::kill(seen.pid);
         }
     }
-}
-
-/// The code with the line `NAME = …` (`const NAME = …;`) changed.
-fn replaced(code: &str, constant: &str, value: &str) -> String {
-    let mut found = false;
-    let lines = code.lines().map(|line| {
-        for (before, after) in [("", ""), ("const ", ";")] {
-            let head = format!("{before}{constant} = ");
-            if line.starts_with(&head) {
-                found = true;
-                return format!("{head}{value}{after}");
-            }
-        }
-        line.to_owned()
-    });
-    let text = lines.collect::<Vec<_>>().join("\n") + "\n";
-    assert!(found, "no constant {constant} in the server");
-    text
 }
 
 fn link(to: &Path, from: &Path) {

@@ -3,7 +3,8 @@
 use crate::client::{Client, body_of};
 use crate::inbox::{Books, Id};
 use crate::process;
-use crate::project::{Project, Server};
+use crate::project::Project;
+use crate::server::Server;
 use crate::wait::{PATIENCE, until};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};

@@ -4,21 +4,73 @@ use crate::project::Project;
 use crate::tools;
 use crate::wait::{PATIENCE, until};
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
-/// Which SDK the client is on.
+/// Which SDK the client is on, and how it opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sdk {
-    /// Python, opening as it does by default (`server/discover`, then `initialize`).
+    /// Python, as it does by default: modern where the server is, else `initialize`.
     PythonAuto,
-    /// Python, opening with `initialize`.
+    /// Python, with `initialize`.
     PythonLegacy,
-    /// TypeScript.
+    /// TypeScript, version 1: `initialize`.
     TypeScript,
+    /// TypeScript, version 2, as it does by default: `initialize`.
+    TypeScript2Legacy,
+    /// TypeScript, version 2: modern where the server is, which it finds out with a process of its own.
+    TypeScript2Auto,
+    /// rmcp, as it does by default: `initialize`.
+    RmcpLegacy,
+    /// rmcp: modern where the server is.
+    RmcpAuto,
+    /// rmcp: modern or not at all.
+    RmcpModern,
+}
+
+impl Sdk {
+    /// The client's process, with these options of its own, that will talk to `command`.
+    #[must_use]
+    pub fn process(self, project: &Project, options: &[&str], command: &[String]) -> Command {
+        let mut words = self.words(project);
+        words.extend(options.iter().map(|option| (*option).to_owned()));
+        words.push("--".to_owned());
+        words.extend(command.iter().cloned());
+        project.process(&words)
+    }
+
+    fn words(self, project: &Project) -> Vec<String> {
+        let python = || vec![tools::sdk_python(), tools::fixture("clients/sdk_client.py")];
+        let node = |modules| vec![tools::node(), beside(project, modules)];
+        let (program, mode) = match self {
+            Self::PythonAuto => (python(), "--mode auto"),
+            Self::PythonLegacy => (python(), "--mode legacy"),
+            Self::TypeScript => (node(tools::typescript_modules()), "--sdk 1"),
+            Self::TypeScript2Legacy => (node(tools::typescript2_modules()), "--sdk 2"),
+            Self::TypeScript2Auto => (node(tools::typescript2_modules()), "--sdk 2 --mode auto"),
+            Self::RmcpLegacy => (vec![tools::built("rmcp-client")], "--mode legacy"),
+            Self::RmcpAuto => (vec![tools::built("rmcp-client")], "--mode auto"),
+            Self::RmcpModern => (vec![tools::built("rmcp-client")], "--mode modern"),
+        };
+        let words = program.iter().map(|word| word.display().to_string());
+        words.chain(mode.split(' ').map(str::to_owned)).collect()
+    }
+}
+
+/// The client's script in a folder of the test, beside the modules that it needs.
+fn beside(project: &Project, modules: PathBuf) -> PathBuf {
+    let folder = project.home().with_file_name("client");
+    let script = folder.join("sdk_client.mjs");
+    if !script.exists() {
+        fs::create_dir_all(&folder).expect("a folder for the client");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(modules, folder.join("node_modules")).expect("a link");
+        fs::copy(tools::fixture("clients/sdk_client.mjs"), &script).expect("the client");
+    }
+    script
 }
 
 /// A running client.
@@ -30,28 +82,10 @@ pub struct Talker {
 }
 
 impl Talker {
-    /// Starts a client that talks to `command`.
+    /// Starts a client, with these options of its own, that talks to `command`.
     #[must_use]
-    pub fn start(project: &Project, sdk: Sdk, command: &[String]) -> Self {
-        let mut words = match sdk {
-            Sdk::PythonAuto | Sdk::PythonLegacy => {
-                let mode = if sdk == Sdk::PythonAuto { "auto" } else { "legacy" };
-                let script = tools::fixture("clients/sdk_client.py").display().to_string();
-                vec![tools::sdk_python().display().to_string(), script, "--mode".to_owned(), mode.to_owned()]
-            }
-            Sdk::TypeScript => {
-                let folder = project.home().with_file_name("client");
-                fs::create_dir_all(&folder).expect("a folder for the client");
-                let script = folder.join("sdk_client.mjs");
-                fs::copy(tools::fixture("clients/sdk_client.mjs"), &script).expect("the client");
-                #[cfg(unix)]
-                std::os::unix::fs::symlink(tools::typescript_modules(), folder.join("node_modules")).expect("a link");
-                vec![tools::node().display().to_string(), script.display().to_string()]
-            }
-        };
-        words.push("--".to_owned());
-        words.extend(command.iter().cloned());
-        let mut process = project.process(&words);
+    pub fn start(project: &Project, sdk: Sdk, options: &[&str], command: &[String]) -> Self {
+        let mut process = sdk.process(project, options, command);
         let mut child = process.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the client starts");
         let stdout = child.stdout.take().expect("a pipe");
         let (send, lines) = mpsc::channel();
@@ -102,25 +136,4 @@ impl Drop for Talker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Fails the test unless each call of the report was answered well, by the twin that ran it, and ran exactly once.
-pub fn assert_flawless(project: &Project, report: &Value, versions: &[&str]) {
-    let failed = report["failed"].as_array().expect("a list");
-    assert!(failed.is_empty(), "{} of {} calls failed, first {}", failed.len(), report["calls"], failed[0]);
-    assert_eq!(report["calls"], report["ok"]);
-    let seen: HashSet<&str> = report["versions"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
-    assert_eq!(seen, versions.iter().copied().collect());
-    let mut runs: HashMap<_, _> = project.record().by_key();
-    for answer in report["answers"].as_array().expect("a list") {
-        let (key, version, pid) = (answer[0].as_str().expect("a key"), answer[1].as_str(), answer[2].as_u64());
-        let run = runs.remove(key).unwrap_or_default();
-        assert_eq!(run.len(), 1, "the call {key} ran {} times: {run:?}", run.len());
-        assert_eq!(
-            (Some(run[0].version.as_str()), Some(run[0].pid)),
-            (version, pid),
-            "{key} was answered by another twin"
-        );
-    }
-    assert!(runs.is_empty(), "calls ran that nobody made: {:?}", runs.keys());
 }

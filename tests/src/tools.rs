@@ -19,16 +19,19 @@ pub fn fixture(path: &str) -> PathBuf {
 /// The command under test: `$MCP_TWIN_BIN`, else what cargo built beside this test.
 #[must_use]
 pub fn mcp_twin() -> PathBuf {
-    if let Some(path) = std::env::var_os("MCP_TWIN_BIN") {
-        return path.into();
-    }
+    std::env::var_os("MCP_TWIN_BIN").map_or_else(|| built("mcp-twin"), PathBuf::from)
+}
+
+/// A program that cargo built beside this test.
+#[must_use]
+pub fn built(name: &str) -> PathBuf {
     let me = std::env::current_exe().expect("the path of this test");
     // target/PROFILE/deps/test or target/PROFILE/soak
-    let name = format!("mcp-twin{}", std::env::consts::EXE_SUFFIX);
+    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     let beside = me.ancestors().skip(1).take(2).map(|folder| folder.join(&name)).find(|path| path.is_file());
     beside.unwrap_or_else(|| {
         panic!(
-            "no mcp-twin beside {}: build it first with `cargo build -p mcp-twin-cli` (or `cargo xtask test`)",
+            "no {name} beside {}: run `cargo build -p mcp-twin-cli -p mcp-twin-tests` first (or `cargo xtask test`)",
             me.display()
         )
     })
@@ -56,6 +59,19 @@ pub fn node() -> PathBuf {
 #[must_use]
 pub fn typescript_modules() -> PathBuf {
     installed("typescript/node_modules/@modelcontextprotocol/sdk").ancestors().nth(2).expect("a folder").to_path_buf()
+}
+
+/// The `node_modules` folder with version 2 of the TypeScript SDK.
+#[must_use]
+pub fn typescript2_modules() -> PathBuf {
+    let server = installed("typescript2/node_modules/@modelcontextprotocol/server");
+    server.ancestors().nth(2).expect("a folder").to_path_buf()
+}
+
+/// The script of server-everything.
+#[must_use]
+pub fn everything() -> PathBuf {
+    installed("everything/node_modules/@modelcontextprotocol/server-everything/dist/index.js")
 }
 
 /// The Inspector's launcher script.

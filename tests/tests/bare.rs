@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mcp_twin_tests::client::{QUIET, body_of, text_of};
-use mcp_twin_tests::talker::{Sdk, Talker, assert_flawless};
+use mcp_twin_tests::interop::Pairing;
 use mcp_twin_tests::{Client, Project, Server, process};
 use serde_json::json;
 
@@ -152,18 +152,16 @@ fn a_client_that_does_not_read_gets_everything_later() {
 
 #[test]
 fn every_sdk_client_talks_to_the_server_of_its_language() {
-    let pairs = [
-        (Server::PythonSdk, Sdk::PythonAuto),
-        (Server::PythonSdk, Sdk::PythonLegacy),
-        (Server::TypeScriptSdk, Sdk::TypeScript),
+    let names = [
+        "python_sdk::python_auto",
+        "python_sdk::python_legacy",
+        "typescript_1::typescript_1",
+        "typescript_2::typescript_2_auto",
+        "rmcp::rmcp_modern",
+        "everything::typescript_2_legacy",
     ];
-    for (server, sdk) in pairs {
-        let project = Project::new(server);
-        let mut talker = Talker::start(&project, sdk, &project.command());
-        talker.await_line("version v1");
-        let report = talker.stop();
-        assert_flawless(&project, &report, &["v1"]);
-        assert_eq!(report["tools"][0], report["tools"][1], "{server:?} {sdk:?}");
-        project.nothing_left();
+    for name in names {
+        let row = Pairing::named(name).unwrap().run_bare();
+        assert!(row.flawless(), "{name}: {row:?}");
     }
 }

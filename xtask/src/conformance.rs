@@ -11,27 +11,34 @@ use std::time::{Duration, Instant};
 /// How long one swap may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs both parts: `--seconds N` sizes the load, `--swaps N` the swaps under it.
+/// The Inspector's `--protocol-era`.
+const ERAS: &[&str] = &["legacy", "auto", "modern"];
+
+/// Runs both parts in each era: `--seconds N` sizes the load, `--swaps N` the swaps under it.
 pub(crate) fn run(arguments: &[String]) -> Result {
     setup::run(&[])?;
     exec(&mut cargo(["build", "-p", "mcp-twin-cli"]))?;
-    let bench = Bench::new()?;
-    bench.compare()?;
-    bench.load(number(arguments, "--seconds", 15)?, number(arguments, "--swaps", 3)?)
+    let (seconds, swaps) = (number(arguments, "--seconds", 15)?, number(arguments, "--swaps", 3)?);
+    ERAS.iter().try_for_each(|era| {
+        let bench = Bench::new(era)?;
+        bench.compare()?;
+        bench.load(seconds, swaps)
+    })
 }
 
 struct Bench {
+    era: &'static str,
     folder: PathBuf,
     fixture: String,
 }
 
 impl Bench {
-    fn new() -> Result<Self> {
-        let folder = target().join("conformance");
+    fn new(era: &'static str) -> Result<Self> {
+        let folder = target().join("conformance").join(era);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("server"))?;
         let fixture = fs::read_to_string(root().join("tests/conformance/fixture_server.py"))?;
-        let bench = Self { folder, fixture };
+        let bench = Self { era, folder, fixture };
         bench.save("1.0.0")?;
         Ok(bench)
     }
@@ -58,7 +65,7 @@ impl Bench {
         if ours != theirs {
             return fail(format!("the Inspector sees a difference; both outputs are in {}", self.folder.display()));
         }
-        println!("inspector: {} lines, the same bare and through mcp-twin run", theirs.len());
+        println!("inspector, {}: {} lines, the same bare and through mcp-twin run", self.era, theirs.len());
         Ok(())
     }
 
@@ -80,7 +87,7 @@ impl Bench {
         if !output.status.success() {
             return fail("the Inspector's load lost calls under swaps");
         }
-        println!("load: {seconds} s with {swaps} swaps, no call lost");
+        println!("load, {}: {seconds} s with {swaps} swaps, no call lost", self.era);
         Ok(())
     }
 
@@ -101,7 +108,7 @@ impl Bench {
 
     fn program(&self, script: &Path) -> Command {
         let mut command = self.in_home(program("bash", [script]));
-        command.current_dir(self.folder.join("server")).env("MCP_TWIN_TOOLS", tools());
+        command.current_dir(self.folder.join("server")).env("MCP_TWIN_TOOLS", tools()).env("ERA", self.era);
         command
     }
 

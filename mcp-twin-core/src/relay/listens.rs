@@ -5,10 +5,11 @@
 //! more.
 
 use super::diff::ListKind;
-use super::era::{self, SUBSCRIPTION};
+use super::era::{self, Envelope, SUBSCRIPTION};
 use super::frame::{self, Frame};
 use super::ids::{self, ClientId};
 use super::lists::notice_of;
+use super::opening::Opening;
 use super::outbox::Digits;
 use super::{Relay, client};
 use crate::error::{Code, Fault};
@@ -34,6 +35,8 @@ pub(super) struct Listen {
     granted: Option<Filter>,
     /// Where it is open.
     at: BTreeMap<TwinId, Stream>,
+    /// The metadata, if its acknowledgement may settle the era.
+    settles: Option<Box<Envelope>>,
 }
 
 /// A listen at one twin.
@@ -86,8 +89,8 @@ impl Relay {
         }
         let key = self.number();
         self.names.insert(id.token.clone(), key);
-        let listen =
-            Listen { id, text: frame.text.into(), span: frame.span(raw_id), granted: None, at: BTreeMap::new() };
+        let (text, span, at) = (frame.text.into(), frame.span(raw_id), BTreeMap::new());
+        let listen = Listen { id, text, span, granted: None, at, settles: self.settling(frame.params) };
         self.listens.insert(key, listen);
         if let Some(twin) = to {
             self.open_stream(key, twin, false);
@@ -100,6 +103,17 @@ impl Relay {
         state.out.splice(&listen.text, &mut [(listen.span.clone(), Digits::new(number).bytes())]);
         listen.at.insert(twin, Stream { number, replayed, ack: None, ended: false });
         self.streams.insert(number, (key, twin));
+    }
+
+    /// Opens at the twin that waits for the client's opening what came before anything else.
+    pub(super) fn offer_listens(&mut self, twin: TwinId) {
+        if self.active().is_some() {
+            return;
+        }
+        let missing = self.listens.iter().filter(|(_, listen)| !listen.at.contains_key(&twin)).map(|(key, _)| *key);
+        for key in missing.collect::<Vec<_>>() {
+            self.open_stream(key, twin, false);
+        }
     }
 
     /// Opens at a twin what it has not; says how many acknowledgements are to come.
@@ -119,7 +133,12 @@ impl Relay {
 
     /// Whether what a twin says on a listen is for the client.
     fn speaks(&self, twin: TwinId) -> bool {
-        self.active() == Some(twin) || (self.session.opener == Some(twin) && !self.has_served(twin))
+        match self.active() {
+            Some(active) => active == twin || (self.session.opener == Some(twin) && !self.has_served(twin)),
+            // A listen may be the first thing that a client says: whoever has it speaks.
+            None if matches!(self.opening, Opening::Waiting) => true,
+            None => self.session.opener == Some(twin) && !self.has_served(twin),
+        }
     }
 
     /// A notification of a twin with a subscription id, if it is one of ours.
@@ -155,6 +174,12 @@ impl Relay {
     }
 
     fn acknowledged(&mut self, key: u64, twin: TwinId, frame: &Frame<'_>, raw: &str, now: Moment) {
+        // The answer to a listen comes at its end: what accepts it is the acknowledgement.
+        if self.speaks(twin)
+            && let Some(envelope) = self.listens.get_mut(&key).and_then(|listen| listen.settles.take())
+        {
+            self.settle_by(*envelope, twin, now);
+        }
         let speaks = self.speaks(twin);
         let filter = Filter::read(frame.params);
         let Some(listen) = self.listens.get_mut(&key) else { return };
@@ -232,6 +257,12 @@ impl Relay {
                 self.answer_error(&listen.id, fault);
             }
         }
+    }
+
+    /// The session is not, or no longer, one of the modern era.
+    pub(super) fn refuse_modern_listens(&mut self) {
+        let message = "the server does not speak 2026-07-28, so nothing can be subscribed to in this way";
+        self.refuse_listens(&Fault::new(Code::BadMessage, message));
     }
 
     /// Forgets a listen and ends it at all twins but `except`.

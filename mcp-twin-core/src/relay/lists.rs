@@ -18,6 +18,9 @@ use std::time::Duration;
 const PAGES: usize = 1000;
 const BYTES: usize = 64 << 20;
 
+/// A list that changed while it was fetched is fetched anew so often.
+const AGAIN: usize = 2;
+
 /// From the end of the opening to the first fetch of the serving twin's lists.
 const BASELINE: Duration = Duration::from_secs(1);
 
@@ -45,6 +48,8 @@ pub(super) struct Fetch {
     bytes: usize,
     /// The twin said meanwhile that the list changed.
     touched: bool,
+    /// How often it was begun again for that.
+    again: usize,
     entries: Vec<(String, String)>,
 }
 
@@ -190,7 +195,7 @@ impl Relay {
         }
         if state.capabilities.is_empty() && self.session.era == Era::Modern {
             // The client began without asking what the server can do.
-            if !self.errands.values().any(|errand| errand.twin == twin && matches!(errand.what, What::Discover)) {
+            if !self.asks_what_it_can_do(twin) {
                 self.send_errand(twin, What::Discover, "server/discover", "");
             }
             return;
@@ -201,11 +206,19 @@ impl Relay {
         }
     }
 
+    fn asks_what_it_can_do(&self, twin: TwinId) -> bool {
+        self.errands.values().any(|errand| errand.twin == twin && matches!(errand.what, What::Discover))
+    }
+
     /// Fetches what is not fresh of the serving twin's lists; says whether anything is to come.
     pub(super) fn refresh(&mut self, twin: TwinId) -> bool {
         let Some(state) = self.twins.get(&twin) else { return false };
         if !state.initialized || state.out.is_shut() {
             return false;
+        }
+        if state.capabilities.is_empty() && self.session.era == Era::Modern {
+            self.fetch_baseline(twin);
+            return self.asks_what_it_can_do(twin);
         }
         let wanted = |kind: &ListKind| !state.lists.is_fresh(*kind) && !state.fetches.contains_key(kind);
         for kind in Lists::declared(&state.capabilities).into_iter().filter(wanted).collect::<Vec<_>>() {
@@ -227,6 +240,11 @@ impl Relay {
             Ok(Some(cursor)) => {
                 let cursor = cursor.to_owned();
                 self.ask_page(twin, kind, Some(&cursor));
+            }
+            // Some servers add to their lists once they are initialized, and say so: what came may be the old list.
+            Ok(None) if fetch.touched && fetch.again < AGAIN => {
+                *fetch = Fetch { again: fetch.again + 1, ..Fetch::default() };
+                self.ask_page(twin, kind, None);
             }
             Ok(None) => {
                 let mut entries = std::mem::take(&mut fetch.entries);

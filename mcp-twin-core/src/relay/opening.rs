@@ -54,7 +54,7 @@ impl Relay {
     /// The client sends `initialize`.
     pub(super) fn ask_initialize(&mut self, frame: &Frame<'_>, id: ClientId, raw_id: &str, now: Moment) {
         match &self.opening {
-            Opening::Waiting => {}
+            Opening::Waiting => self.refuse_modern_listens(),
             Opening::Asked(asked) if self.is_discovery(asked.call) => self.overtake(asked.call),
             // The server was only asked what it speaks: the client may choose the handshake all the same.
             Opening::Complete if self.session.era == Era::Modern && !self.session.firm => self.reopen(),
@@ -231,10 +231,7 @@ impl Relay {
         }
         self.opening = Opening::Waiting;
         self.session.era = Era::Legacy;
-        self.refuse_listens(&Fault::new(
-            Code::BadMessage,
-            "the server does not speak 2026-07-28, so nothing can be subscribed to in this way",
-        ));
+        self.refuse_modern_listens();
         self.timers.retain(|(_, timer)| *timer != Timer::Opening);
         let state = self.twins.get_mut(&twin);
         if state.is_some_and(|state| std::mem::replace(&mut state.stage, Stage::Ready).is_probing()) {

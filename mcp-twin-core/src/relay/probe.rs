@@ -86,7 +86,10 @@ impl Relay {
         match self.opening {
             Opening::Asked(_) => self.offer_opening(now),
             // The client sends before it opens: this twin is there to answer.
-            Opening::Waiting => self.release(now),
+            Opening::Waiting => {
+                self.release(now);
+                self.offer_listens(twin);
+            }
             Opening::Answered => {}
             Opening::Complete => self.replay(twin, force),
         }
@@ -192,14 +195,18 @@ impl Relay {
                 if self.session.told.is_empty() {
                     self.session.told.clone_from(&capabilities);
                 }
+                // One that can do nothing is not asked what it can do once more.
+                let nothing = capabilities.is_empty();
                 if let Some(state) = self.twins.get_mut(&twin) {
                     state.capabilities = capabilities;
                 }
-                self.fetch_baseline(twin);
-                self.fetched(twin, now);
+                if !nothing {
+                    self.fetch_baseline(twin);
+                }
             }
             Err(error) => self.log(twin, format!("refused server/discover: {}", error_text(error))),
         }
+        self.fetched(twin, now);
     }
 
     pub(super) fn not_ready(&mut self, twin: TwinId, fault: Fault) {

@@ -1,11 +1,22 @@
 //! `cargo xtask soak`: the load of the tests' short soak in any size, with its numbers as a table.
 //!
 //!     soak [--fronts 10] [--calls 3000] [--swaps 5] [--in-flight 32] [--cycles 1000] [--bare]
+//!     soak --interop [--swaps 20] [--at-once 2] [--only SERVER::CLIENT]
+//!
+//! The second form is the matrix of servers and clients.
 #![allow(clippy::expect_used)] // A harness: its panics are its failures.
 
 #[cfg(unix)]
+use mcp_twin_tests::interop::{self, Outcome, PAIRINGS, Pairing};
+#[cfg(unix)]
 use mcp_twin_tests::soak::{self, Plan};
 use std::process::ExitCode;
+#[cfg(unix)]
+use std::process::{Command, Stdio};
+#[cfg(unix)]
+use std::sync::Mutex;
+#[cfg(unix)]
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[cfg(not(unix))]
 fn main() -> ExitCode {
@@ -22,6 +33,14 @@ fn main() -> ExitCode {
             arguments.get(at + 1).and_then(|text| text.parse().ok()).expect("a number behind a flag")
         })
     };
+    if arguments.iter().any(|argument| argument == "--interop") {
+        let swaps = number("--swaps", 20);
+        let only = arguments.iter().position(|argument| argument == "--only").and_then(|at| arguments.get(at + 1));
+        return match only {
+            Some(name) => one(name, swaps),
+            None => matrix(swaps, number("--at-once", 2)),
+        };
+    }
     let plan = Plan {
         fronts: number("--fronts", 10),
         calls: number("--calls", 3000),
@@ -49,6 +68,50 @@ fn main() -> ExitCode {
     }
     println!("\n{}", if good { "0 lost, 0 failed, 0 run twice; nothing grew" } else { "NOT GOOD" });
     status(good)
+}
+
+#[cfg(unix)]
+/// One pairing: its row.
+fn one(name: &str, swaps: usize) -> ExitCode {
+    let pairing = Pairing::named(name).expect("a pairing of the matrix, as `server::client`");
+    let (server, client) = name.split_once("::").expect("two names");
+    if pairing.outcome == Outcome::Refused {
+        let [bare, fronted] = pairing.refused();
+        let same = bare == fronted && bare.0 != Some(0);
+        println!("| {server} | {client} | refused{} | | | | | |", if same { ", as bare" } else { ": NOT AS BARE" });
+        return status(same);
+    }
+    let row = pairing.run(swaps);
+    println!("| {server} | {client} | {row}");
+    status(row.flawless())
+}
+
+#[cfg(unix)]
+/// All of them, some at once, each in a process of its own: a panic is the end of one row only.
+fn matrix(swaps: usize, at_once: usize) -> ExitCode {
+    println!("{}", interop::HEADINGS);
+    let me = std::env::current_exe().expect("the path of this program");
+    let (next, bad) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let worker = || {
+        while let Some(pairing) = PAIRINGS.get(next.fetch_add(1, Ordering::SeqCst)) {
+            let mut command = Command::new(&me);
+            command.args(["--interop", "--only", pairing.name, "--swaps"]).arg(swaps.to_string());
+            let output = command.stdin(Stdio::null()).output().expect("a row");
+            print!("{}", String::from_utf8_lossy(&output.stdout));
+            if !output.status.success() {
+                eprintln!("{}: {}", pairing.name, String::from_utf8_lossy(&output.stderr));
+                bad.lock().expect("no panic in a worker").push(pairing.name);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(worker);
+        }
+    });
+    let bad = bad.into_inner().expect("no panic in a worker");
+    println!("\n{} pairings, {} not good {bad:?}", PAIRINGS.len(), bad.len());
+    status(bad.is_empty())
 }
 
 #[cfg(unix)]

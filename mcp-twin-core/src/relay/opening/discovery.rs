@@ -74,10 +74,7 @@ impl Relay {
     pub(in crate::relay) fn forget_opening(&mut self, owner: Option<TwinId>) {
         self.opening = Opening::Waiting;
         self.session = Session::default();
-        self.refuse_listens(&Fault::new(
-            Code::BadMessage,
-            "the server does not speak 2026-07-28, so nothing can be subscribed to in this way",
-        ));
+        self.refuse_modern_listens();
         if let Some(state) = owner.and_then(|owner| self.twins.get_mut(&owner))
             && let Stage::Opening = state.stage
         {

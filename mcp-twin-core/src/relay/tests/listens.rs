@@ -263,3 +263,111 @@ fn too_many_are_refused() {
     rig.modern_ask(json!(1), "subscriptions/listen", filter());
     assert_eq!(rig.client_reads()[0]["error"]["data"]["code"], "twin::request::busy");
 }
+
+/// A relay whose first twin waits for an opening, and a client whose first word is a listen.
+fn listen_first() -> (Rig, Value) {
+    let mut rig = Rig::new();
+    rig.relay.attach(A);
+    rig.relay.probe(A, false, rig.now);
+    rig.modern_ask(json!("l-1"), "subscriptions/listen", filter());
+    let sent = rig.twin_reads(A);
+    assert_eq!(methods(&sent), ["subscriptions/listen"]);
+    (rig, sent[0]["id"].clone())
+}
+
+fn acknowledge(rig: &mut Rig, twin: crate::ids::TwinId, number: &Value) {
+    rig.twin(
+        twin,
+        &json!({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged",
+            "params": {"notifications": filter()["notifications"], "_meta": {TAG: number}}}),
+    );
+}
+
+/// The TypeScript SDK (client 2.4.0, `mode: 'auto'`) asks another process what the server speaks, and begins with this.
+#[test]
+fn a_client_may_begin_with_it() {
+    let (mut rig, number) = listen_first();
+    acknowledge(&mut rig, A, &number);
+    let got = rig.client_reads();
+    assert_eq!(methods(&got), ["notifications/subscriptions/acknowledged"]);
+    assert_eq!(got[0]["params"]["_meta"][TAG], "l-1");
+    assert!(matches!(rig.events()[..], [RelayEvent::Probing(A), RelayEvent::Ready(A, _)]));
+    assert_eq!(rig.relay.version(), Some("2026-07-28"));
+    rig.relay.handover(A, rig.now).unwrap();
+    rig.pass(std::time::Duration::from_secs(1));
+    rig.serve(A, &full(), &Rig::tools());
+    assert!(rig.client_reads().is_empty());
+    rig.swap(B, &full(), &other_tools());
+    let got = rig.client_reads();
+    assert_eq!(methods(&got), ["notifications/tools/list_changed", "notifications/resources/updated"], "{got:?}");
+    assert!(got.iter().all(|line| line["params"]["_meta"][TAG] == "l-1"), "{got:?}");
+}
+
+#[test]
+fn one_that_came_before_any_twin_goes_to_the_first() {
+    let mut rig = Rig::new();
+    rig.modern_ask(json!("l-1"), "subscriptions/listen", filter());
+    rig.relay.attach(A);
+    rig.relay.probe(A, false, rig.now);
+    let sent = rig.twin_reads(A);
+    acknowledge(&mut rig, A, &sent[0]["id"]);
+    assert_eq!(methods(&rig.client_reads()), ["notifications/subscriptions/acknowledged"]);
+    assert!(matches!(rig.events()[..], [RelayEvent::Probing(A), RelayEvent::Ready(A, _)]));
+}
+
+#[test]
+fn one_in_hand_of_a_dead_twin_goes_to_the_next() {
+    let (mut rig, _) = listen_first();
+    rig.die(A);
+    assert!(rig.client_reads().is_empty());
+    rig.relay.attach(B);
+    rig.relay.probe(B, false, rig.now);
+    let sent = rig.twin_reads(B);
+    assert_eq!(methods(&sent), ["subscriptions/listen"]);
+    acknowledge(&mut rig, B, &sent[0]["id"]);
+    assert_eq!(methods(&rig.client_reads()), ["notifications/subscriptions/acknowledged"]);
+}
+
+#[test]
+fn a_server_that_refuses_it_settles_nothing() {
+    let (mut rig, number) = listen_first();
+    rig.refuse(A, &number, -32601);
+    let got = rig.client_reads();
+    assert_eq!((&got[0]["id"], &got[0]["error"]["code"]), (&json!("l-1"), &json!(-32601)));
+    assert!(rig.events().is_empty());
+    rig.initialize();
+    assert_eq!(methods(&rig.twin_reads(A)), ["initialize"], "the client may choose the handshake");
+}
+
+#[test]
+fn initialize_behind_it_takes_its_place() {
+    let (mut rig, _) = listen_first();
+    rig.initialize();
+    assert_eq!(methods(&rig.twin_reads(A)), ["notifications/cancelled", "initialize"]);
+    let got = rig.client_reads();
+    assert_eq!((&got[0]["id"], got[0]["error"].is_object()), (&json!("l-1"), true));
+}
+
+/// The swap comes before what A can do was asked: whether its tools differ from B's is found out all the same.
+#[test]
+fn a_swap_in_the_first_second_tells_of_no_change_where_there_is_none() {
+    for (tools, told) in [
+        (Rig::tools(), &["notifications/resources/updated"][..]),
+        (other_tools(), &["notifications/tools/list_changed", "notifications/resources/updated"]),
+    ] {
+        let (mut rig, number) = listen_first();
+        acknowledge(&mut rig, A, &number);
+        rig.client_reads();
+        rig.relay.handover(A, rig.now).unwrap();
+        rig.relay.attach(B);
+        rig.relay.probe(B, false, rig.now);
+        rig.serve(B, &full(), &tools);
+        assert!(!matches!(rig.events()[..], [.., RelayEvent::Ready(B, _)]), "A was not asked yet");
+        rig.serve(A, &full(), &Rig::tools());
+        assert!(matches!(rig.events()[..], [.., RelayEvent::Ready(B, _)]));
+        rig.relay.prepare(B, rig.now);
+        rig.serve(B, &full(), &tools);
+        rig.relay.handover(B, rig.now).unwrap();
+        assert_eq!(methods(&rig.client_reads()), told);
+    }
+}

@@ -355,3 +355,22 @@ fn a_cancellation_goes_to_the_twin_that_has_the_call() {
     assert!(rig.twin_reads(B).is_empty());
     assert!(rig.client_reads().iter().all(|line: &Value| line.get("id").is_none()));
 }
+
+#[test]
+fn a_server_that_can_do_nothing_is_asked_once() {
+    for refuses in [false, true] {
+        let mut rig = waiting();
+        rig.modern_ask(json!(1), "ping", json!({}));
+        let sent = rig.twin_reads(A);
+        rig.answer(A, &sent[0]["id"], json!({}));
+        rig.relay.handover(A, rig.now).unwrap();
+        rig.pass(Duration::from_secs(1));
+        let asked = rig.twin_reads(A);
+        assert_eq!(methods(&asked), ["server/discover"]);
+        match refuses {
+            true => rig.refuse(A, &asked[0]["id"], -32601),
+            false => rig.answer(A, &asked[0]["id"], Rig::discovery(&json!({}))),
+        }
+        assert!(rig.twin_reads(A).is_empty());
+    }
+}

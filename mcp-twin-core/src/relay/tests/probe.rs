@@ -214,6 +214,56 @@ fn lists_that_changed_meanwhile_are_fetched_again_for_the_comparison() {
     assert!(rig.client_reads().is_empty());
 }
 
+/// server-everything adds to its tools once it has `initialized`, and says so while they are being fetched.
+#[test]
+fn a_list_that_changes_while_it_is_fetched_is_fetched_again() {
+    let mut rig = Rig::open(&full(), &Rig::tools());
+    rig.relay.attach(B);
+    rig.relay.probe(B, false, rig.now);
+    let opening = rig.twin_reads(B);
+    rig.answer(B, &opening[0]["id"], Rig::welcome(&full()));
+    let lists = rig.twin_reads(B);
+    assert_eq!(methods(&lists)[..2], ["notifications/initialized", "tools/list"]);
+    rig.note_of(B, "notifications/tools/list_changed");
+    rig.answer(B, &lists[1]["id"], json!({"tools": [{"name": "not yet all"}]}));
+    for line in &lists[2..] {
+        let member = line["method"].as_str().unwrap();
+        let member = if member == "resources/list" { "resources" } else { "resourceTemplates" };
+        rig.answer(B, &line["id"], json!({member: []}));
+    }
+    let again = rig.twin_reads(B);
+    assert_eq!(methods(&again), ["tools/list"]);
+    rig.answer(B, &again[0]["id"], json!({"tools": Rig::tools()}));
+    let events = rig.events();
+    assert!(matches!(&events[..], [.., RelayEvent::Ready(B, report)] if report.diff.is_empty()), "{events:?}");
+    rig.relay.handover(B, rig.now).unwrap();
+    assert!(rig.client_reads().is_empty(), "the client knows this list");
+}
+
+#[test]
+fn a_list_that_never_rests_is_taken_as_changed() {
+    let mut rig = Rig::open(&full(), &Rig::tools());
+    rig.relay.attach(B);
+    rig.relay.probe(B, false, rig.now);
+    for _ in 0..20 {
+        for line in rig.twin_reads(B) {
+            match line["method"].as_str().unwrap() {
+                "initialize" => rig.answer(B, &line["id"], Rig::welcome(&full())),
+                "tools/list" => {
+                    rig.note_of(B, "notifications/tools/list_changed");
+                    rig.answer(B, &line["id"], json!({"tools": Rig::tools()}));
+                }
+                "resources/list" => rig.answer(B, &line["id"], json!({"resources": []})),
+                "resources/templates/list" => rig.answer(B, &line["id"], json!({"resourceTemplates": []})),
+                _ => {}
+            }
+        }
+    }
+    assert!(matches!(rig.events()[..], [.., RelayEvent::Ready(B, _)]));
+    rig.relay.handover(B, rig.now).unwrap();
+    assert_eq!(methods(&rig.client_reads()), ["notifications/tools/list_changed"]);
+}
+
 #[test]
 fn a_serving_twin_that_is_busy_or_dies_does_not_block_the_probe() {
     for dies in [true, false] {
