@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod conformance;
 mod exec;
+mod fuzz;
 mod setup;
 mod soak;
 
@@ -18,6 +19,8 @@ const TASKS: &[Task] = &[
     ("ci", "format, lints, documentation, purity of the core, then every test", ci::ci),
     ("soak", "calls under swaps, in the full size: --fronts --calls --swaps --in-flight --cycles", soak::run),
     ("bench", "speed and size beside the bare server: --peers --rounds N --calls N --reloads N --idle", bench::run),
+    ("bench relay", "what one message costs in the relay, beyond reading and writing it", bench::run),
+    ("fuzz", "arbitrary lines on both sides of a relay: --inputs N (a million) --seed N", fuzz::run),
     ("conformance", "the Inspector's calls, bare and through `mcp-twin run`", conformance::run),
 ];
 
