@@ -71,6 +71,9 @@ const SLOW_CLIENT: usize = 1 << 20;
 /// More than this makes it one that should not be read either.
 const STUCK_CLIENT: usize = 16 << 20;
 
+/// A line for the log is no longer.
+const SAID: usize = 1500;
+
 /// One client session.
 #[derive(Debug)]
 pub struct Relay {
@@ -448,7 +451,13 @@ impl Relay {
     }
 
     fn log(&mut self, twin: impl Into<Option<TwinId>>, text: impl Into<String>) {
-        self.events.push_back(RelayEvent::Log(twin.into(), text.into()));
+        let mut text = text.into();
+        // What it quotes may be of any length.
+        if text.len() > SAID {
+            text.truncate(text.floor_char_boundary(SAID));
+            text.push('…');
+        }
+        self.events.push_back(RelayEvent::Log(twin.into(), text));
     }
 
     fn check_finished(&mut self) {

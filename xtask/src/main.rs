@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod conformance;
 mod exec;
+mod fuzz;
 mod setup;
 mod soak;
 mod systems;
@@ -24,6 +25,8 @@ const TASKS: &[Task] = &[
         soak::run,
     ),
     ("bench", "speed and size beside the bare server: --peers --rounds N --calls N --reloads N --idle", bench::run),
+    ("bench relay", "what one message costs in the relay, beyond reading and writing it", bench::run),
+    ("fuzz", "arbitrary lines on both sides of a relay: --inputs N (a million) --seed N", fuzz::run),
     ("conformance", "the Inspector's calls in each era, bare and through `mcp-twin run`", conformance::run),
 ];
 

@@ -282,7 +282,7 @@ impl Relay {
 /// The message of a raw error object.
 pub(super) fn error_text(error: &str) -> String {
     let message = super::frame::member(error, "message").and_then(super::frame::string);
-    message.map_or_else(|| super::client::excerpt(error.as_bytes()), std::borrow::Cow::into_owned)
+    super::client::excerpt(message.as_deref().unwrap_or(error).as_bytes())
 }
 
 /// What the client was told of and the new server lacks, by path. A flag counts if it was true.

@@ -6,6 +6,8 @@ mod death;
 mod ending;
 mod fidelity;
 mod flip;
+mod floods;
+mod fuzz;
 mod hold;
 mod ledger;
 mod listens;
