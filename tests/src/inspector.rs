@@ -56,7 +56,7 @@ impl Load {
     pub fn start(project: &Project, era: &str, server: &[String], tool: &str, arguments: &str, callers: usize) -> Self {
         let callers = callers.to_string();
         let load = ["--method", "tools/call", "--tool-name", tool, "--tool-args-json", arguments, "--load"];
-        let size = ["--load-concurrency", &callers, "--load-duration", "3600"];
+        let size = ["--load-concurrency", &callers, "--load-duration", "3600", "--load-rate", "40"];
         let mut command = command(project, era, server, &[&load[..], &size[..]].concat());
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self(command.spawn().expect("the Inspector starts"))
