@@ -192,7 +192,7 @@ impl Relay {
         }
         let name = if let Kind::Request { method, .. } = &frame.kind { method.as_ref() } else { "" };
         let link = if name == "elicitation/create" { named(frame.params, "elicitationId") } else { None };
-        if let Some(link) = link.clone() {
+        if let Some(link) = link {
             self.link_opened(twin, link, now);
         }
         let task = if name.starts_with("tasks/") { named(frame.params, "taskId") } else { None };

@@ -263,3 +263,19 @@ fn too_many_are_refused() {
     rig.modern_ask(json!(1), "subscriptions/listen", filter());
     assert_eq!(rig.client_reads()[0]["error"]["data"]["code"], "twin::request::busy");
 }
+
+#[test]
+fn who_has_not_listed_again_is_named_whether_it_listens_or_not() {
+    for listens in [true, false] {
+        let mut rig = if listens { listening() } else { Rig::modern() };
+        rig.modern_ask(json!(1), "tools/list", json!({}));
+        rig.serve(A, &full(), &Rig::tools());
+        rig.client_reads();
+        rig.swap(B, &full(), &other_tools());
+        let told = methods(&rig.client_reads());
+        assert_eq!(told.iter().any(|name| name == "notifications/tools/list_changed"), listens);
+        assert_eq!(rig.relay.stale_lists(), [crate::relay::diff::ListKind::Tools]);
+        rig.modern_ask(json!(2), "tools/list", json!({}));
+        assert!(rig.relay.stale_lists().is_empty());
+    }
+}

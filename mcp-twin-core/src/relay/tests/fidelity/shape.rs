@@ -146,7 +146,7 @@ impl Layout {
     /// A name with or without an escape in it.
     pub(super) fn spelled(&self, at: usize, name: &str) -> String {
         let mut chars = name.chars();
-        match chars.next().filter(|_| self.order[(at + 5) % self.order.len()] % 4 == 0) {
+        match chars.next().filter(|_| self.order[(at + 5) % self.order.len()].is_multiple_of(4)) {
             Some(first) => format!("\"\\u{:04x}{}\"", u32::from(first), chars.as_str()),
             None => format!("\"{name}\""),
         }

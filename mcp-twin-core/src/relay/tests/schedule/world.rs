@@ -91,7 +91,8 @@ fn id_of(tag: usize, style: u16) -> String {
 fn payload(tag: usize, style: u16, modern: bool) -> String {
     if modern {
         // Some bring a state back, some hand one out.
-        let state = if style % 4 == 0 { format!(r#""requestState":"s{}","#, style % 5) } else { String::new() };
+        let state =
+            if style.is_multiple_of(4) { format!(r#""requestState":"s{}","#, style % 5) } else { String::new() };
         let meta = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","x":1e2}"#;
         return format!(r#"{{"tag":{tag}, {state}"big":12345678901234567890123,{meta}}}"#);
     }
@@ -211,7 +212,7 @@ impl World {
     fn listen(&mut self, a: u16, b: u16) -> Checked {
         let stream = self.pick(a).and_then(|twin| Some((twin, *self.twins[&twin].streams.last()?)));
         match stream {
-            Some((twin, number)) if b % 3 > 0 => {
+            Some((twin, number)) if !b.is_multiple_of(3) => {
                 let tag = format!(r#""_meta":{{"io.modelcontextprotocol/subscriptionId":{number}}}"#);
                 let line = match b % 6 {
                     5 => format!(r#"{{"jsonrpc":"2.0","id":{number},"result":{{{tag}}}}}"#),
