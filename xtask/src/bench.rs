@@ -10,7 +10,7 @@ const PEERS: &[&str] = &["mcpmon-py", "mcpmon-gw", "nodemon", "npm-mcp-proxy", "
 /// Builds the command for release and runs the parts in turn, each with its table.
 pub(crate) fn run(arguments: &[String]) -> Result {
     if let Some((first, rest)) = arguments.split_first().filter(|(first, _)| *first == "relay") {
-        eprintln!("bench: {first}, medians in the third column of times; the machine should be idle");
+        eprintln!("bench: {first}: one message each; the column `median` counts, on a machine that does nothing else");
         return exec::run(cargo(["bench", "-p", "mcp-twin-core", "--bench", "relay", "--"]).args(rest));
     }
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);

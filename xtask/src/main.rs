@@ -24,8 +24,11 @@ const TASKS: &[Task] = &[
         "calls under swaps, in the full size: --fronts --calls --swaps --in-flight --cycles, or --interop",
         soak::run,
     ),
-    ("bench", "speed and size beside the bare server: --peers --rounds N --calls N --reloads N --idle", bench::run),
-    ("bench relay", "what one message costs in the relay, beyond reading and writing it", bench::run),
+    (
+        "bench",
+        "speed and size beside the bare server: --peers --rounds N --calls N --reloads N --idle; `bench relay`: one message",
+        bench::run,
+    ),
     ("fuzz", "arbitrary lines on both sides of a relay: --inputs N (a million) --seed N", fuzz::run),
     ("conformance", "the Inspector's calls in each era, bare and through `mcp-twin run`", conformance::run),
 ];

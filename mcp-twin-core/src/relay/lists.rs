@@ -277,8 +277,11 @@ impl Relay {
         for kind in KINDS {
             let (capability, ..) = names(kind);
             let told = self.session.era == Era::Modern || self.session.told_flag(capability, "listChanged");
-            if self.known.differ(&state.lists, kind) && told {
-                self.owed_changes[notice_of(kind)] = true;
+            match (self.known.differ(&state.lists, kind), told) {
+                (true, true) => self.owed_changes[notice_of(kind)] = true,
+                // It cannot be told, but people can.
+                (true, false) => self.stale[notice_of(kind)] = true,
+                (false, _) => {}
             }
         }
     }

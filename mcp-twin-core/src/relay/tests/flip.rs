@@ -2,6 +2,7 @@
 
 use super::rig::{A, B, C, Rig, answers, full, methods};
 use crate::relay::RelayEvent;
+use crate::relay::diff::ListKind;
 use serde_json::json;
 
 #[test]
@@ -113,6 +114,34 @@ fn a_client_that_was_not_told_of_changes_hears_of_none() {
     let mut rig = Rig::open(&told, &Rig::tools());
     rig.swap(B, &told, &json!([{"name": "u"}]));
     assert!(rig.client_reads().is_empty() && rig.relay.stale_lists().is_empty());
+}
+
+#[test]
+fn a_client_that_cannot_be_told_is_named_until_it_lists_again() {
+    let told = json!({"tools": {}});
+    let mut rig = Rig::open(&told, &Rig::tools());
+    rig.ask(1, "tools/list", json!({}));
+    rig.serve(A, &told, &Rig::tools());
+    rig.client_reads();
+    rig.swap(B, &told, &json!([{"name": "u"}]));
+    assert!(rig.client_reads().is_empty());
+    assert_eq!(rig.relay.stale_lists(), [ListKind::Tools]);
+    rig.ask(2, "tools/list", json!({}));
+    assert!(rig.relay.stale_lists().is_empty());
+}
+
+#[test]
+fn completions_prompts_and_reads_go_to_who_serves() {
+    let mut rig = Rig::open(&full(), &Rig::tools());
+    rig.call(1);
+    rig.twin_reads(A);
+    rig.swap(B, &full(), &Rig::tools());
+    let stateless = ["completion/complete", "prompts/get", "resources/read"];
+    for (id, method) in (2..).zip(stateless) {
+        rig.ask(id, method, json!({}));
+    }
+    assert_eq!(methods(&rig.twin_reads(B)), stateless);
+    assert!(rig.twin_reads(A).is_empty());
 }
 
 #[test]

@@ -371,3 +371,19 @@ fn a_swap_in_the_first_second_tells_of_no_change_where_there_is_none() {
         assert_eq!(methods(&rig.client_reads()), told);
     }
 }
+
+#[test]
+fn who_has_not_listed_again_is_named_whether_it_listens_or_not() {
+    for listens in [true, false] {
+        let mut rig = if listens { listening() } else { Rig::modern() };
+        rig.modern_ask(json!(1), "tools/list", json!({}));
+        rig.serve(A, &full(), &Rig::tools());
+        rig.client_reads();
+        rig.swap(B, &full(), &other_tools());
+        let told = methods(&rig.client_reads());
+        assert_eq!(told.iter().any(|name| name == "notifications/tools/list_changed"), listens);
+        assert_eq!(rig.relay.stale_lists(), [crate::relay::diff::ListKind::Tools]);
+        rig.modern_ask(json!(2), "tools/list", json!({}));
+        assert!(rig.relay.stale_lists().is_empty());
+    }
+}

@@ -294,3 +294,21 @@ fn own_requests_are_not_the_clients() {
     rig.relay.drain(B, rig.now);
     assert!(rig.events().contains(&RelayEvent::Drained(B)));
 }
+
+#[test]
+fn another_name_and_other_instructions_are_reported_and_no_obstacle() {
+    let mut rig = Rig::open(&full(), &Rig::tools());
+    rig.relay.attach(B);
+    rig.relay.probe(B, false, rig.now);
+    let id = rig.twin_reads(B)[0]["id"].clone();
+    let mut welcome = Rig::welcome(&full());
+    welcome["serverInfo"] = json!({"name": "renamed", "version": "9"});
+    welcome["instructions"] = json!("other ones");
+    rig.answer(B, &id, welcome);
+    rig.serve(B, &full(), &Rig::tools());
+    rig.serve(A, &full(), &Rig::tools());
+    let events = rig.events();
+    let named = |event: &RelayEvent| matches!(event, RelayEvent::Ready(B, report) if report.server.as_deref() == Some("renamed 9"));
+    assert!(events.iter().any(named), "{events:?}");
+    assert!(rig.client_reads().is_empty(), "no message could tell the client");
+}
