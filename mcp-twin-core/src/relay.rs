@@ -26,6 +26,7 @@ mod client;
 mod compare;
 pub mod diff;
 mod drain;
+mod edge;
 mod era;
 mod event;
 mod frame;
@@ -34,15 +35,21 @@ mod ledger;
 mod listens;
 mod lists;
 mod merge;
+mod message;
 mod opening;
 mod outbox;
 mod owners;
 mod probe;
 mod refusal;
 mod route;
+mod shared;
 mod twin;
 
+pub use bake::is_worse;
+pub use edge::Edge;
 pub use event::{LastGood, Owed, RelayEvent};
+pub use message::{Message, NoMessage, one_line};
+pub use shared::{SavedSession, Vouched};
 
 use crate::error::Fault;
 use crate::ids::TwinId;
@@ -146,6 +153,10 @@ struct Limits {
     call_timeout: Option<Duration>,
     state_ttl: Duration,
     tell: bool,
+    /// Subscriptions of the modern era that may be open.
+    listens: usize,
+    /// Requests of many clients pass through it.
+    many: bool,
 }
 
 impl Relay {
@@ -165,6 +176,8 @@ impl Relay {
                 call_timeout: options.call_timeout,
                 state_ttl: options.state_ttl,
                 tell: options.tell,
+                listens: listens::LISTENS,
+                many: false,
             },
             route: Route::Holding,
             opening: Opening::Waiting,

@@ -24,6 +24,15 @@ pub(super) struct Trial {
     broken: Vec<u64>,
 }
 
+/// Whether a twin on trial refuses too much: at least half of five or more calls, and twice the rate of the one before.
+/// Each pair is the number of calls that were answered, and how many of them with an error.
+#[must_use]
+pub fn is_worse((calls, bad): (u32, u32), (old_calls, old_bad): (u32, u32)) -> bool {
+    let half = u64::from(bad) * 2 >= u64::from(calls);
+    let twice = u64::from(bad) * u64::from(old_calls.max(1)) >= 2 * u64::from(old_bad) * u64::from(calls);
+    calls >= CALLS && half && twice
+}
+
 impl Relay {
     pub(super) fn trial(&mut self, twin: TwinId) {
         if let Some(state) = self.twins.get_mut(&twin) {
@@ -47,9 +56,7 @@ impl Relay {
         trial.broken.clear();
         add(&mut trial.rate);
         let (calls, bad) = trial.rate;
-        let half = u64::from(bad) * 2 >= u64::from(calls);
-        let twice = u64::from(bad) * u64::from(old_calls.max(1)) >= 2 * u64::from(old_refused) * u64::from(calls);
-        if calls >= CALLS && half && twice {
+        if is_worse((calls, bad), (old_calls, old_refused)) {
             state.trial = None;
             let message =
                 format!("the new server refused {bad} of {calls} calls; the one before {old_refused} of {old_calls}");

@@ -27,6 +27,19 @@ pub(super) struct Ledger {
     uris: BTreeSet<Box<str>>,
 }
 
+impl Ledger {
+    /// As it can be written down: the level, and the URIs, each as JSON.
+    pub(super) fn saved(&self) -> (Option<String>, Vec<String>) {
+        (self.level.as_deref().map(str::to_owned), self.uris.iter().map(ToString::to_string).collect())
+    }
+
+    /// What was written down.
+    pub(super) fn restore(&mut self, level: Option<&str>, uris: &[String]) {
+        self.level = level.map(Into::into);
+        self.uris = uris.iter().map(|uri| uri.as_str().into()).collect();
+    }
+}
+
 /// A twin that is being prepared to take over.
 #[derive(Debug)]
 pub(super) struct Preparing {

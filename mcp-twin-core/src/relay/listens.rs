@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A client may have so many open.
-const LISTENS: usize = 64;
+pub(super) const LISTENS: usize = 64;
 
 /// The members of a filter that are about lists: tools, prompts, resources.
 const LISTS: [&str; 3] = ["toolsListChanged", "promptsListChanged", "resourcesListChanged"];
@@ -79,11 +79,18 @@ impl Filter {
     }
 }
 
+impl Listen {
+    /// The client's id of it.
+    pub(super) fn id(&self) -> &ClientId {
+        &self.id
+    }
+}
+
 impl Relay {
     /// The client asks to listen. `to` is the twin that serves; without one it is opened at the next that does.
     pub(super) fn client_listens(&mut self, frame: &Frame<'_>, id: ClientId, raw_id: &str, to: Option<TwinId>) {
         let bytes: usize = self.listens.values().map(|listen| listen.text.len()).sum();
-        if self.listens.len() >= LISTENS || bytes > self.limits.hold_bytes {
+        if self.listens.len() >= self.limits.listens || bytes > self.limits.hold_bytes {
             let fault = Fault::new(Code::Busy, "too many subscriptions are open; end one before you open another");
             return self.answer_error(&id, &fault);
         }

@@ -193,6 +193,8 @@ impl Relay {
         if self.session.era == Era::Modern {
             // The version that the client asked with; it may use another one of those that the answer lists.
             self.session.version = Some(self.session.asked.clone());
+            // Among requests of many clients none may choose the handshake for all.
+            self.session.firm |= self.limits.many;
             self.complete_opening(None, now);
         } else {
             self.session.version = Some(version);

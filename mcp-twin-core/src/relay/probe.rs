@@ -171,7 +171,8 @@ impl Relay {
             return self.not_ready(twin, Fault::new(Code::CapabilityLost, message).with_help(help));
         }
         let lost = lost(&self.session.told, &welcome.capabilities);
-        let kinds = Lists::declared(&welcome.capabilities);
+        let known = |kind: &ListKind| self.twins.get(&twin).is_some_and(|state| state.lists.is_fresh(*kind));
+        let kinds: Vec<_> = Lists::declared(&welcome.capabilities).into_iter().filter(|kind| !known(kind)).collect();
         if let Some(state) = self.twins.get_mut(&twin) {
             state.capabilities = welcome.capabilities;
             state.lost = lost;

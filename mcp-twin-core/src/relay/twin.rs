@@ -237,7 +237,7 @@ impl Relay {
         self.is_opening(number) || (call.method.may_repeat() && call.deliveries < 2)
     }
 
-    fn lose(&mut self, number: u64, fault: &Fault, now: Moment) {
+    pub(super) fn lose(&mut self, number: u64, fault: &Fault, now: Moment) {
         #[cfg(test)]
         if self.mutant == Some(super::tests::Mutant::Silent) {
             self.close(number);
