@@ -6,6 +6,7 @@ mod front;
 pub mod fronts;
 pub mod history;
 pub mod home;
+pub mod http;
 pub mod logs;
 pub mod pipes;
 pub mod ports;

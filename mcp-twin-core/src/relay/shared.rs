@@ -117,6 +117,21 @@ impl Relay {
         self.twins.get(&twin).is_some_and(|state| matches!(state.stage, super::probe::Stage::Ready))
     }
 
+    /// Whether a request of this number is still to be answered by a twin, be it the client's or our own.
+    #[must_use]
+    pub fn has_open(&self, twin: TwinId, number: u64) -> bool {
+        self.calls.get(&number).is_some_and(|call| call.owner() == Some(twin))
+            || self.errands.get(&number).is_some_and(|errand| errand.twin == twin)
+            || self.streams.get(&number).is_some_and(|(_, at)| *at == twin)
+    }
+
+    /// The protocol version that was agreed on with a twin, once it has accepted the session.
+    #[must_use]
+    pub fn version_at(&self, twin: TwinId) -> Option<&str> {
+        let accepted = self.twins.get(&twin).is_some_and(|state| state.initialized || self.session.opener == Some(twin));
+        self.version().filter(|_| accepted && self.is_legacy())
+    }
+
     /// The lists of a twin that this relay has proved.
     #[must_use]
     pub fn vouch(&self, twin: TwinId) -> Option<Vouched> {

@@ -1,0 +1,18 @@
+//! The front over HTTP: one endpoint for any number of clients, with the twins behind it.
+//!
+//! Owns the listener, the clients' streams and the requests to twins. What a session is owed is the relay's to know
+//! (`mcp_twin_core::relay`): there is one for each session of the legacy era, and one for all requests of the modern era.
+
+mod caller;
+mod door;
+mod endpoint;
+mod headers;
+mod hub;
+mod link;
+mod listener;
+mod pass;
+mod stream;
+
+pub use door::{Door, DoorError};
+pub use hub::{Hub, HubOptions, TwinPorts};
+pub use listener::{Listener, ListenOptions};

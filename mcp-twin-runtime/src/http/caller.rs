@@ -1,0 +1,100 @@
+//! Requests to twins: connections that are kept, and whether a request that failed was ever sent.
+
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::{Request, Response};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long a connection to a twin on this machine may take.
+const CONNECT: Duration = Duration::from_secs(2);
+/// Connections that wait for the next request, for each twin.
+const KEPT: usize = 256;
+
+/// What a request may carry.
+pub type Payload = UnsyncBoxBody<Bytes, io::Error>;
+
+/// Why a request has no answer.
+#[derive(Debug)]
+pub enum CallError {
+    /// The twin has certainly not seen it.
+    NotSent(String),
+    /// The twin may have seen it.
+    Broken(String),
+}
+
+/// Sends requests to twins on this machine.
+#[derive(Clone)]
+pub struct Caller {
+    client: Client<HttpConnector, Payload>,
+}
+
+impl Caller {
+    /// A caller without connections.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_connect_timeout(Some(CONNECT));
+        connector.set_nodelay(true);
+        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(KEPT).build(connector);
+        Self { client }
+    }
+
+    /// Sends one request and returns when its answer begins.
+    ///
+    /// # Errors
+    /// Why there is none, and whether the twin can have seen the request.
+    pub async fn send(&self, request: Request<Payload>) -> Result<Response<Incoming>, CallError> {
+        self.client.request(request).await.map_err(|error| {
+            let mut text = error.to_string();
+            let mut cause = std::error::Error::source(&error);
+            while let Some(inner) = cause {
+                text = format!("{text}: {inner}");
+                cause = inner.source();
+            }
+            if error.is_connect() { CallError::NotSent(text) } else { CallError::Broken(text) }
+        })
+    }
+}
+
+/// A whole body, which says when it was taken to be written.
+pub struct Whole {
+    bytes: Option<Bytes>,
+    sent: Option<oneshot::Sender<()>>,
+}
+
+impl Whole {
+    /// A body of these bytes; `sent` hears when they go out.
+    #[must_use]
+    pub fn new(bytes: Bytes, sent: Option<oneshot::Sender<()>>) -> Self {
+        Self { bytes: Some(bytes), sent }
+    }
+}
+
+impl Body for Whole {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(sent) = self.sent.take() {
+            // Whoever waited may be gone.
+            let _ = sent.send(());
+        }
+        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+}

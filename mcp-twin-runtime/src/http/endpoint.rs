@@ -1,0 +1,265 @@
+//! The endpoint: what a client's POST, GET and DELETE get.
+
+use super::headers::{LAST_EVENT, SESSION, VERSION, text, value};
+use super::hub::{Entered, Hub, Refusal};
+use super::pass;
+use super::stream::{Events, Reply};
+use axum::body::Body;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Bytes, Frame};
+use hyper::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Request, Response, StatusCode};
+use mcp_twin_core::relay::{Message, NoMessage, one_line};
+use serde_json::json;
+use serde_json::value::RawValue;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a client may take to send a body.
+const BODY: Duration = Duration::from_secs(60);
+/// The versions of the legacy era.
+const LEGACY: [&str; 5] = ["2024-10-07", "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+/// From this version on there are no sessions.
+const MODERN: &str = "2026-";
+
+/// Answers one request to the endpoint.
+pub async fn answer(hub: Hub, request: Request<Body>) -> Response<Body> {
+    match *request.method() {
+        Method::POST => post(hub, request).await,
+        Method::GET => get(&hub, &request),
+        Method::DELETE => delete(hub, request).await,
+        _ => {
+            let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, -32000, "only POST, GET and DELETE are understood");
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
+            response
+        }
+    }
+}
+
+async fn post(hub: Hub, request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let kind = text(&parts.headers, &CONTENT_TYPE).unwrap_or_default();
+    if !kind.to_ascii_lowercase().starts_with("application/json") {
+        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, -32000, "Content-Type must be application/json");
+    }
+    let body = match timeout(BODY, Limited::new(body, hub.max_message()).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            return refuse(StatusCode::PAYLOAD_TOO_LARGE, -32600, "the message is larger than `max_message`");
+        }
+        Ok(Err(_)) => return refuse(StatusCode::BAD_REQUEST, -32700, "the body ended too early"),
+        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, -32600, "the body did not come in time"),
+    };
+    let line = one_line(&body).into_owned();
+    let said = text(&parts.headers, &VERSION);
+    let name = text(&parts.headers, &SESSION);
+    let (ids, opens) = match Message::read(&line) {
+        Ok(message) => {
+            if message.version().is_some_and(|version| version.as_str() >= MODERN) {
+                if message.is_request() {
+                    return match hub.post_modern(&message, &parts.headers) {
+                        Some(entered) => reply(entered, None).await,
+                        None => refuse(StatusCode::SERVICE_UNAVAILABLE, -32000, "the front is ending"),
+                    };
+                }
+                return pass::whole(&hub, parts, body).await;
+            }
+            if said.is_some_and(|version| version >= MODERN) {
+                // Header and body do not agree: the server has its own words for that.
+                return pass::whole(&hub, parts, body).await;
+            }
+            let id = message.id().filter(|_| message.is_request());
+            (id.map(str::to_owned).into_iter().collect(), message.method() == Some("initialize"))
+        }
+        Err(NoMessage::Batch) => (ids_of(&line), false),
+        Err(NoMessage::NotJson(why)) => {
+            return refuse(StatusCode::BAD_REQUEST, -32700, &format!("the message is not JSON: {why}"));
+        }
+        Err(NoMessage::Invalid(why)) => {
+            return refuse(StatusCode::BAD_REQUEST, -32600, &format!("the message is not MCP: {why}"));
+        }
+    };
+    match name {
+        None if opens => open(hub, &line, ids, &parts.headers).await,
+        // A server without sessions takes it; another one says that it wants one.
+        None => pass::whole(&hub, parts, body).await,
+        Some(name) => {
+            if let Some(said) = said.filter(|said| !LEGACY.contains(said)) {
+                let why = format!("Bad Request: Unsupported protocol version: {said}");
+                return refuse(StatusCode::BAD_REQUEST, -32000, &why);
+            }
+            let Some(sid) = hub.session(name) else { return unknown_session() };
+            let asks = !ids.is_empty();
+            match hub.post(sid, &line, ids, &parts.headers) {
+                Ok(entered) if asks => reply(entered, None).await,
+                Ok(_) => accepted(),
+                Err(Refusal::Gone) => unknown_session(),
+                Err(Refusal::InUse) => {
+                    refuse(StatusCode::BAD_REQUEST, -32600, "a request with this id is still open in this session")
+                }
+            }
+        }
+    }
+}
+
+/// A client opens a session.
+async fn open(hub: Hub, line: &[u8], ids: Vec<String>, headers: &HeaderMap) -> Response<Body> {
+    let name = new_name();
+    let Some(sid) = hub.open(name.clone()) else {
+        let mut response = refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            -32000,
+            "too many sessions are in use; end one, or try again later",
+        );
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        return response;
+    };
+    let Ok(mut entered) = hub.post(sid, line, ids, headers) else { return unknown_session() };
+    // The client may leave before it is answered: nobody would know the session's name.
+    let unfinished = Unfinished { hub: hub.clone(), name: Some(name.clone()) };
+    let answer = (&mut entered.reply).await;
+    let events = matches!(answer, Ok(Reply::Events { .. }));
+    if !events && !hub.is_accepted(sid) {
+        return respond(answer.ok(), entered, None);
+    }
+    unfinished.keep();
+    respond(answer.ok(), entered, Some(&name))
+}
+
+/// A session whose name the client does not know yet.
+struct Unfinished {
+    hub: Hub,
+    name: Option<String>,
+}
+
+impl Unfinished {
+    fn keep(mut self) {
+        self.name = None;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(name) = self.name.take() {
+            self.hub.delete(&name);
+        }
+    }
+}
+
+async fn reply(mut entered: Entered, name: Option<&str>) -> Response<Body> {
+    let answer = (&mut entered.reply).await;
+    respond(answer.ok(), entered, name)
+}
+
+fn respond(reply: Option<Reply>, entered: Entered, name: Option<&str>) -> Response<Body> {
+    let mut response = match reply {
+        Some(Reply::Whole { status, headers, body }) => {
+            let mut response = Response::new(Body::from(body));
+            *response.status_mut() = status;
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response.headers_mut().extend(headers);
+            response
+        }
+        Some(Reply::Events { headers, events }) => {
+            let mut response = stream(events, Some(entered));
+            response.headers_mut().extend(headers);
+            response
+        }
+        None => refuse(StatusCode::SERVICE_UNAVAILABLE, -32000, "the session ended before the answer came"),
+    };
+    if let Some(name) = name {
+        response.headers_mut().insert(SESSION, value(name));
+    }
+    response
+}
+
+fn get(hub: &Hub, request: &Request<Body>) -> Response<Body> {
+    let headers = request.headers();
+    let Some(name) = text(headers, &SESSION) else {
+        let mut response = refuse(
+            StatusCode::METHOD_NOT_ALLOWED,
+            -32000,
+            "a GET needs the Mcp-Session-Id of an open session; from 2026-07-28 on there is none (use subscriptions/listen). \
+             HTTP+SSE of 2024-11-05 is not served here: it was replaced by Streamable HTTP, so POST `initialize` to this address",
+        );
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+        return response;
+    };
+    let accepts = text(headers, &ACCEPT).is_some_and(|accept| accept.contains("text/event-stream") || accept.contains("*/*"));
+    if !accepts {
+        return refuse(StatusCode::NOT_ACCEPTABLE, -32000, "Not Acceptable: a GET must accept text/event-stream");
+    }
+    let events = hub.session(name).and_then(|sid| hub.get(sid, text(headers, &LAST_EVENT), headers));
+    let Some(events) = events else { return unknown_session() };
+    let mut response = stream(events, None);
+    response.headers_mut().insert(SESSION, value(name));
+    response
+}
+
+async fn delete(hub: Hub, request: Request<Body>) -> Response<Body> {
+    let Some(name) = text(request.headers(), &SESSION).map(str::to_owned) else {
+        let (parts, _) = request.into_parts();
+        return pass::whole(&hub, parts, Bytes::new()).await;
+    };
+    if hub.delete(&name) { Response::new(Body::empty()) } else { unknown_session() }
+}
+
+fn accepted() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+}
+
+fn unknown_session() -> Response<Body> {
+    refuse(StatusCode::NOT_FOUND, -32001, "Session not found: open a new one with `initialize`")
+}
+
+/// An answer of the front itself that belongs to no request.
+pub fn refuse(status: StatusCode, code: i32, message: &str) -> Response<Body> {
+    let body = json!({"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": message}});
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn stream(events: Events, entered: Option<Entered>) -> Response<Body> {
+    let mut response = Response::new(Body::new(EventBody { events, _entered: entered }));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// Events as a body; what was asked is over with it.
+struct EventBody {
+    events: Events,
+    _entered: Option<Entered>,
+}
+
+impl hyper::body::Body for EventBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.events.poll_next(cx).map(|event| event.map(|event| Ok(Frame::data(event))))
+    }
+}
+
+/// The ids of the requests in a batch.
+fn ids_of(line: &[u8]) -> Vec<String> {
+    let parts: Vec<&RawValue> = serde_json::from_slice(line).unwrap_or_default();
+    let id = |part: &&RawValue| {
+        let message = Message::read(part.get().as_bytes()).ok()?;
+        message.id().filter(|_| message.is_request()).map(str::to_owned)
+    };
+    parts.iter().filter_map(id).collect()
+}
+
+/// A name that nobody can guess (2025-11-25 basic/transports: Session Management).
+fn new_name() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}

@@ -1,0 +1,245 @@
+//! All sessions of one front over HTTP, and the pair of twins that they share.
+//!
+//! Two relays belong to the front itself. One carries every request of the modern era, which knows no sessions; the other
+//! is a session of the front's own, by which twins are proved that speak the legacy era. The others are the clients'.
+
+mod calls;
+mod moves;
+mod pump;
+mod sessions;
+mod traffic;
+
+pub use sessions::{Entered, Passing, Refusal};
+
+use super::caller::Caller;
+use super::link::Link;
+use super::stream::Streams;
+use crate::wire::Listener;
+use hyper::header::HeaderMap;
+use mcp_twin_core::relay::{Edge, Relay};
+use mcp_twin_core::spec::Options;
+use mcp_twin_core::swap::ProbeReport;
+use mcp_twin_core::{Fault, Moment, TwinId};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+/// Subscriptions of the modern era that may be open at once.
+const LISTENS: usize = 4096;
+
+/// A session within its front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sid(u64);
+
+/// What a hub is told about twins by whoever starts them.
+#[async_trait::async_trait]
+pub trait TwinPorts: Send + Sync {
+    /// The port of a twin that runs.
+    fn port(&self, twin: TwinId) -> Option<u16>;
+    /// Whether the twin itself accepts connections on its port, and no stranger does.
+    async fn accepts(&self, twin: TwinId) -> bool;
+    /// The last that it wrote to its stderr.
+    fn last_words(&self, twin: TwinId) -> String;
+    /// Nothing can be asked of it any more: it is to be ended.
+    fn end(&self, twin: TwinId);
+}
+
+/// How a hub is to work.
+pub struct HubOptions {
+    /// The options of the server.
+    pub options: Options,
+    /// The path of the endpoint at the twins.
+    pub path: String,
+    /// Differs from that of any front of this server before.
+    pub epoch: u64,
+    /// How many sessions of the legacy era there may be.
+    pub max_sessions: usize,
+    /// How long one may lie idle.
+    pub session_idle: Duration,
+    /// Hears what people should know.
+    pub listener: Arc<dyn Listener>,
+    /// Knows the twins.
+    pub ports: Arc<dyn TwinPorts>,
+}
+
+/// All sessions of a front. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    inner: Mutex<Inner>,
+    origin: Instant,
+    caller: Caller,
+    options: HubOptions,
+    rearm: Notify,
+}
+
+/// Whose a session is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    /// All requests of the modern era.
+    Modern,
+    /// The front's own, to prove twins by.
+    Canary,
+    /// A client's, under the id that it was given.
+    Client(String),
+}
+
+struct Session {
+    kind: Kind,
+    relay: Relay,
+    streams: Streams,
+    links: BTreeMap<TwinId, Link>,
+    /// It is being opened at this twin, which then serves it.
+    moving: Option<TwinId>,
+    /// A twin that does not take it, and why.
+    refused: Option<(TwinId, Fault)>,
+    used: Instant,
+    /// What its client sent last beside its messages (who it is).
+    headers: HeaderMap,
+    /// The last refusal that the front's own client got.
+    heard: Option<String>,
+    timeout: Option<Moment>,
+}
+
+#[derive(Default)]
+struct Inner {
+    sessions: BTreeMap<Sid, Session>,
+    by_name: HashMap<String, Sid>,
+    last: u64,
+    /// The relays of the front's own: modern, canary.
+    own: [Option<Sid>; 2],
+    /// Those that a new twin was asked with anew, for the last one had refused them.
+    own_next: BTreeMap<TwinId, [Option<Sid>; 2]>,
+    /// Twins of which a lost capability is accepted.
+    forced: BTreeSet<TwinId>,
+    active: Option<TwinId>,
+    gate: Gate,
+    edges: HashMap<String, Edge>,
+    timeouts: BTreeSet<(Moment, Sid)>,
+    waiters: Waiters,
+    trial: Option<Trial>,
+    rates: BTreeMap<TwinId, (u32, u32)>,
+    rate_before: (u32, u32),
+    /// Requests that no relay carries, by the twin that has them.
+    passing: BTreeMap<TwinId, usize>,
+}
+
+/// Whether requests go to the twin that serves.
+#[derive(Default)]
+enum Gate {
+    /// They wait.
+    #[default]
+    Holding,
+    /// They go.
+    Open,
+    /// They are answered with this reason.
+    Refusing(Fault),
+}
+
+struct Trial {
+    twin: TwinId,
+    rate: (u32, u32),
+    broken: usize,
+}
+
+type Verdict = Result<ProbeReport, Fault>;
+
+/// Who waits for what a relay finds out, by session and twin.
+#[derive(Default)]
+struct Waiters {
+    ready: HashMap<(Sid, TwinId), oneshot::Sender<Verdict>>,
+    prepared: HashMap<(Sid, TwinId), oneshot::Sender<Result<(), Fault>>>,
+    drained: HashMap<(Sid, TwinId), oneshot::Sender<()>>,
+    idle: HashMap<(Sid, TwinId), oneshot::Sender<()>>,
+    bake: Option<(TwinId, oneshot::Sender<Fault>)>,
+    passed: Vec<(TwinId, oneshot::Sender<()>)>,
+}
+
+impl Hub {
+    /// A hub without sessions and twins, on the current runtime.
+    #[must_use]
+    pub fn new(options: HubOptions) -> Self {
+        let shared = Shared {
+            inner: Mutex::default(),
+            origin: Instant::now(),
+            caller: Caller::new(),
+            options,
+            rearm: Notify::new(),
+        };
+        let hub = Self { shared: Arc::new(shared) };
+        hub.begin();
+        tokio::spawn(hub.clone().keep_time());
+        hub
+    }
+
+    /// The hub's own clock.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        Moment::after_origin(self.shared.origin.elapsed())
+    }
+
+    /// A moment of the hub's clock as the runtime's.
+    #[must_use]
+    pub fn instant(&self, at: Moment) -> Instant {
+        self.shared.origin + at.since_origin()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic elsewhere must not take the clients' sessions with it.
+        self.shared.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The path of the endpoint at the twins.
+    pub(super) fn path(&self) -> &str {
+        &self.shared.options.path
+    }
+
+    /// How long a request may wait for a twin.
+    pub(super) fn hold_time(&self) -> Duration {
+        self.options().hold
+    }
+
+    fn options(&self) -> &Options {
+        &self.shared.options.options
+    }
+
+    /// A line for the log about a twin.
+    pub(super) fn log(&self, twin: TwinId, text: &str) {
+        self.shared.options.listener.log(Some(twin), text);
+    }
+
+    async fn keep_time(self) {
+        loop {
+            let next = self.lock().timeouts.first().map(|(at, _)| *at);
+            let Some(at) = next else {
+                self.shared.rearm.notified().await;
+                continue;
+            };
+            tokio::select! {
+                () = self.shared.rearm.notified() => continue,
+                () = sleep_until(self.instant(at)) => {}
+            }
+            let now = self.now();
+            let mut inner = self.lock();
+            while let Some((at, sid)) = inner.timeouts.first().copied().filter(|(at, _)| *at <= now) {
+                inner.timeouts.remove(&(at, sid));
+                if let Some(session) = inner.sessions.get_mut(&sid) {
+                    session.timeout = None;
+                    session.relay.handle_timeout(now);
+                    inner.pump(&self, sid, None);
+                }
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn sids(&self) -> Vec<Sid> {
+        self.sessions.keys().copied().collect()
+    }
+}

@@ -1,0 +1,233 @@
+//! What the requests to twins say to the hub.
+
+use super::pump::Origin;
+use super::{Hub, Kind, Sid};
+use crate::http::caller::{Caller, Payload};
+use crate::http::link;
+use crate::http::stream::{Gauge, Manner};
+use hyper::body::Bytes;
+use hyper::header::{HeaderMap, HeaderValue};
+use hyper::{Method, Request};
+use mcp_twin_core::relay::{Message, is_worse};
+use mcp_twin_core::{Code, Fault, TwinId};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedMutexGuard, oneshot};
+
+/// How long after a refused connection a twin is tried again.
+const AGAIN: Duration = Duration::from_millis(50);
+/// So many calls in a row without an answer that can be used, and a twin on trial has failed it.
+const BROKEN: usize = 3;
+
+impl Hub {
+    pub(in crate::http) fn caller(&self) -> &Caller {
+        &self.shared.caller
+    }
+
+    pub(in crate::http) fn max_message(&self) -> usize {
+        self.options().max_message
+    }
+
+    /// A request to a twin's endpoint; `None` if it has no port (any more).
+    pub(in crate::http) fn request(
+        &self,
+        twin: TwinId,
+        method: Method,
+        headers: HeaderMap,
+        body: Bytes,
+        sent: Option<oneshot::Sender<()>>,
+    ) -> Option<Request<Payload>> {
+        let port = self.shared.options.ports.port(twin)?;
+        link::request(port, &self.shared.options.path, method, headers, body, sent)
+    }
+
+    pub(in crate::http) fn dress(&self, sid: Sid, twin: TwinId, headers: &mut HeaderMap, opens: bool) {
+        if let Some(link) = self.lock().sessions.get(&sid).and_then(|session| session.links.get(&twin)) {
+            link.dress(headers, opens);
+        }
+    }
+
+    pub(in crate::http) fn link_session(&self, sid: Sid, twin: TwinId) -> Option<HeaderValue> {
+        self.lock().sessions.get(&sid)?.links.get(&twin)?.session.clone()
+    }
+
+    pub(in crate::http) fn openings(&self, sid: Sid, twin: TwinId) -> Option<(Bytes, Option<Bytes>)> {
+        self.lock().sessions.get(&sid)?.links.get(&twin)?.reopening()
+    }
+
+    pub(in crate::http) fn gauge(&self, sid: Sid) -> Option<Arc<Gauge>> {
+        self.lock().sessions.get(&sid).map(|session| session.streams.gauge())
+    }
+
+    /// Waits for the turn to open a session anew; `None` if somebody else has done it meanwhile.
+    pub(in crate::http) async fn reopening(
+        &self,
+        sid: Sid,
+        twin: TwinId,
+        had: &HeaderValue,
+    ) -> Option<OwnedMutexGuard<()>> {
+        let turn = Arc::clone(&self.lock().sessions.get(&sid)?.links.get(&twin)?.turn);
+        let turn = turn.lock_owned().await;
+        (self.link_session(sid, twin).as_ref() == Some(had)).then_some(turn)
+    }
+
+    /// A twin has answered an opening.
+    pub(in crate::http) fn opened(&self, sid: Sid, twin: TwinId, session: Option<HeaderValue>) {
+        if let Some(link) = self.lock().sessions.get_mut(&sid).and_then(|state| state.links.get_mut(&twin)) {
+            link.session = session;
+        }
+    }
+
+    /// A twin that had forgotten a session has it again, under this id.
+    pub(in crate::http) fn reopened(&self, sid: Sid, twin: TwinId, session: Option<HeaderValue>) {
+        self.log(twin, "had forgotten a session, which was opened anew");
+        self.opened(sid, twin, session);
+    }
+
+    /// What a twin was told of a session before it forgot it is brought again, and its stream is opened again.
+    pub(in crate::http) fn forgot(&self, sid: Sid, twin: TwinId) {
+        let now = self.now();
+        let mut inner = self.lock();
+        if let Some(session) = inner.sessions.get_mut(&sid) {
+            session.relay.twin_forgot(twin, now);
+            inner.pump(self, sid, None);
+            inner.listen(self, sid);
+        }
+    }
+
+    /// Whether a request is still to be answered by this twin.
+    pub(in crate::http) fn is_open(&self, sid: Sid, twin: TwinId, number: u64) -> bool {
+        let inner = self.lock();
+        let session = inner.sessions.get(&sid);
+        session.is_some_and(|session| session.links.contains_key(&twin) && session.relay.has_open(twin, number))
+    }
+
+    /// The answer of a twin begins, as events.
+    pub(in crate::http) fn events_begin(&self, sid: Sid, number: u64, manner: &Manner) {
+        let mut inner = self.lock();
+        if let Some(session) = inner.sessions.get_mut(&sid)
+            && let Some(id) = session.relay.client_id(number)
+        {
+            session.streams.begin_events(&id, manner);
+        }
+    }
+
+    /// A message of a twin, on the stream of the request `number` if on one at all.
+    pub(in crate::http) fn from_twin(&self, sid: Sid, twin: TwinId, number: Option<u64>, manner: &Manner, line: &[u8]) {
+        let now = self.now();
+        let message = Message::read(line).ok();
+        let answer = message.as_ref().filter(|message| message.is_answer());
+        let refused = answer.is_some_and(Message::is_refusal);
+        let answers = answer.and_then(Message::id).and_then(|id| id.parse::<u64>().ok());
+        let mut inner = self.lock();
+        let Some(session) = inner.sessions.get_mut(&sid) else { return };
+        let id = number.and_then(|number| session.relay.client_id(number));
+        let counts = session.kind != Kind::Canary && id.is_some() && answers == number && number.is_some();
+        session.relay.twin_line(twin, line, now);
+        if let Some(link) = session.links.get_mut(&twin) {
+            if let Some(version) = session.relay.version_at(twin) {
+                link.version.get_or_insert_with(|| crate::http::headers::value(version));
+            }
+            if let Some(answers) = answers {
+                link.closed(answers);
+            }
+        }
+        let origin = Origin { id, manner: manner.clone() };
+        inner.pump(self, sid, Some(&origin));
+        if counts {
+            inner.count(twin, refused);
+        }
+    }
+
+    /// A twin's refusal in HTTP's own words.
+    pub(in crate::http) fn raw(&self, sid: Sid, twin: TwinId, number: u64, manner: &Manner, body: Bytes) {
+        let text = String::from_utf8_lossy(body.get(..200).unwrap_or(&body)).trim().to_owned();
+        let message = format!("the server answered {}: {text}", manner.status);
+        let fault = Fault::new(Code::ProtocolBroken, message);
+        {
+            let mut inner = self.lock();
+            if let Some(session) = inner.sessions.get_mut(&sid)
+                && let Some(id) = session.relay.client_id(number)
+            {
+                // The client sees it as it is; the relay's own words for it go nowhere.
+                session.streams.send_raw(&id, manner, body);
+                if session.kind == Kind::Modern {
+                    inner.edges.remove(&id);
+                }
+            }
+        }
+        self.lost(sid, twin, number, &fault);
+    }
+
+    /// The answer to a request will not come.
+    pub(in crate::http) fn lost(&self, sid: Sid, twin: TwinId, number: u64, fault: &Fault) {
+        let now = self.now();
+        let mut inner = self.lock();
+        let Some(session) = inner.sessions.get_mut(&sid) else { return };
+        if let Some(link) = session.links.get_mut(&twin) {
+            link.closed(number);
+        }
+        let tail = self.shared.options.ports.last_words(twin);
+        session.relay.twin_lost(twin, number, &fault.clone().with_stderr(tail), now);
+        inner.pump(self, sid, None);
+        inner.count_broken(twin, fault);
+    }
+
+    /// A line has not reached its twin. If the twin takes connections after all it gets the line again; one that does not
+    /// can be asked nothing any more and is ended, and the line goes to the next one.
+    pub(in crate::http) async fn unsent(&self, sid: Sid, twin: TwinId, line: &Bytes, why: &str) {
+        // A listener that has no room refuses for a moment; one that is gone is gone.
+        tokio::time::sleep(AGAIN).await;
+        let accepts = self.shared.options.ports.accepts(twin).await;
+        let now = self.now();
+        let mut inner = self.lock();
+        if !accepts {
+            self.log(twin, &format!("does not accept connections any more, so it is ended: {why}"));
+            self.shared.options.ports.end(twin);
+            for sid in inner.sids() {
+                if let Some(session) = inner.sessions.get_mut(&sid) {
+                    session.relay.twin_input_closed(twin, now);
+                }
+            }
+        }
+        if let Some(session) = inner.sessions.get_mut(&sid) {
+            session.relay.twin_returned(twin, line, now);
+        }
+        for sid in inner.sids() {
+            inner.pump(self, sid, None);
+        }
+    }
+}
+
+impl super::Inner {
+    /// A call was answered. A result with `isError` is the tool speaking: it does not count as refused.
+    fn count(&mut self, twin: TwinId, refused: bool) {
+        let add = |rate: &mut (u32, u32)| *rate = (rate.0.saturating_add(1), rate.1.saturating_add(u32::from(refused)));
+        add(self.rates.entry(twin).or_default());
+        let before = self.rate_before;
+        let Some(trial) = self.trial.as_mut().filter(|trial| trial.twin == twin) else { return };
+        trial.broken = 0;
+        add(&mut trial.rate);
+        if is_worse(trial.rate, before) {
+            let ((calls, bad), (old, old_bad)) = (trial.rate, before);
+            let message = format!("the new server refused {bad} of {calls} calls; the one before {old_bad} of {old}");
+            self.trial_failed(Fault::new(Code::BakeErrors, message));
+        }
+    }
+
+    fn count_broken(&mut self, twin: TwinId, fault: &Fault) {
+        let Some(trial) = self.trial.as_mut().filter(|trial| trial.twin == twin) else { return };
+        trial.broken += 1;
+        if trial.broken >= BROKEN {
+            let message = format!("{BROKEN} calls in a row had no answer that can be used; the last: {}", fault.message);
+            self.trial_failed(Fault::new(Code::BakeErrors, message));
+        }
+    }
+
+    fn trial_failed(&mut self, fault: Fault) {
+        let Some(trial) = self.trial.take() else { return };
+        if let Some((_, waiter)) = self.waiters.bake.take_if(|(twin, _)| *twin == trial.twin) {
+            let _ = waiter.send(fault);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The way of one session from twin to twin: opened at the new one, brought up to date, handed over.
+
+use super::{Gate, Hub, Inner, Kind, Sid};
+use mcp_twin_core::{Fault, TwinId};
+
+impl Inner {
+    /// Lets a session go to the twin that serves, if it is not there. `wanted`: it has something for it.
+    pub(super) fn follow(&mut self, hub: &Hub, sid: Sid, wanted: bool) {
+        let Some(active) = self.active.filter(|_| matches!(self.gate, Gate::Open)) else { return };
+        let canary = self.own[1];
+        let vouched = canary.and_then(|own| self.sessions.get(&own)).and_then(|own| own.relay.vouch(active));
+        let Some(session) = self.sessions.get_mut(&sid) else { return };
+        if !matches!(session.kind, Kind::Client(_)) || session.moving.is_some() {
+            return;
+        }
+        let serving = session.relay.serving();
+        let refused = session.refused.as_ref().is_some_and(|(twin, _)| *twin == active);
+        if serving == Some(active) || (refused && serving.is_some()) || !(wanted || session.is_eager()) {
+            return;
+        }
+        session.moving = Some(active);
+        session.refused = None;
+        let now = hub.now();
+        if serving.is_some() && wanted {
+            // What the client asks from now on is for the new twin.
+            session.relay.hold(now);
+        }
+        if session.relay.is_ready_at(active) {
+            session.relay.prepare(active, now);
+        } else {
+            session.links.entry(active).or_default();
+            match &vouched {
+                Some(vouched) => session.relay.attach_vouched(active, vouched),
+                None => session.relay.attach(active),
+            }
+            session.relay.probe(active, false, now);
+        }
+        self.pump(hub, sid, None);
+    }
+
+    /// A twin has accepted a session.
+    pub(super) fn session_ready(&mut self, hub: &Hub, sid: Sid, twin: TwinId) {
+        let now = hub.now();
+        let Some(session) = self.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin)) else { return };
+        if session.relay.is_open() && session.relay.serving().is_none() && session.links.len() == 1 {
+            // It is the client's own opening that was answered: there is nothing to bring.
+            return self.session_prepared(hub, sid, twin);
+        }
+        session.relay.prepare(twin, now);
+    }
+
+    /// A twin has all that a session has to bring.
+    pub(super) fn session_prepared(&mut self, hub: &Hub, sid: Sid, twin: TwinId) {
+        let now = hub.now();
+        let active = self.active;
+        let Some(session) = self.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin)) else { return };
+        session.moving = None;
+        let old = session.relay.serving();
+        if let Err(fault) = session.relay.handover(twin, now) {
+            session.moving = Some(twin);
+            return self.session_refused(hub, sid, twin, fault);
+        }
+        let name = match &session.kind {
+            Kind::Client(name) => name.get(..8).unwrap_or(name).to_owned(),
+            Kind::Modern | Kind::Canary => return,
+        };
+        if let Some(old) = old {
+            hub.shared.options.listener.log(Some(twin), &format!("session {name}… came from {old}"));
+        }
+        self.listen(hub, sid);
+        // Another one may serve by now.
+        if active != Some(twin) {
+            self.follow(hub, sid, false);
+        }
+    }
+
+    /// A twin does not take a session: it stays where it is, or hears why there is no server for it.
+    pub(super) fn session_refused(&mut self, hub: &Hub, sid: Sid, twin: TwinId, fault: Fault) {
+        let now = hub.now();
+        let Some(session) = self.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin)) else { return };
+        session.moving = None;
+        hub.shared.options.listener.log(Some(twin), &format!("does not take a session: {}", fault.message));
+        let older: Vec<TwinId> = session.links.keys().copied().filter(|other| *other != twin).collect();
+        let back = older.into_iter().rev().find(|older| session.relay.is_ready_at(*older));
+        session.refused = Some((twin, fault.clone()));
+        let stays = back.is_some_and(|back| session.relay.handover(back, now).is_ok());
+        if !stays {
+            session.relay.refuse(fault, now);
+        }
+    }
+
+    /// Opens the stream of what belongs to no request, where a client listens or the front itself does.
+    pub(super) fn listen(&mut self, hub: &Hub, sid: Sid) {
+        let Some(session) = self.sessions.get_mut(&sid) else { return };
+        let Some(twin) = session.relay.serving() else { return };
+        let wants = match session.kind {
+            Kind::Client(_) => session.streams.listens() || session.relay.has_subscriptions(),
+            Kind::Canary => session.relay.is_open(),
+            Kind::Modern => false,
+        };
+        let headers = session.headers.clone();
+        if wants && let Some(link) = session.links.get_mut(&twin) {
+            link.listen(hub, sid, twin, headers);
+        }
+    }
+}
+
+impl super::Session {
+    /// Whether it must hear what the new twin says before its client asks for anything.
+    fn is_eager(&self) -> bool {
+        self.streams.listens() || self.relay.has_subscriptions() || self.relay.held() > 0
+    }
+}

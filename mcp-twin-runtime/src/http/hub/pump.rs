@@ -1,0 +1,239 @@
+//! What came of an input to a relay: written to clients and twins, and heard.
+
+use super::{Hub, Inner, Kind, Session, Sid};
+use crate::http::stream::Manner;
+use hyper::body::Bytes;
+use hyper::header::HeaderMap;
+use mcp_twin_core::relay::{Message, RelayEvent, one_line};
+use mcp_twin_core::{Fault, TwinId};
+use serde_json::value::RawValue;
+
+/// What an input came from: the client's request that it belongs to, and how the twin answers that one.
+pub(super) struct Origin {
+    /// The client's id of the request, as written (of the modern era: its number).
+    pub(super) id: Option<String>,
+    pub(super) manner: Manner,
+}
+
+impl Inner {
+    /// Writes what can be written and passes on what was found out.
+    pub(super) fn pump(&mut self, hub: &Hub, sid: Sid, origin: Option<&Origin>) {
+        loop {
+            let mut moved = self.write_client(hub, sid, origin);
+            moved |= self.write_twins(hub, sid);
+            while let Some(event) = self.sessions.get_mut(&sid).and_then(|session| session.relay.poll_event()) {
+                moved = true;
+                self.heard(hub, sid, event);
+            }
+            if !moved {
+                break;
+            }
+        }
+        let Some(session) = self.sessions.get_mut(&sid) else { return };
+        let wanted = session.relay.poll_timeout();
+        if wanted != session.timeout {
+            if let Some(old) = session.timeout {
+                self.timeouts.remove(&(old, sid));
+            }
+            session.timeout = wanted;
+            if let Some(at) = wanted {
+                let sooner = self.timeouts.first().is_none_or(|(first, _)| at < *first);
+                self.timeouts.insert((at, sid));
+                if sooner {
+                    hub.shared.rearm.notify_one();
+                }
+            }
+        }
+    }
+
+    fn write_client(&mut self, hub: &Hub, sid: Sid, origin: Option<&Origin>) -> bool {
+        let Some(session) = self.sessions.get_mut(&sid) else { return false };
+        let output = session.relay.client_output();
+        if output.is_empty() {
+            return false;
+        }
+        let output = Bytes::copy_from_slice(output);
+        session.relay.client_written(output.len());
+        for line in output.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let line = output.slice_ref(line);
+            match self.sessions.get(&sid).map(|session| session.kind.clone()) {
+                Some(Kind::Client(_)) => self.to_client(sid, line, origin),
+                Some(Kind::Modern) => self.to_edge(sid, &line, origin),
+                Some(Kind::Canary) => self.to_canary(hub, sid, &line),
+                None => {}
+            }
+        }
+        true
+    }
+
+    /// To a client of the legacy era.
+    fn to_client(&mut self, sid: Sid, line: Bytes, origin: Option<&Origin>) {
+        let Some(session) = self.sessions.get_mut(&sid) else { return };
+        let streams = &mut session.streams;
+        let plain = Manner::default();
+        let of_origin = origin.and_then(|origin| origin.id.as_deref());
+        let manner_of =
+            |ids: &[String]| origin.filter(|_| of_origin.is_some_and(|id| ids.iter().any(|own| own == id)));
+        if line.first() == Some(&b'[') {
+            // The answers to a batch come as one.
+            let ids = ids_of(&line);
+            let key = ids.iter().find_map(|id| streams.of(id));
+            return streams.send(key, line, &ids, &plain);
+        }
+        let Ok(message) = Message::read(&line) else { return };
+        match message.id().filter(|_| message.is_answer()) {
+            Some(id) => {
+                let ids = [id.to_owned()];
+                let manner = manner_of(&ids).map_or(&plain, |origin| &origin.manner);
+                let key = streams.of(id).or_else(|| of_origin.and_then(|id| streams.of(id)));
+                streams.send(key, line.clone(), &ids, manner);
+            }
+            None => {
+                let key = of_origin.and_then(|id| streams.of(id));
+                let manner = Manner { events: true, ..Manner::default() };
+                streams.send(key, line.clone(), &[], origin.map_or(&manner, |origin| &origin.manner));
+            }
+        }
+    }
+
+    /// To whichever client of the modern era asked.
+    fn to_edge(&mut self, sid: Sid, line: &Bytes, origin: Option<&Origin>) {
+        let Ok(message) = Message::read(line) else { return };
+        let named = message
+            .id()
+            .filter(|_| message.is_answer())
+            .or_else(|| message.subscription())
+            .or_else(|| message.raw("progressToken"))
+            .or_else(|| message.raw("requestId"))
+            .map(str::to_owned);
+        let of_origin = origin.and_then(|origin| origin.id.clone());
+        let Some(number) = named.filter(|number| self.edges.contains_key(number)).or(of_origin.clone()) else { return };
+        let Some(edge) = self.edges.get(&number) else { return };
+        let text = Bytes::from(edge.leave(&message));
+        let answers = if message.is_answer() && message.id() == Some(&number) { vec![number.clone()] } else { Vec::new() };
+        let own = origin.filter(|_| of_origin.as_ref() == Some(&number)).map(|origin| &origin.manner);
+        let manner = own.cloned().unwrap_or(Manner { events: answers.is_empty(), ..Manner::default() });
+        if let Some(session) = self.sessions.get_mut(&sid) {
+            let key = session.streams.of(&number);
+            if key.is_some() {
+                session.streams.send(key, text, &answers, &manner);
+            }
+        }
+        if !answers.is_empty() {
+            self.edges.remove(&number);
+        }
+    }
+
+    /// To the front itself.
+    fn to_canary(&mut self, hub: &Hub, sid: Sid, line: &Bytes) {
+        let Ok(message) = Message::read(line) else { return };
+        if message.is_refusal() {
+            let text = String::from_utf8_lossy(line).into_owned();
+            if let Some(session) = self.sessions.get_mut(&sid) {
+                session.heard = Some(text);
+            }
+        } else if let Some(id) = message.id().filter(|_| message.is_request()) {
+            // It has said that it can do nothing; a ping it answers all the same.
+            let answer = if message.method() == Some("ping") {
+                format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{}}}}")
+            } else {
+                format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":-32601,\"message\":\"not offered\"}}}}")
+            };
+            let now = hub.now();
+            if let Some(session) = self.sessions.get_mut(&sid) {
+                session.relay.client_line(answer.as_bytes(), now);
+            }
+        }
+    }
+
+    fn write_twins(&mut self, hub: &Hub, sid: Sid) -> bool {
+        let Some(session) = self.sessions.get_mut(&sid) else { return false };
+        let now = hub.now();
+        let mut moved = false;
+        let twins: Vec<TwinId> = session.links.keys().copied().collect();
+        for twin in twins {
+            let output = session.relay.twin_output(twin);
+            if output.is_empty() {
+                continue;
+            }
+            moved = true;
+            let output = Bytes::copy_from_slice(output);
+            session.relay.twin_written(twin, output.len(), now);
+            for line in output.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                session.forward(hub, sid, twin, output.slice_ref(line));
+            }
+        }
+        moved
+    }
+
+    fn heard(&mut self, hub: &Hub, sid: Sid, event: RelayEvent) {
+        let waiters = &mut self.waiters;
+        let listener = &hub.shared.options.listener;
+        match event {
+            RelayEvent::Probing(_) | RelayEvent::Opened(_) | RelayEvent::Finished | RelayEvent::BakeFailed(..) => {}
+            RelayEvent::Ready(twin, report) => match waiters.ready.remove(&(sid, twin)) {
+                // A waiter that has given up needs no answer.
+                Some(waiter) => drop(waiter.send(Ok(report))),
+                None => self.session_ready(hub, sid, twin),
+            },
+            RelayEvent::NotReady(twin, fault) => match waiters.ready.remove(&(sid, twin)) {
+                Some(waiter) => drop(waiter.send(Err(fault))),
+                None => self.session_refused(hub, sid, twin, fault),
+            },
+            RelayEvent::Prepared(twin) => match waiters.prepared.remove(&(sid, twin)) {
+                Some(waiter) => drop(waiter.send(Ok(()))),
+                None => self.session_prepared(hub, sid, twin),
+            },
+            RelayEvent::PrepareFailed(twin, fault) => match waiters.prepared.remove(&(sid, twin)) {
+                Some(waiter) => drop(waiter.send(Err(fault))),
+                None => self.session_refused(hub, sid, twin, fault),
+            },
+            RelayEvent::Drained(twin) => drop(waiters.drained.remove(&(sid, twin)).map(|waiter| waiter.send(()))),
+            RelayEvent::Idle(twin) => drop(waiters.idle.remove(&(sid, twin)).map(|waiter| waiter.send(()))),
+            RelayEvent::Junk(twin, beginning) => {
+                listener.log(Some(twin), &format!("sent what is not MCP: {beginning}"));
+            }
+            RelayEvent::Log(twin, text) => listener.log(twin, &text),
+        }
+    }
+}
+
+impl Session {
+    /// Sends a line to a twin, with the headers of the client's request that it comes from.
+    fn forward(&mut self, hub: &Hub, sid: Sid, twin: TwinId, line: Bytes) {
+        let number = Message::read(&line).ok().filter(Message::is_request).and_then(|message| {
+            let id = message.id()?;
+            id.parse::<u64>().ok()
+        });
+        let id = number.and_then(|number| self.relay.client_id(number));
+        let own = id.as_deref().and_then(|id| self.streams.headers_of(id));
+        let modern = self.kind == Kind::Modern;
+        let headers = match own {
+            Some(headers) => headers.clone(),
+            None if modern => HeaderMap::new(),
+            None => self.headers.clone(),
+        };
+        if let Some(link) = self.links.get_mut(&twin) {
+            link.forward(hub, sid, twin, line, headers, modern);
+        }
+    }
+
+    /// The reason that the front's own client was refused with.
+    pub(super) fn refusal(&self) -> Option<String> {
+        let text = self.heard.as_deref()?;
+        let value: serde_json::Value = serde_json::from_slice(&one_line(text.as_bytes())).ok()?;
+        Some(value.get("error")?.get("message")?.as_str()?.to_owned())
+    }
+}
+
+/// The ids of the answers in a batch.
+fn ids_of(line: &[u8]) -> Vec<String> {
+    let parts: Vec<&RawValue> = serde_json::from_slice(line).unwrap_or_default();
+    let id = |part: &&RawValue| Message::read(part.get().as_bytes()).ok()?.id().map(str::to_owned);
+    parts.iter().filter_map(id).collect()
+}
+
+/// Why a twin cannot be asked.
+pub(super) fn gone() -> Fault {
+    Fault::new(mcp_twin_core::Code::ExitedEarly, "the twin ended before it could answer")
+}

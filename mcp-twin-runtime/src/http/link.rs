@@ -1,0 +1,533 @@
+//! One session at one twin: its requests there, each a POST of its own, and the stream of what belongs to none of them.
+
+use super::caller::{CallError, Payload, Whole};
+use super::headers::{self, METHOD, SESSION, VERSION};
+use super::hub::{Hub, Sid};
+use super::stream::Manner;
+use futures_util::{StreamExt, TryStreamExt};
+use http_body_util::{BodyExt, BodyStream, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use hyper::{Method, Request, Response, StatusCode};
+use mcp_twin_core::relay::{Message, one_line};
+use mcp_twin_core::{Code, Fault, TwinId};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::{oneshot, watch};
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
+
+/// How long what comes behind `initialized` waits for its acceptance.
+const BEHIND: Duration = Duration::from_secs(5);
+/// How long the end of a session at a twin may take: nobody waits for it.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// How often, and how far apart, a broken stream is taken up again.
+const AGAIN: (usize, Duration) = (5, Duration::from_millis(200));
+
+/// A session at a twin.
+#[derive(Debug, Default)]
+pub struct Link {
+    /// The twin's own id of the session.
+    pub session: Option<HeaderValue>,
+    /// The version that was agreed on with it.
+    pub version: Option<HeaderValue>,
+    /// The opening and what completed it, to be sent again should the twin forget the session.
+    opening: Option<Bytes>,
+    completed: Option<Bytes>,
+    /// Whether what came before must be accepted first.
+    behind: Option<watch::Receiver<bool>>,
+    /// Requests that are open: to be given up.
+    open: HashMap<u64, Open>,
+    /// The stream of what belongs to no request.
+    get: Option<AbortHandle>,
+    /// Whose turn it is to open the session anew.
+    pub turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    task: AbortHandle,
+    /// The request has gone out.
+    sent: Option<oneshot::Receiver<()>>,
+}
+
+/// What goes to a twin, and for whom.
+#[derive(Clone, Debug)]
+pub struct Errand {
+    /// The session.
+    pub sid: Sid,
+    /// The twin.
+    pub twin: TwinId,
+    /// Our number of the request, if it is one.
+    pub number: Option<u64>,
+    /// Whether closing the stream is the way to cancel it (2026-07-28).
+    pub modern: bool,
+    /// Whether it opens the session.
+    opens: bool,
+    line: Bytes,
+    headers: HeaderMap,
+}
+
+impl Link {
+    /// Takes up a line for its twin.
+    pub fn forward(&mut self, hub: &Hub, sid: Sid, twin: TwinId, line: Bytes, headers: HeaderMap, modern: bool) {
+        let Ok(message) = Message::read(&line) else {
+            // Only a batch that the relay made would come here, and it makes none for twins.
+            return;
+        };
+        let number = message.id().filter(|_| message.is_request()).and_then(|id| id.parse::<u64>().ok());
+        let method = message.method().unwrap_or_default().to_owned();
+        if modern && method == "notifications/cancelled" {
+            if let Some(number) = message.raw("requestId").and_then(|id| id.parse().ok()) {
+                self.give_up(number);
+            }
+            return;
+        }
+        let opens = method == "initialize";
+        if opens {
+            self.opening = Some(line.clone());
+        }
+        let (done, wait) = (self.completes(&method, &line), self.behind.clone());
+        let sent_first = self.after_sent(&method, &message);
+        let errand = Errand { sid, twin, number, modern, opens, line, headers };
+        let (sent_tx, sent) = oneshot::channel();
+        let hub = hub.clone();
+        let task = tokio::spawn(async move {
+            if let Some(mut wait) = wait {
+                let _ = timeout(BEHIND, wait.wait_for(|done| *done)).await;
+            }
+            if let Some(sent) = sent_first {
+                let _ = timeout(BEHIND, sent).await;
+            }
+            errand.run(&hub, sent_tx).await;
+            if let Some(done) = done {
+                let _ = done.send(true);
+            }
+        });
+        if let Some(number) = number {
+            self.open.insert(number, Open { task: task.abort_handle(), sent: Some(sent) });
+        }
+    }
+
+    /// What comes behind `initialized` waits until the twin has accepted it.
+    fn completes(&mut self, method: &str, line: &Bytes) -> Option<watch::Sender<bool>> {
+        if method != "notifications/initialized" {
+            return None;
+        }
+        self.completed = Some(line.clone());
+        let (done, wait) = watch::channel(false);
+        self.behind = Some(wait);
+        Some(done)
+    }
+
+    /// A cancellation goes out behind its request.
+    fn after_sent(&mut self, method: &str, message: &Message<'_>) -> Option<oneshot::Receiver<()>> {
+        if method != "notifications/cancelled" {
+            return None;
+        }
+        let number: u64 = message.raw("requestId")?.parse().ok()?;
+        self.open.get_mut(&number)?.sent.take()
+    }
+
+    /// Gives up a request: its stream is closed.
+    fn give_up(&mut self, number: u64) {
+        if let Some(open) = self.open.remove(&number) {
+            open.task.abort();
+        }
+    }
+
+    /// A request is over.
+    pub fn closed(&mut self, number: u64) {
+        self.open.remove(&number);
+    }
+
+    /// Listens to what belongs to no request, if nobody does yet.
+    pub fn listen(&mut self, hub: &Hub, sid: Sid, twin: TwinId, headers: HeaderMap) {
+        if self.get.as_ref().is_some_and(|task| !task.is_finished()) {
+            return;
+        }
+        let hub = hub.clone();
+        self.get = Some(tokio::spawn(async move { listen(&hub, sid, twin, headers).await }).abort_handle());
+    }
+
+    /// Everything that runs for the session at this twin ends; the twin is told that it is over.
+    pub fn end(&mut self, hub: &Hub, twin: TwinId, headers: HeaderMap) {
+        self.silence();
+        if let Some(session) = self.session.take() {
+            let (hub, version) = (hub.clone(), self.version.clone());
+            tokio::spawn(async move {
+                let mut headers = headers;
+                headers.insert(SESSION, session);
+                if let Some(version) = version {
+                    headers.insert(VERSION, version);
+                }
+                if let Some(request) = hub.request(twin, Method::DELETE, headers, Bytes::new(), None) {
+                    let _ = timeout(FAREWELL, hub.caller().send(request)).await;
+                }
+            });
+        }
+    }
+
+    /// Everything that runs for the session at this twin ends.
+    pub fn silence(&mut self) {
+        for (_, open) in self.open.drain() {
+            open.task.abort();
+        }
+        if let Some(get) = self.get.take() {
+            get.abort();
+        }
+    }
+
+    /// What a request to this twin carries beside the client's own headers.
+    pub fn dress(&self, headers: &mut HeaderMap, opens: bool) {
+        if opens {
+            headers.remove(VERSION);
+            return;
+        }
+        if let Some(session) = &self.session {
+            headers.insert(SESSION, session.clone());
+        }
+        if let Some(version) = &self.version {
+            headers.insert(VERSION, version.clone());
+        }
+    }
+
+    /// The lines that open the session anew.
+    #[must_use]
+    pub fn reopening(&self) -> Option<(Bytes, Option<Bytes>)> {
+        Some((self.opening.clone()?, self.completed.clone()))
+    }
+}
+
+impl Errand {
+    async fn run(self, hub: &Hub, sent: oneshot::Sender<()>) {
+        let mut sent = Some(sent);
+        let mut reopened = false;
+        loop {
+            let had = hub.link_session(self.sid, self.twin);
+            let response = match self.send(hub, sent.take()).await {
+                Ok(response) => response,
+                Err(CallError::NotSent(why)) => return hub.unsent(self.sid, self.twin, &self.line, &why).await,
+                Err(CallError::Broken(why)) => return self.lost(hub, &format!("the connection broke: {why}")),
+            };
+            let status = response.status();
+            // Servers that have forgotten a session say 404, some 400 (2025-11-25 basic/transports: Session Management).
+            if matches!(status, StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST)
+                && !self.opens
+                && !self.modern
+                && let Some(had) = had
+            {
+                let body = whole(response, hub.max_message()).await.unwrap_or_default();
+                let text = String::from_utf8_lossy(&body).to_ascii_lowercase();
+                let forgotten = status == StatusCode::NOT_FOUND || text.contains("session");
+                if forgotten && !reopened && reopen(hub, self.sid, self.twin, &had, &self.headers).await {
+                    reopened = true;
+                    continue;
+                }
+                return self.refused(hub, status, HeaderMap::new(), body);
+            }
+            return self.hear(hub, response).await;
+        }
+    }
+
+    async fn send(&self, hub: &Hub, sent: Option<oneshot::Sender<()>>) -> Result<Response<Incoming>, CallError> {
+        let mut headers = self.headers.clone();
+        if !self.modern {
+            hub.dress(self.sid, self.twin, &mut headers, self.opens);
+        } else if !headers.contains_key(METHOD)
+            && let Ok(message) = Message::read(&self.line)
+        {
+            // A request of our own, or one that a bridge brings: the headers say what the body says.
+            describe(&message, &mut headers);
+        }
+        let request = hub
+            .request(self.twin, Method::POST, headers, self.line.clone(), sent)
+            .ok_or_else(|| CallError::NotSent("the twin has no port".to_owned()))?;
+        hub.caller().send(request).await
+    }
+
+    async fn hear(self, hub: &Hub, response: Response<Incoming>) {
+        let status = response.status();
+        let session = response.headers().get(SESSION).cloned();
+        let kept = kept(response.headers());
+        if self.opens && status.is_success() {
+            hub.opened(self.sid, self.twin, session);
+        }
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if kind.starts_with("text/event-stream") && status.is_success() {
+            return self.hear_events(hub, response, kept).await;
+        }
+        match whole(response, hub.max_message()).await {
+            Ok(body) if body.is_empty() && status.is_success() => {
+                if self.number.is_some() && status != StatusCode::ACCEPTED {
+                    self.lost(hub, "the answer was empty");
+                } else if self.number.is_some() {
+                    self.lost(hub, "the request was taken for a notification (202)");
+                }
+            }
+            Ok(body) => self.refused(hub, status, kept, body),
+            Err(why) => self.lost(hub, &why),
+        }
+    }
+
+    /// One body: the answer, or the server's refusal in HTTP's own words.
+    fn refused(&self, hub: &Hub, status: StatusCode, headers: HeaderMap, body: Bytes) {
+        let manner = Manner { events: false, status, headers };
+        let line = one_line(&body);
+        let Some(number) = self.number else {
+            if !status.is_success() {
+                hub.log(self.twin, &format!("refused a message with {status}: {}", excerpt(&body)));
+            }
+            return;
+        };
+        match Message::read(&line) {
+            Ok(message) if message.is_answer() => {
+                // Refusals that come before a server has read the message name no id.
+                let own = number.to_string();
+                let line = if message.id() == Some(&own) { line.to_vec() } else { message.with_id(&own) };
+                hub.from_twin(self.sid, self.twin, Some(number), &manner, &line);
+            }
+            _ if status.is_success() => self.lost(hub, &format!("the answer is no message: {}", excerpt(&body))),
+            _ => match nameless(&line, number) {
+                Some(line) => hub.from_twin(self.sid, self.twin, Some(number), &manner, &line),
+                None => hub.raw(self.sid, self.twin, number, &manner, body),
+            },
+        }
+    }
+
+    async fn hear_events(self, hub: &Hub, response: Response<Incoming>, headers: HeaderMap) {
+        let manner = Manner { events: true, status: StatusCode::OK, headers };
+        let Some(gauge) = hub.gauge(self.sid) else { return };
+        if let Some(number) = self.number {
+            hub.events_begin(self.sid, number, &manner);
+        }
+        let mut heard = Heard::default();
+        let mut body = Some(response);
+        let (mut tries, pause) = AGAIN;
+        while let Some(response) = body.take() {
+            let mut stream = Box::pin(events(response, hub.max_message()));
+            while let Some(event) = stream.next().await {
+                match event {
+                    Ok(event) => {
+                        gauge.room().await;
+                        if let Some(line) = heard.take(event) {
+                            hub.from_twin(self.sid, self.twin, self.number, &manner, &line);
+                        }
+                    }
+                    Err(why) => {
+                        hub.log(self.twin, &format!("its stream of events broke: {why}"));
+                        break;
+                    }
+                }
+            }
+            let Some(number) = self.number.filter(|number| hub.is_open(self.sid, self.twin, *number)) else { return };
+            // The answer is still to come. A server that gives its events ids may have closed the connection on purpose
+            // (2025-11-25 basic/transports: SSE polling).
+            if self.modern || heard.last.is_none() || tries == 0 {
+                return self.lost(hub, "the stream ended before the answer came");
+            }
+            tries -= 1;
+            sleep(heard.retry.unwrap_or(pause).min(Duration::from_secs(10))).await;
+            match heard.again(hub, self.sid, self.twin, &self.headers).await {
+                Some(response) => body = Some(response),
+                None if hub.is_open(self.sid, self.twin, number) => {
+                    return self.lost(hub, "the stream ended before the answer came, and could not be taken up again");
+                }
+                None => return,
+            }
+        }
+    }
+
+    fn lost(&self, hub: &Hub, why: &str) {
+        match self.number {
+            Some(number) => {
+                let message = format!("the server did not answer: {why}; the call may have been carried out");
+                let fault = Fault::new(Code::ProtocolBroken, message)
+                    .with_help("check whether it was carried out before you repeat it");
+                hub.lost(self.sid, self.twin, number, &fault);
+            }
+            None => hub.log(self.twin, &format!("a message to it was lost: {why}")),
+        }
+    }
+}
+
+/// What was heard on a stream of events, to go on behind it.
+#[derive(Default)]
+struct Heard {
+    last: Option<String>,
+    retry: Option<Duration>,
+}
+
+impl Heard {
+    fn take(&mut self, event: sse_stream::Sse) -> Option<Vec<u8>> {
+        if let Some(id) = event.id.filter(|id| !id.is_empty()) {
+            self.last = Some(id);
+        }
+        if let Some(retry) = event.retry {
+            self.retry = Some(Duration::from_millis(retry));
+        }
+        let data = event.data.filter(|data| !data.is_empty())?;
+        event.event.is_none_or(|kind| kind == "message").then(|| one_line(data.as_bytes()).into_owned())
+    }
+
+    async fn again(&self, hub: &Hub, sid: Sid, twin: TwinId, headers: &HeaderMap) -> Option<Response<Incoming>> {
+        let mut headers = headers.clone();
+        hub.dress(sid, twin, &mut headers, false);
+        if let Some(last) = &self.last {
+            headers.insert(headers::LAST_EVENT, headers::value(last));
+        }
+        let request = hub.request(twin, Method::GET, headers, Bytes::new(), None)?;
+        let response = hub.caller().send(request).await.ok()?;
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        (response.status().is_success() && kind.starts_with("text/event-stream")).then_some(response)
+    }
+}
+
+/// Listens to what a twin says that belongs to no request, as long as the session is there.
+async fn listen(hub: &Hub, sid: Sid, twin: TwinId, headers: HeaderMap) {
+    let manner = Manner { events: true, ..Manner::default() };
+    let mut heard = Heard::default();
+    let mut pause = AGAIN.1;
+    let Some(gauge) = hub.gauge(sid) else { return };
+    loop {
+        // A server without such a stream answers 405, and that is fine.
+        let Some(response) = heard.again(hub, sid, twin, &headers).await else { return };
+        let mut stream = Box::pin(events(response, hub.max_message()));
+        while let Some(Ok(event)) = stream.next().await {
+            pause = AGAIN.1;
+            gauge.room().await;
+            if let Some(line) = heard.take(event) {
+                hub.from_twin(sid, twin, None, &manner, &line);
+            }
+        }
+        sleep(heard.retry.unwrap_or(pause)).await;
+        pause = (pause * 2).min(Duration::from_secs(5));
+    }
+}
+
+/// Opens a session anew at a twin that has forgotten it. True if the twin has a session again.
+async fn reopen(hub: &Hub, sid: Sid, twin: TwinId, had: &HeaderValue, headers: &HeaderMap) -> bool {
+    let Some(_turn) = hub.reopening(sid, twin, had).await else {
+        // Somebody else has opened it meanwhile, or nobody can.
+        return hub.link_session(sid, twin).is_some_and(|session| session != *had);
+    };
+    let Some((opening, completed)) = hub.openings(sid, twin) else { return false };
+    let mut first = headers.clone();
+    first.remove(VERSION);
+    let Some(request) = hub.request(twin, Method::POST, first, opening, None) else { return false };
+    let Ok(response) = hub.caller().send(request).await else { return false };
+    let session = response.headers().get(SESSION).cloned();
+    if !response.status().is_success() || session.is_none() {
+        return false;
+    }
+    // The answer says nothing new, but the server may wait for it to be read.
+    let _ = whole(response, hub.max_message()).await;
+    hub.reopened(sid, twin, session);
+    if let Some(completed) = completed {
+        let mut headers = headers.clone();
+        hub.dress(sid, twin, &mut headers, false);
+        if let Some(request) = hub.request(twin, Method::POST, headers, completed, None) {
+            let _ = timeout(BEHIND, hub.caller().send(request)).await;
+        }
+    }
+    hub.forgot(sid, twin);
+    true
+}
+
+/// The events of a body. One of them may be as large as a message may be.
+fn events(
+    response: Response<Incoming>,
+    max_message: usize,
+) -> impl futures_util::Stream<Item = Result<sse_stream::Sse, String>> {
+    let since = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&since);
+    let data = TryStreamExt::map_err(BodyStream::new(response.into_body()), std::io::Error::other).try_filter_map(move |frame| {
+        let data = frame.into_data().ok();
+        let read = data.as_ref().map_or(0, Bytes::len);
+        let large = count.fetch_add(read, Ordering::Relaxed) > max_message;
+        let result = if large { Err(std::io::Error::other("an event is larger than `max_message`")) } else { Ok(data) };
+        async move { result }
+    });
+    sse_stream::SseByteStream::new(Box::pin(data)).map(move |event| {
+        since.store(0, Ordering::Relaxed);
+        event.map_err(|error| error.to_string())
+    })
+}
+
+/// A whole body within the bound.
+async fn whole(response: Response<Incoming>, max_message: usize) -> Result<Bytes, String> {
+    match Limited::new(response.into_body(), max_message).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) => Err(format!("its answer could not be read: {error}")),
+    }
+}
+
+/// Headers of a twin's answer that are the client's to see.
+fn kept(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = headers::onward(headers);
+    kept.remove(SESSION);
+    kept.remove(CONTENT_TYPE);
+    kept.remove(hyper::header::CACHE_CONTROL);
+    kept.remove(hyper::header::DATE);
+    kept
+}
+
+/// An error answer whose id is null, as servers send it that refuse a request unread.
+fn nameless(line: &[u8], number: u64) -> Option<Vec<u8>> {
+    let mut value: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(line).ok()?;
+    if !value.get("error")?.is_object() || value.get("id").is_some_and(|id| !id.is_null()) {
+        return None;
+    }
+    value.insert("id".to_owned(), number.into());
+    serde_json::to_vec(&value).ok()
+}
+
+/// The headers that say what a request of the modern era says (2026-07-28 basic/transports/streamable-http).
+pub(super) fn describe(message: &Message<'_>, headers: &mut HeaderMap) {
+    if let Some(method) = message.method() {
+        headers.insert(METHOD, headers::value(method));
+    }
+    if let Some(version) = message.version() {
+        headers.insert(VERSION, headers::value(&version));
+    }
+}
+
+/// The request to a twin, which expects JSON or events.
+pub(super) fn request(
+    port: u16,
+    path: &str,
+    method: Method,
+    mut headers: HeaderMap,
+    body: Bytes,
+    sent: Option<oneshot::Sender<()>>,
+) -> Option<Request<Payload>> {
+    headers.insert(HOST, headers::value(&format!("127.0.0.1:{port}")));
+    if method == Method::POST {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json, text/event-stream"));
+    } else if method == Method::GET {
+        headers.remove(CONTENT_TYPE);
+        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+    } else {
+        headers.remove(CONTENT_TYPE);
+    }
+    let mut request = Request::builder()
+        .method(method)
+        .uri(format!("http://127.0.0.1:{port}{path}"))
+        .body(Whole::new(body, sent).map_err(|never| match never {}).boxed_unsync())
+        .ok()?;
+    *request.headers_mut() = headers;
+    Some(request)
+}
+
+fn excerpt(body: &[u8]) -> String {
+    String::from_utf8_lossy(body.get(..200).unwrap_or(body)).trim().to_owned()
+}
+
+/// Whether a client must see a refusal in HTTP's own words: it has to log in.
+pub(super) fn is_for_http(manner: &Manner) -> bool {
+    manner.headers.contains_key(WWW_AUTHENTICATE)
+        || matches!(manner.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}

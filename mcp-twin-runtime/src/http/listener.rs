@@ -1,0 +1,166 @@
+//! The listener: connections, their limits, and the routes.
+
+use super::door::Door;
+use super::endpoint::{self, refuse};
+use super::hub::Hub;
+use super::pass;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{any, get};
+use hyper::StatusCode;
+use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+
+/// Connections at once: behind it the system's own queue.
+const CONNECTIONS: usize = 2048;
+/// How long a client may take for the headers of a request, and lie idle between two.
+const HEADERS: Duration = Duration::from_secs(30);
+/// Headers of one request, in number and bytes.
+const HEADER_LIMITS: (usize, usize) = (128, 64 << 10);
+/// How long a refused accept (no descriptors left) is waited for.
+const NO_ROOM: Duration = Duration::from_millis(100);
+
+/// Where and how to listen.
+#[derive(Clone, Debug)]
+pub struct ListenOptions {
+    /// The address.
+    pub address: SocketAddr,
+    /// The path of the endpoint.
+    pub path: String,
+    /// The token that clients must have.
+    pub token: Option<String>,
+}
+
+/// A front's ear. Dropped, it listens no more.
+pub struct Listener {
+    socket: TcpListener,
+    options: ListenOptions,
+}
+
+#[derive(Clone)]
+struct Shared {
+    hub: Hub,
+    door: Arc<Door>,
+}
+
+impl Listener {
+    /// Takes the address.
+    ///
+    /// # Errors
+    /// It is taken already, or not one of this machine.
+    pub async fn bind(options: ListenOptions) -> io::Result<Self> {
+        Ok(Self { socket: TcpListener::bind(options.address).await?, options })
+    }
+
+    /// The address that it has.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Serves clients until `closing` says so, then lets what is open end, for as long as `grace`.
+    pub async fn serve(self, hub: Hub, mut closing: watch::Receiver<bool>, grace: Duration) {
+        let door = Arc::new(Door::new(self.options.address.ip(), self.options.token.clone()));
+        let shared = Shared { hub, door };
+        let routes = Router::new()
+            .route(&self.options.path, any(at_endpoint))
+            .fallback(elsewhere)
+            .layer(middleware::from_fn_with_state(shared.clone(), at_the_door))
+            .route("/healthz", get(async || "ok\n"))
+            .route("/readyz", get(readiness))
+            .with_state(shared);
+        let service = TowerToHyperService::new(routes);
+        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            let Ok(place) = Arc::clone(&room).acquire_owned().await else { break };
+            let accepted = tokio::select! {
+                accepted = self.socket.accept() => accepted,
+                () = closed(&mut closing) => break,
+            };
+            let Ok((stream, _)) = accepted else {
+                tokio::time::sleep(NO_ROOM).await;
+                continue;
+            };
+            // Answers are small and whole: waiting for more would only delay them.
+            let _ = stream.set_nodelay(true);
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADERS)
+                .max_headers(HEADER_LIMITS.0)
+                .max_buf_size(HEADER_LIMITS.1)
+                .serve_connection(TokioIo::new(stream), service.clone());
+            let mut closing = closing.clone();
+            tokio::spawn(async move {
+                let mut connection = std::pin::pin!(connection);
+                tokio::select! {
+                    _ = connection.as_mut() => {}
+                    () = closed(&mut closing) => {
+                        connection.as_mut().graceful_shutdown();
+                        let _ = timeout(grace, connection).await;
+                    }
+                }
+                drop(place);
+            });
+        }
+        drop(self.socket);
+        // All places are free when all connections have ended.
+        let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
+        let _ = timeout(grace, room.acquire_many(all)).await;
+    }
+}
+
+/// Returns when the front ends.
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    // An error means that nobody can say it any more.
+    let _ = closing.wait_for(|closing| *closing).await;
+}
+
+async fn at_the_door(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
+    match shared.door.check(request.headers_mut()) {
+        Ok(()) => next.run(request).await,
+        Err(error) => {
+            let mut response = refuse(error.status(), -32000, error.text());
+            if error.status() == StatusCode::UNAUTHORIZED {
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            response
+        }
+    }
+}
+
+async fn at_endpoint(State(shared): State<Shared>, request: Request) -> Response {
+    endpoint::answer(shared.hub, request).await
+}
+
+async fn elsewhere(State(shared): State<Shared>, request: Request) -> Response {
+    if matches!(request.uri().path(), "/sse" | "/messages" | "/messages/") {
+        let text = "HTTP+SSE of 2024-11-05 is not served here: it was replaced by Streamable HTTP (2025-03-26); \
+                    configure the client for that, with the endpoint of this front";
+        return refuse(StatusCode::GONE, -32000, text);
+    }
+    pass::through(shared.hub, request).await
+}
+
+async fn readiness(State(shared): State<Shared>) -> Response {
+    if shared.hub.is_ready() {
+        Response::new(Body::from("ready\n"))
+    } else {
+        let mut response = Response::new(Body::from("no server is ready\n"));
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response
+    }
+}
