@@ -28,6 +28,8 @@ enum Done {
     Spawned(TwinId, Result<Box<dyn Instance>, Fault>),
     Command(CommandId, Command, Source),
     Saved(Save, Result<(), String>),
+    /// The sweep after a recovery has ended.
+    Swept,
     /// Given up on purpose, or done with nothing to say.
     Nothing,
 }
@@ -52,6 +54,9 @@ pub struct Driver {
     stops: BTreeMap<TwinId, oneshot::Sender<StopOrder>>,
     /// Twins that were to be ended while they were still being spawned.
     doomed: BTreeMap<TwinId, StopOrder>,
+    /// A sweep runs, and these are spawned once it has ended.
+    sweeping: bool,
+    unspawned: Vec<SpawnOrder>,
     /// A record is being written.
     saving: bool,
     /// The newest record that could not be written yet for that reason.
@@ -76,6 +81,8 @@ impl Driver {
             work: FuturesUnordered::new(),
             stops: BTreeMap::new(),
             doomed: BTreeMap::new(),
+            sweeping: false,
+            unspawned: Vec::new(),
             saving: false,
             next_save: None,
             waits: BTreeMap::new(),
@@ -85,6 +92,22 @@ impl Driver {
             next_command: 0,
         };
         (driver, Handle::new(tx))
+    }
+
+    /// The same for a front that was restarted: `swap` is what [`Swap::recover`] made, `adopted` are the twins of its record
+    /// that were found alive. Their ends are heard and they can be stopped, as if they had been spawned here; one that the
+    /// machine does not go on with (its front died before the commit, say) is stopped at once.
+    #[must_use]
+    pub fn with_adopted(swap: Swap, host: Host, adopted: Vec<(TwinId, Box<dyn Instance>)>) -> (Self, Handle) {
+        let (mut driver, handle) = Self::new(swap, host);
+        for (twin, instance) in adopted {
+            driver.mind(twin, instance);
+            if !driver.swap.knows(twin) {
+                let order = driver.swap.stop_order();
+                driver.stop(twin, order);
+            }
+        }
+        (driver, handle)
     }
 
     /// Runs until every [`Handle`] is gone. Twins that still run then are the spawner's to end.
@@ -170,7 +193,17 @@ impl Driver {
                 self.doomed.remove(&twin);
                 self.event(Event::SpawnFailed { twin, fault });
             }
-            Done::Spawned(twin, Ok(instance)) => self.adopt(twin, instance),
+            Done::Spawned(twin, Ok(instance)) => {
+                let (process, port) = (instance.identity(), instance.port());
+                self.mind(twin, instance);
+                self.event(Event::Spawned { twin, process, port });
+            }
+            Done::Swept => {
+                self.sweeping = false;
+                for order in std::mem::take(&mut self.unspawned) {
+                    self.spawn(order);
+                }
+            }
             Done::Event(event) => {
                 match &event {
                     Event::Exited { twin, .. } => self.forget(*twin),
@@ -189,8 +222,8 @@ impl Driver {
         self.perform_all();
     }
 
-    fn adopt(&mut self, twin: TwinId, mut instance: Box<dyn Instance>) {
-        let process = instance.identity();
+    /// Waits for the end of a running twin, and for the order to bring it about.
+    fn mind(&mut self, twin: TwinId, mut instance: Box<dyn Instance>) {
         let (tx, rx) = oneshot::channel::<StopOrder>();
         match self.doomed.remove(&twin) {
             Some(order) => drop(tx.send(order)),
@@ -207,7 +240,21 @@ impl Driver {
             };
             Done::Event(Event::Exited { twin, exit })
         });
-        self.event(Event::Spawned { twin, process });
+    }
+
+    fn stop(&mut self, twin: TwinId, order: StopOrder) {
+        match self.stops.remove(&twin) {
+            Some(stop) => drop(stop.send(order)),
+            None => drop(self.doomed.insert(twin, order)),
+        }
+    }
+
+    fn spawn(&mut self, order: SpawnOrder) {
+        let host = self.host.clone();
+        self.push(async move {
+            host.sources.mark(order.twin).await;
+            Done::Spawned(order.twin, host.spawner.spawn(&order).await)
+        });
     }
 
     fn perform_all(&mut self) {
@@ -236,10 +283,10 @@ impl Driver {
                     abort.abort();
                 }
             }
-            Effect::Spawn { twin, slot, source } => self.push(async move {
-                host.sources.mark(twin).await;
-                Done::Spawned(twin, host.spawner.spawn(&SpawnOrder { twin, slot, source }).await)
-            }),
+            Effect::Spawn { twin, slot, source } => {
+                let order = SpawnOrder { twin, slot, source };
+                if self.sweeping { self.unspawned.push(order) } else { self.spawn(order) }
+            }
             Effect::Probe { twin, force } => {
                 let (abort, registration) = AbortHandle::new_pair();
                 self.waits.entry(twin).or_default().push(abort);
@@ -297,15 +344,15 @@ impl Driver {
             }),
             Effect::Stop { twin, term, kill } => {
                 self.give_up_waits(twin);
-                match self.stops.remove(&twin) {
-                    Some(stop) => drop(stop.send((term, kill))),
-                    None => drop(self.doomed.insert(twin, (term, kill))),
-                }
+                self.stop(twin, (term, kill));
             }
-            Effect::Sweep { keep } => self.push(async move {
-                host.spawner.sweep(&keep).await;
-                Done::Nothing
-            }),
+            Effect::Sweep { keep } => {
+                self.sweeping = true;
+                self.push(async move {
+                    host.spawner.sweep(&keep).await;
+                    Done::Swept
+                });
+            }
             Effect::Reply { id, outcome } => {
                 if let Some(reply) = self.replies.remove(&id) {
                     let _ = reply.send(outcome);

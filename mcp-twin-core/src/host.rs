@@ -29,7 +29,8 @@ pub trait ProcessSpawner: Send + Sync {
     /// `NotExecutable` if the command cannot run at all, else `SpawnFailed`.
     async fn spawn(&self, order: &SpawnOrder) -> Result<Box<dyn Instance>, Fault>;
 
-    /// Ends every process that bears a token of this front, but those of `keep`.
+    /// Ends every process that bears a token of this front, but those of `keep`. Asked for after a recovery only; nothing
+    /// is spawned before it returned, so that what it ends holds no port any more and a new twin is not taken for an old.
     async fn sweep(&self, keep: &[TwinId]) {
         let _ = keep;
     }
@@ -40,6 +41,10 @@ pub trait ProcessSpawner: Send + Sync {
 pub trait Instance: Send {
     /// Proof of identity.
     fn identity(&self) -> ProcessIdentity;
+    /// Where it listens, over HTTP.
+    fn port(&self) -> Option<u16> {
+        None
+    }
     /// Waits until the process has ended and its output was read to the end. Cancel-safe, repeatable.
     async fn exited(&mut self) -> ExitReport;
     /// Ends the whole process tree: end of stdin, TERM after `term`, KILL `kill` later; waits for the end.

@@ -139,7 +139,7 @@ impl Swap {
             Event::Command { id, command, source } => self.command(id, command, source, now),
             Event::Built { op, source } => self.built(op, source, now),
             Event::BuildFailed { op, fault } => self.build_failed(op, fault, now),
-            Event::Spawned { twin, process } => self.spawned(twin, process, now),
+            Event::Spawned { twin, process, port } => self.spawned(twin, process, port, now),
             Event::SpawnFailed { twin, fault } => self.spawn_failed(twin, fault, now),
             Event::Probing { twin } => self.probing(twin, now),
             Event::Healthy { twin, report } => self.healthy(twin, report, now),

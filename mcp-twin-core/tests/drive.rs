@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+#[path = "drive/adoption.rs"]
+mod adoption;
+
 use futures_executor::LocalPool;
 use futures_util::FutureExt;
 use futures_util::task::LocalSpawnExt;
@@ -29,8 +32,13 @@ type Answer = Rc<RefCell<Option<Outcome>>>;
 
 impl World {
     fn new(swap: Swap) -> Self {
-        let (fakes, pool) = (Fakes::new(), LocalPool::new());
-        let (driver, handle) = Driver::new(swap, fakes.host());
+        let fakes = Fakes::new();
+        let driver = Driver::new(swap, fakes.host());
+        Self::of(fakes, driver)
+    }
+
+    fn of(fakes: Fakes, (driver, handle): (Driver, Handle)) -> Self {
+        let pool = LocalPool::new();
         let over = Rc::new(Cell::new(false));
         let ended = Rc::clone(&over);
         pool.spawner().spawn_local(driver.run().map(move |()| ended.set(true))).unwrap();

@@ -127,7 +127,7 @@ impl Swap {
     }
 
     /// A first twin, or one after nothing served, is on no trial: there is nothing to go back to.
-    fn op_bakes(&self) -> bool {
+    pub(super) fn op_bakes(&self) -> bool {
         self.serving().is_some() || self.op().is_some_and(|op| op.replaced.is_some())
     }
 

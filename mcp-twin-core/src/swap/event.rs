@@ -44,6 +44,8 @@ pub enum Event {
         twin: TwinId,
         /// Proof of identity.
         process: ProcessIdentity,
+        /// Where it listens, over HTTP.
+        port: Option<u16>,
     },
     /// The process could not be started.
     SpawnFailed {

@@ -45,7 +45,11 @@ impl Swap {
             prev,
             rejected: memory.rejected,
             passed_over: memory.passed_over,
-            baking: phase == Phase::Commit || self.serving().is_some_and(|serving| serving.bake.is_some()),
+            baking: match phase {
+                // A first twin has no trial: there is nothing to go back to.
+                Phase::Commit => self.op_bakes(),
+                _ => self.serving().is_some_and(|serving| serving.bake.is_some()),
+            },
             op: op.map(|op| OpRecord {
                 id: op.id,
                 causes: op.causes.iter().copied().collect(),

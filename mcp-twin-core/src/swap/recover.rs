@@ -10,6 +10,7 @@ use crate::error::{Code, Fault};
 use crate::ids::{Source, TwinId};
 use crate::spec::Options;
 use crate::time::Moment;
+use std::time::Duration;
 
 impl Swap {
     /// The machine of a front that was restarted (HTTP). `live`: the twins of the record that are alive, have proven their
@@ -18,11 +19,24 @@ impl Swap {
     /// The effects are ready to be polled: every other process with a token of this front is swept, the active twin of the
     /// record is adopted if it is ready, else the previous one, else the code is started again; a stopped server stays
     /// stopped. It ends by comparing the files with the active's source, as if a change had been seen.
+    ///
+    /// The twins themselves go to [`Driver::with_adopted`](crate::drive::Driver::with_adopted). A build step is asked for
+    /// as with a new machine, before the first effect is polled: `Swap::recover(…).building()`.
     #[must_use]
     pub fn recover(options: Options, record: Record, live: &[TwinId], files: Source, now: Moment) -> Self {
         let mut swap = Self::new(options).durable();
         swap.take_over(record, live, files, now);
         swap
+    }
+
+    /// Whether a twin is one that this machine goes on with.
+    pub(crate) fn knows(&self, twin: TwinId) -> bool {
+        self.memory.twins.contains_key(&twin)
+    }
+
+    /// How a twin is ended that the machine does not go on with.
+    pub(crate) fn stop_order(&self) -> (Duration, Duration) {
+        (self.policy.options.stop_term, self.policy.options.stop_kill)
     }
 
     /// [`Swap::recover`] for a machine that has its options already.

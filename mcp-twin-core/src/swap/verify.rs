@@ -107,18 +107,18 @@ impl Swap {
         true
     }
 
-    pub(super) fn spawned(&mut self, id: TwinId, process: ProcessIdentity, now: Moment) {
+    pub(super) fn spawned(&mut self, id: TwinId, process: ProcessIdentity, port: Option<u16>, now: Moment) {
         let Some(twin) = self.memory.twins.get_mut(&id) else {
             return self.ignored("a twin was spawned that is not known");
         };
         match twin.life {
             Life::Spawning => {
                 twin.life = Life::Running;
-                twin.process = Some(process);
+                (twin.process, twin.port) = (Some(process), port);
             }
             Life::Doomed => {
                 twin.life = Life::Running;
-                twin.process = Some(process);
+                (twin.process, twin.port) = (Some(process), port);
                 return self.stop_twin(id, now);
             }
             Life::Running | Life::Stopping { .. } | Life::Dead(_) => {

@@ -31,6 +31,8 @@ pub enum End {
     Exited(ExitReport),
     /// It was asked to.
     Stopped,
+    /// A sweep did not keep it.
+    Swept,
     /// Nobody asked and nobody waited any more.
     Dropped,
 }
@@ -78,11 +80,17 @@ struct Nursery {
     ended: BTreeMap<TwinId, End>,
     stops: Vec<Stopping>,
     swept: Vec<Vec<TwinId>>,
+    /// Sweeps do not return.
+    slow_sweep: bool,
+    /// The port of twin 0, where twins have ports.
+    first_port: Option<u16>,
 }
 
 #[derive(Debug)]
 struct Alive {
     ignores_stop: bool,
+    /// Started by a front that is gone.
+    adopted: bool,
 }
 
 impl FakeSpawner {
@@ -99,6 +107,34 @@ impl FakeSpawner {
     /// A running instance ends by itself; nothing happens if it does not run.
     pub fn exit(&self, twin: TwinId, exit: ExitReport) {
         self.0.change(|nursery| nursery.end(twin, End::Exited(exit)));
+    }
+
+    /// From now on twins listen, as over HTTP: on this port and their number.
+    pub fn ports_from(&self, first: u16) {
+        self.0.change(|nursery| nursery.first_port = Some(first));
+    }
+
+    /// A twin that a front which is gone has left running, for
+    /// [`Driver::with_adopted`](crate::drive::Driver::with_adopted).
+    #[must_use]
+    pub fn adopt(&self, twin: TwinId) -> Box<dyn Instance> {
+        self.0.change(|nursery| nursery.alive.insert(twin, Alive { ignores_stop: false, adopted: true }));
+        Box::new(self.instance(twin))
+    }
+
+    /// Sweeps do not return until [`FakeSpawner::finish_sweep`].
+    pub fn slow_sweep(&self) {
+        self.0.change(|nursery| nursery.slow_sweep = true);
+    }
+
+    /// Lets sweeps return.
+    pub fn finish_sweep(&self) {
+        self.0.change(|nursery| nursery.slow_sweep = false);
+    }
+
+    fn instance(&self, twin: TwinId) -> FakeInstance {
+        let port = self.0.read(|nursery| nursery.first_port?.checked_add(u16::try_from(twin.0).ok()?));
+        FakeInstance { twin, port, nursery: self.0.clone() }
     }
 
     /// What was to be started, oldest first.
@@ -130,7 +166,7 @@ impl FakeSpawner {
         self.0.wait(|nursery| nursery.ended.get(&twin).cloned()).await
     }
 
-    /// What each sweep was to keep, oldest first.
+    /// What each sweep was to keep, oldest first. It ends what was adopted and is not kept.
     #[must_use]
     pub fn swept(&self) -> Vec<Vec<TwinId>> {
         self.0.read(|nursery| nursery.swept.clone())
@@ -151,16 +187,23 @@ impl ProcessSpawner for FakeSpawner {
             Launch::Boots | Launch::IgnoresStop | Launch::Exits(_) => {}
         }
         self.0.change(|nursery| {
-            nursery.alive.insert(twin, Alive { ignores_stop: matches!(launch, Launch::IgnoresStop) });
+            nursery.alive.insert(twin, Alive { ignores_stop: matches!(launch, Launch::IgnoresStop), adopted: false });
             if let Launch::Exits(exit) = launch {
                 nursery.end(twin, End::Exited(exit));
             }
         });
-        Ok(Box::new(FakeInstance { twin, nursery: self.0.clone() }))
+        Ok(Box::new(self.instance(twin)))
     }
 
     async fn sweep(&self, keep: &[TwinId]) {
-        self.0.change(|nursery| nursery.swept.push(keep.to_vec()));
+        self.0.change(|nursery| {
+            nursery.swept.push(keep.to_vec());
+            let left = |(twin, alive): (&TwinId, &Alive)| (alive.adopted && !keep.contains(twin)).then_some(*twin);
+            for twin in nursery.alive.iter().filter_map(left).collect::<Vec<_>>() {
+                nursery.end(twin, End::Swept);
+            }
+        });
+        self.0.wait(|nursery| (!nursery.slow_sweep).then_some(())).await;
     }
 }
 
@@ -174,6 +217,7 @@ impl Nursery {
 
 struct FakeInstance {
     twin: TwinId,
+    port: Option<u16>,
     nursery: Shared<Nursery>,
 }
 
@@ -183,6 +227,10 @@ impl Instance for FakeInstance {
         let pid = 1000 + self.twin.0;
         let (start_time, boot_id) = (u64::from(pid), "fake".to_owned());
         ProcessIdentity { pid, pgid: pid, start_time, boot_id, token: format!("fake-{}", self.twin) }
+    }
+
+    fn port(&self) -> Option<u16> {
+        self.port
     }
 
     async fn exited(&mut self) -> ExitReport {
@@ -210,6 +258,6 @@ fn report(end: &End) -> ExitReport {
     match end {
         End::Exited(exit) => exit.clone(),
         End::Stopped => ExitReport { code: Some(0), signal: None, stderr_tail: String::new() },
-        End::Dropped => ExitReport { code: None, signal: Some(9), stderr_tail: String::new() },
+        End::Swept | End::Dropped => ExitReport { code: None, signal: Some(9), stderr_tail: String::new() },
     }
 }

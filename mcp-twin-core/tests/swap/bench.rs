@@ -58,6 +58,11 @@ pub fn exit(stderr: &str) -> ExitReport {
     ExitReport { code: Some(1), signal: None, stderr_tail: stderr.to_owned() }
 }
 
+/// Where a twin listens.
+pub fn port(twin: TwinId) -> Option<u16> {
+    u16::try_from(twin.0).ok().map(|twin| 8100 + twin)
+}
+
 pub fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
@@ -288,7 +293,7 @@ impl Bench {
                     boot_id: "boot".to_owned(),
                     token: "token".to_owned(),
                 };
-                self.todo.push_back(Event::Spawned { twin, process });
+                self.todo.push_back(Event::Spawned { twin, process, port: port(twin) });
                 if manners.stillborn.contains(&source.generation.0) {
                     self.live.remove(&twin);
                     self.todo.push_back(Event::Exited { twin, exit: exit("ImportError: no") });

@@ -61,7 +61,7 @@ fn event(kind: u8, twin: u32, code: u32) -> Event {
         1 => Event::Changed { source },
         2 => Event::Built { op, source },
         3 => Event::BuildFailed { op, fault },
-        4 => Event::Spawned { twin: id, process },
+        4 => Event::Spawned { twin: id, process, port: Some(8100) },
         5 => Event::SpawnFailed { twin: id, fault },
         6 => Event::Probing { twin: id },
         7 => Event::Healthy { twin: id, report: ProbeReport::default() },

@@ -169,7 +169,7 @@ impl Scene {
             }
             Move::SpawnAnswered(twin) => {
                 world.proc(twin, |proc| proc.unanswered = false);
-                self.tell(world, Event::Spawned { twin, process: identity() });
+                self.tell(world, Event::Spawned { twin, process: identity(), port: None });
             }
             Move::ProbeAnswered(twin, well) => self.probe_answered(world, twin, well),
             Move::HashAnswered(twin) => {
