@@ -113,6 +113,12 @@ pub struct FrontStatus {
     /// Lists that changed and that the client has not asked for again since: `tools`, `prompts`, `resources`.
     #[serde(default)]
     pub stale_lists: Vec<String>,
+    /// Where clients reach it, over HTTP.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// Sessions of clients, over HTTP.
+    #[serde(default)]
+    pub sessions: Option<usize>,
     /// Calls in flight, over all twins.
     #[serde(default)]
     pub in_flight: usize,

@@ -140,6 +140,8 @@ pub struct Relay {
     rate_before: (u32, u32),
     eof: bool,
     finished: bool,
+    /// Counts what a saved session would have to be written anew for.
+    revision: u64,
     #[cfg(test)]
     mutant: Option<tests::Mutant>,
 }
@@ -213,6 +215,7 @@ impl Relay {
             rate_before: (0, 0),
             eof: false,
             finished: false,
+            revision: 0,
             #[cfg(test)]
             mutant: None,
         }

@@ -19,10 +19,10 @@ use crate::servers::{self, ServerEntry, ServerKey};
 use crate::store::{FileStore, last_good};
 use crate::watcher::{Seen, Watch};
 use crate::wire::{ClientEnd, Wire};
-use answers::Answers;
+use answers::{Answers, View};
 use files::ServerFiles;
 use mcp_twin_core::drive::{Driver, Handle};
-use mcp_twin_core::host::{Host, Sources};
+use mcp_twin_core::host::{Clock, Host, Sources};
 use mcp_twin_core::relay::Relay;
 use mcp_twin_core::spec::Transport;
 use mcp_twin_core::swap::{Command, Swap};
@@ -56,7 +56,7 @@ const CONTAINERS_GONE: Duration = Duration::from_secs(5);
 pub async fn serve(order: RunOrder) -> io::Result<u8> {
     process::become_subreaper();
     tokio::spawn(process::reap_adopted());
-    let mut plan = Plan::new(&order);
+    let mut plan = Plan::new(&order, Transport::Stdio);
     let order = RunOrder { options: plan.options.clone(), ..order };
     let mut warnings: Vec<String> = plan.warnings.drain(..).collect();
     let off = Off::find(&order.home);
@@ -91,7 +91,8 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
     let mut relay = Relay::new(&order.options);
     relay.set_last_good(last_good::load(&order.home, &key));
     let wire = Wire::new(relay, Output::new(pipes::stdout()?)?, Arc::clone(&voice) as Arc<_>);
-    voice.speak_through(wire.clone());
+    let told = wire.clone();
+    voice.speak_through(move |text| told.with(|relay, _| relay.tell(text)));
     let debounce = Debounce::new(order.options.watch_quiet, order.options.watch_max).with_script(plan.script.clone());
     let debounce = Arc::new(Mutex::new(debounce));
     let numbers = Numbers::new(&order.home, &key);
@@ -101,7 +102,7 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
         numbers,
         plan.check.clone(),
         Arc::clone(&voice),
-        wire.clone(),
+        Arc::new(wire.clone()),
     );
     let heard = Arc::clone(&voice);
     let (store, _) = FileStore::open(&order.home, &front, &key, &plan.root, move |off| match off {
@@ -161,7 +162,10 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
         logs: order.home.logs_of(&key),
         watching: order.options.watch_files && !plan.tree.is_empty(),
         handle: handle.clone(),
-        wire: wire.clone(),
+        view: Box::new(view_of(wire.clone())),
+        clock: Arc::new(wire.clone()),
+        url: None,
+        stopped: None,
         voice: Arc::clone(&voice),
         files: Arc::clone(&files),
     });
@@ -175,7 +179,7 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
         }
     }
     if answers.watching {
-        let watching = watch(Arc::clone(&plan.tree), debounce, handle, store, Arc::clone(&files), wire.clone());
+        let watching = watch(Arc::clone(&plan.tree), debounce, handle, store, Arc::clone(&files), Arc::new(wire.clone()));
         tokio::spawn(watching_or_saying(watching, Arc::clone(&voice)));
     }
 
@@ -203,6 +207,22 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
         seat => drop(seat),
     }
     Ok(0)
+}
+
+/// What is seen of the one session of a stdio front.
+fn view_of(wire: Wire) -> impl Fn(Option<mcp_twin_core::TwinId>) -> View {
+    move |active| {
+        let stderr_tail = active.and_then(|twin| wire.stderr_tail(twin)).unwrap_or_default();
+        wire.with(|relay, _| View {
+            client: relay.client_info().map(|(name, version)| format!("{name} {version}").trim_end().to_owned()),
+            protocol: relay.version().map(str::to_owned),
+            stale_lists: relay.stale_lists().into_iter().map(|kind| kind.word().to_owned()).collect(),
+            in_flight: relay.in_flight(),
+            held: relay.held(),
+            stderr_tail,
+            ..View::default()
+        })
+    }
 }
 
 /// Ends all twins; false if some were still there when the time was over.
@@ -287,7 +307,7 @@ async fn watch(
     handle: Handle,
     store: Arc<FileStore>,
     files: Arc<ServerFiles>,
-    wire: Wire,
+    clock: Arc<dyn Clock>,
 ) -> Option<String> {
     // Setting up watches walks the tree: off this thread.
     let begun = tokio::task::spawn_blocking(move || Watch::begin(tree, debounce)).await.ok()?;
@@ -300,7 +320,7 @@ async fn watch(
     }
     // What was saved while the watches were set up was seen by nobody.
     handle.changed(files.now().await).await;
-    while let Some(seen) = watch.next(&wire).await {
+    while let Some(seen) = watch.next(&*clock).await {
         match seen {
             Seen::Touched => handle.touched().await,
             Seen::Burst(burst) => {

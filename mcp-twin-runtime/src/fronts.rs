@@ -40,7 +40,8 @@ pub struct FrontAddress {
 /// not running.
 #[must_use]
 pub fn running(home: &Home) -> Vec<FrontAddress> {
-    let mut fronts: Vec<_> = locks(home)
+    let mut fronts: Vec<_> = locks(home, ".lock")
+        .chain(locks(home, SERVED))
         .filter(|(_, lock)| matches!(probe(lock), Ok(true)))
         .filter_map(|(front, lock)| Posted::load(&lock.with_file_name(format!("{front}.json"))))
         .collect();
@@ -78,12 +79,15 @@ impl Posted {
     }
 }
 
+/// How the lock of a front over HTTP ends. Its twins are not swept behind it: they wait to be adopted.
+const SERVED: &str = ".served";
+
 /// Every lock file of `run/`: the front's id and the path.
-fn locks(home: &Home) -> impl Iterator<Item = (String, PathBuf)> {
-    std::fs::read_dir(home.run()).into_iter().flatten().flatten().filter_map(|entry| {
+fn locks<'a>(home: &Home, ending: &'a str) -> impl Iterator<Item = (String, PathBuf)> + use<'a> {
+    std::fs::read_dir(home.run()).into_iter().flatten().flatten().filter_map(move |entry| {
         let path = entry.path();
         let name = entry.file_name().into_string().ok()?;
-        let front = name.strip_suffix(".lock").filter(|front| !front.is_empty() && !front.starts_with('.'))?;
+        let front = name.strip_suffix(ending).filter(|front| !front.is_empty() && !front.starts_with('.'))?;
         Some((front.to_owned(), path))
     })
 }

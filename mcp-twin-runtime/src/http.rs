@@ -3,6 +3,7 @@
 //! Owns the listener, the clients' streams and the requests to twins. What a session is owed is the relay's to know
 //! (`mcp_twin_core::relay`): there is one for each session of the legacy era, and one for all requests of the modern era.
 
+mod book;
 mod caller;
 mod door;
 mod endpoint;
@@ -13,6 +14,7 @@ mod listener;
 mod pass;
 mod stream;
 
+pub use book::Book;
 pub use door::{Door, DoorError};
 pub use hub::{Hub, HubOptions, TwinPorts};
 pub use listener::{Listener, ListenOptions};

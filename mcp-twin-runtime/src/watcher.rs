@@ -3,7 +3,7 @@
 //! The system's watches sleep; the only timer is the debouncer's, and it is set only while something is going on.
 
 use crate::sources::Tree;
-use crate::wire::Wire;
+use mcp_twin_core::host::Clock;
 use mcp_twin_core::watch::{Burst, Debounce};
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
@@ -71,14 +71,14 @@ impl Watch {
     }
 
     /// The next thing seen. Cancel-safe. Never returns `None` while the watcher lives.
-    pub async fn next(&mut self, clock: &Wire) -> Option<Seen> {
+    pub async fn next(&mut self, clock: &dyn Clock) -> Option<Seen> {
         loop {
             let wanted = self.debounce().poll_timeout();
             let path = match wanted {
                 None => self.paths.recv().await?,
                 Some(at) => tokio::select! {
                     path = self.paths.recv() => path?,
-                    () = tokio::time::sleep_until(clock.instant(at)) => {
+                    () = clock.sleep_until(at) => {
                         if let Some(burst) = self.debounce().handle_timeout(clock.now()) {
                             return Some(Seen::Burst(burst));
                         }

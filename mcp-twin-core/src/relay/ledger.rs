@@ -187,6 +187,7 @@ impl Relay {
             _ => {}
         };
         change(&mut self.ledger);
+        self.revision += 1;
         if let Some(state) = self.twins.get_mut(&twin) {
             change(&mut state.ledger);
         }

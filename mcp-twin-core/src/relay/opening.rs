@@ -190,6 +190,7 @@ impl Relay {
         };
         self.timers.retain(|(_, timer)| *timer != Timer::Opening);
         self.session.told = capabilities;
+        self.revision += 1;
         if self.session.era == Era::Modern {
             // The version that the client asked with; it may use another one of those that the answer lists.
             self.session.version = Some(self.session.asked.clone());

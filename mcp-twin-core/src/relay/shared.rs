@@ -93,6 +93,12 @@ impl Relay {
         })
     }
 
+    /// Grows whenever [`Relay::saved`] has something new.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
     /// Whether the client's opening was answered with a result.
     #[must_use]
     pub fn is_open(&self) -> bool {

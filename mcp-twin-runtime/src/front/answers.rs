@@ -3,13 +3,35 @@
 use super::files::ServerFiles;
 use super::voice::Voice;
 use crate::run::RunOrder;
-use crate::wire::Wire;
 use mcp_twin_core::control::{Answer, Ask, FrontStatus};
 use mcp_twin_core::drive::Handle;
+use mcp_twin_core::host::Clock;
 use mcp_twin_core::swap::{Command, Outcome};
-use mcp_twin_core::{Code, Fault, Generation};
+use mcp_twin_core::{Code, Fault, Generation, TwinId};
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// What is seen of the traffic.
+#[derive(Default)]
+pub struct View {
+    /// The client, where there is only one: name and version.
+    pub client: Option<String>,
+    /// The negotiated protocol version.
+    pub protocol: Option<String>,
+    /// Lists that changed and were not asked for again.
+    pub stale_lists: Vec<String>,
+    /// Calls in flight.
+    pub in_flight: usize,
+    /// Requests held.
+    pub held: usize,
+    /// Sessions of clients, over HTTP.
+    pub sessions: Option<usize>,
+    /// The last lines of the serving twin's stderr.
+    pub stderr_tail: String,
+    /// What is odd about them.
+    pub warnings: Vec<String>,
+}
 
 /// All that an answer is made of.
 pub struct Answers {
@@ -29,8 +51,14 @@ pub struct Answers {
     pub watching: bool,
     /// The swap machine.
     pub handle: Handle,
-    /// The relay.
-    pub wire: Wire,
+    /// What is seen of the traffic; given the twin that serves.
+    pub view: Box<dyn Fn(Option<TwinId>) -> View + Send + Sync>,
+    /// The front's clock.
+    pub clock: Arc<dyn Clock>,
+    /// Where clients reach it, over HTTP.
+    pub url: Option<String>,
+    /// Hears that the server was stopped by command, if the front ends with it.
+    pub stopped: Option<Arc<Notify>>,
     /// What is off.
     pub voice: Arc<Voice>,
     /// The server's files.
@@ -52,7 +80,12 @@ impl Answers {
             }
             Ask::Stop => Command::Stop,
         };
-        Answer::Outcome(self.handle.command(command).await)
+        let ends = matches!(command, Command::Stop);
+        let outcome = self.handle.command(command).await;
+        if let Some(stopped) = self.stopped.as_ref().filter(|_| ends) {
+            stopped.notify_one();
+        }
+        Answer::Outcome(outcome)
     }
 
     /// The answer to a rollback to a generation that never existed.
@@ -82,15 +115,12 @@ impl Answers {
         let Some(swap) = self.handle.status().await else {
             return Answer::Error(Fault::new(Code::Stopped, "the front is ending"));
         };
-        let now = self.wire.now();
+        let now = self.clock.now();
         let last_swap_ms_ago = swap.last_swap.map(|at| u64::try_from((now - at).as_millis()).unwrap_or(u64::MAX));
         let active = swap.active.as_ref().map(|active| active.twin);
-        let stderr_tail = active.and_then(|twin| self.wire.stderr_tail(twin)).unwrap_or_default();
-        let (client, protocol, stale_lists, in_flight, held) = self.wire.with(|relay, _| {
-            let client = relay.client_info().map(|(name, version)| format!("{name} {version}").trim_end().to_owned());
-            let stale = relay.stale_lists().into_iter().map(|kind| kind.word().to_owned()).collect();
-            (client, relay.version().map(str::to_owned), stale, relay.in_flight(), relay.held())
-        });
+        let view = (self.view)(active);
+        let mut warnings = self.voice.warnings();
+        warnings.extend(view.warnings);
         Answer::Status(Box::new(FrontStatus {
             release: env!("CARGO_PKG_VERSION").to_owned(),
             front: self.front.clone(),
@@ -99,20 +129,22 @@ impl Answers {
             root: self.root.display().to_string(),
             command: self.order.command.clone(),
             cwd: self.order.cwd.display().to_string(),
-            transport: "stdio".to_owned(),
+            transport: if self.url.is_some() { "http" } else { "stdio" }.to_owned(),
             pid: std::process::id(),
             started: self.started,
             swap,
             last_swap_ms_ago,
-            client,
-            protocol,
-            stale_lists,
-            in_flight,
-            held,
+            client: view.client,
+            protocol: view.protocol,
+            stale_lists: view.stale_lists,
+            in_flight: view.in_flight,
+            held: view.held,
+            url: self.url.clone(),
+            sessions: view.sessions,
             watched: self.watching.then(|| self.files.count()),
-            warnings: self.voice.warnings(),
+            warnings,
             log: Some(self.logs.display().to_string()),
-            stderr_tail,
+            stderr_tail: view.stderr_tail,
         }))
     }
 }

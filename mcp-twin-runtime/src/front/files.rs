@@ -5,9 +5,8 @@ use super::off::Part;
 use super::voice::Voice;
 use crate::history::Numbers;
 use crate::sources::{MAX_FILES, Snapshot, Tree};
-use crate::wire::Wire;
 use async_trait::async_trait;
-use mcp_twin_core::host::Sources;
+use mcp_twin_core::host::{Clock, Sources};
 use mcp_twin_core::ids::OpId;
 use mcp_twin_core::watch::Debounce;
 use mcp_twin_core::{Fault, Generation, Source, SourceHash, TwinId};
@@ -21,7 +20,7 @@ pub struct ServerFiles {
     /// The debouncer, to be told of boots.
     pub debounce: Arc<Mutex<Debounce>>,
     voice: Arc<Voice>,
-    wire: Wire,
+    clock: Arc<dyn Clock>,
     numbers: tokio::sync::Mutex<Numbers>,
     check: Option<Check>,
     inner: Mutex<Inner>,
@@ -43,10 +42,10 @@ impl ServerFiles {
         numbers: Numbers,
         check: Option<Check>,
         voice: Arc<Voice>,
-        wire: Wire,
+        clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
         let numbers = tokio::sync::Mutex::new(numbers);
-        Arc::new(Self { tree, debounce, voice, wire, numbers, check, inner: Mutex::default() })
+        Arc::new(Self { tree, debounce, voice, clock, numbers, check, inner: Mutex::default() })
     }
 
     /// Who speaks of them.
@@ -65,7 +64,7 @@ impl ServerFiles {
             return;
         }
         let mut debounce = self.debounce.lock().unwrap_or_else(PoisonError::into_inner);
-        debounce.boot_ended(self.wire.now());
+        debounce.boot_ended(self.clock.now());
         while let Some(path) = debounce.poll_newly_noisy() {
             let quiet = debounce.noisy().into_iter().find(|(noisy, _)| *noisy == path).map(|(_, quiet)| quiet);
             self.voice.warn(&mcp_twin_core::watch::noisy_text(&path, quiet.unwrap_or_default()));
@@ -123,7 +122,7 @@ impl Sources for ServerFiles {
         }
         inner.booting = Some(twin);
         drop(inner);
-        self.debounce.lock().unwrap_or_else(PoisonError::into_inner).boot_began(self.wire.now());
+        self.debounce.lock().unwrap_or_else(PoisonError::into_inner).boot_began(self.clock.now());
     }
 
     async fn compare(&self, twin: TwinId) -> (Source, bool) {

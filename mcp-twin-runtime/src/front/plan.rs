@@ -35,7 +35,7 @@ pub struct Plan {
 impl Plan {
     /// Reads an order.
     #[must_use]
-    pub fn new(order: &RunOrder) -> Self {
+    pub fn new(order: &RunOrder, transport: Transport) -> Self {
         let mut warnings = Vec::new();
         let home = dirs::home_dir();
         // Only what says where code is found: a PORT that some shell exported says nothing about a stdio server.
@@ -110,9 +110,11 @@ impl Plan {
         let mut options = order.options.clone();
         let chosen = |key| order.chosen.contains(&key);
         if !chosen("start_timeout") {
-            options.start_timeout = Options::defaults_for(Transport::Stdio, &launch).start_timeout;
+            options.start_timeout = Options::defaults_for(transport, &launch).start_timeout;
         }
-        if !chosen("strategy") && launch.strategy() == Strategy::Handoff {
+        // A port that each twin is given anew is none that two of them would want.
+        let own_ports = transport == Transport::Http && order.command.iter().any(|word| word.contains("{port}"));
+        if !chosen("strategy") && launch.strategy() == Strategy::Handoff && !own_ports {
             options.strategy = Strategy::Handoff;
             warnings.push(format!(
                 "two copies cannot run side by side ({}), so the old one is stopped before the new one starts; `--strategy overlap` says otherwise",
@@ -170,7 +172,7 @@ mod tests {
                 options: Options::default(),
                 chosen: Vec::new(),
                 cwd: cwd.clone(),
-            })
+            }, Transport::Stdio)
         };
         let installed = plan(&["sleep", "100"]);
         assert_eq!((installed.name.as_str(), &installed.root), ("notes-sleep", &cwd));

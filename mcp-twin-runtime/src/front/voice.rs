@@ -3,7 +3,7 @@
 use super::off::{Off, Part};
 use crate::logs::LogFile;
 use crate::pipes::{nonblocking_stderr, write_stderr};
-use crate::wire::{Listener, Wire};
+use crate::wire::Listener;
 use mcp_twin_core::host::Observer;
 use mcp_twin_core::relay::LastGood;
 use mcp_twin_core::swap::Notice;
@@ -17,6 +17,9 @@ const WARNINGS: usize = 8;
 /// How the warning begins that the record cannot be written.
 const STATE_OFF: &str = "the state cannot be written";
 
+/// Tells clients of a failure.
+type Tell = Box<dyn Fn(String) + Send + Sync>;
+
 /// A front's voice. Cheap to share.
 pub struct Voice {
     log: Mutex<Option<LogFile>>,
@@ -27,7 +30,7 @@ pub struct Voice {
     off: Off,
     /// How a twin is named in front of its lines, such as `A generation 3`.
     names: Mutex<BTreeMap<TwinId, String>>,
-    wire: OnceLock<Wire>,
+    clients: OnceLock<Tell>,
     tell: bool,
     /// Whether what changes nothing is logged too (`MCP_TWIN_DEBUG`).
     debug: bool,
@@ -49,16 +52,16 @@ impl Voice {
             unrunnable: Mutex::default(),
             off,
             names: Mutex::default(),
-            wire: OnceLock::new(),
+            clients: OnceLock::new(),
             tell,
             debug: std::env::var_os("MCP_TWIN_DEBUG").is_some(),
             keep_last_good,
         })
     }
 
-    /// From now on failures are told to the client behind this wire.
-    pub fn speak_through(&self, wire: Wire) {
-        let _ = self.wire.set(wire);
+    /// From now on failures are told to the clients in this way.
+    pub fn speak_through(&self, tell: impl Fn(String) + Send + Sync + 'static) {
+        let _ = self.clients.set(Box::new(tell));
     }
 
     /// Names a twin.
@@ -136,8 +139,8 @@ impl Voice {
     }
 
     fn tell(&self, text: String) {
-        if let Some(wire) = self.wire.get().filter(|_| self.tell) {
-            wire.with(|relay, _| relay.tell(text));
+        if let Some(clients) = self.clients.get().filter(|_| self.tell) {
+            clients(text);
         }
     }
 

@@ -4,7 +4,7 @@ use super::{FrontAddress, Posted, socket};
 use crate::files::{self, FileError, Flush};
 use crate::home::Home;
 use crate::servers::harmless;
-use std::fs::File;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,9 @@ pub enum SeatError {
     /// A file could not be made.
     #[error(transparent)]
     File(#[from] FileError),
+    /// Another front of this server has it.
+    #[error("a front of this server runs already")]
+    Taken,
     /// No place for its socket was found.
     #[error("no place for the control socket: {0}")]
     Socket(#[source] io::Error),
@@ -74,6 +77,31 @@ impl FrontSeat {
         }
     }
 
+    /// Takes the one seat of a server over HTTP, whose id stays the same: the twins of a front that died are found again by
+    /// it. Its lock is not one that other fronts sweep behind.
+    ///
+    /// # Errors
+    /// The seat is taken, or cannot be made.
+    pub fn take_for_server(home: &Home, info: FrontInfo, front: &str) -> Result<Self, SeatError> {
+        let lock = home.run().join(format!("{front}{}", super::SERVED));
+        let held = lock_of_server(&lock)?;
+        let nonce = nonce();
+        let temporary = std::env::temp_dir();
+        let socket =
+            socket::place(home, front, &nonce, &[&temporary, Path::new("/tmp")]).map_err(SeatError::Socket)?;
+        // One that a front before this one left in its place.
+        socket::remove(&socket);
+        let address = FrontAddress {
+            front: front.to_owned(),
+            server: info.server,
+            display: info.display,
+            root: info.root,
+            pid: std::process::id(),
+            socket,
+        };
+        Ok(Self { home: home.clone(), address, started_ms: now_ms(), lock, left: false, _held: held })
+    }
+
     /// The front's id, unique on this machine; its twins' tokens begin with [`token_prefix`](super::token_prefix) of it.
     #[must_use]
     pub fn front(&self) -> &str {
@@ -125,6 +153,20 @@ impl Drop for FrontSeat {
         if !self.left && !std::thread::panicking() {
             let _ = std::fs::remove_file(self.home.record_of(self.front()));
             let _ = std::fs::remove_file(&self.lock);
+        }
+    }
+}
+
+/// The lock of a server's one front. A front that ends removes its file: one that was removed meanwhile is none.
+fn lock_of_server(lock: &Path) -> Result<File, SeatError> {
+    loop {
+        let held = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(lock);
+        let held = held.map_err(FileError::io("lock", lock))?;
+        match held.try_lock() {
+            Ok(()) if lock.exists() => return Ok(held),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(SeatError::Taken),
+            Err(TryLockError::Error(error)) => return Err(FileError::io("lock", lock)(error).into()),
         }
     }
 }

@@ -26,7 +26,7 @@ pub fn stale(home: &Home) -> Vec<StaleFront> {
     files::tidy(&home.state());
     files::tidy(&home.history());
     files::tidy(home.path());
-    locks(home).filter_map(|(front, lock)| take(home, front, lock)).collect()
+    locks(home, ".lock").filter_map(|(front, lock)| take(home, front, lock)).collect()
 }
 
 impl StaleFront {

@@ -11,6 +11,7 @@ mod traffic;
 
 pub use sessions::{Entered, Passing, Refusal};
 
+use super::book::Book;
 use super::caller::Caller;
 use super::link::Link;
 use super::stream::Streams;
@@ -21,6 +22,7 @@ use mcp_twin_core::spec::Options;
 use mcp_twin_core::swap::ProbeReport;
 use mcp_twin_core::{Fault, Moment, TwinId};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
@@ -36,8 +38,8 @@ pub struct Sid(u64);
 /// What a hub is told about twins by whoever starts them.
 #[async_trait::async_trait]
 pub trait TwinPorts: Send + Sync {
-    /// The port of a twin that runs.
-    fn port(&self, twin: TwinId) -> Option<u16>;
+    /// Where a twin listens that runs and has accepted a connection once.
+    fn address(&self, twin: TwinId) -> Option<SocketAddr>;
     /// Whether the twin itself accepts connections on its port, and no stranger does.
     async fn accepts(&self, twin: TwinId) -> bool;
     /// The last that it wrote to its stderr.
@@ -60,6 +62,8 @@ pub struct HubOptions {
     pub session_idle: Duration,
     /// Hears what people should know.
     pub listener: Arc<dyn Listener>,
+    /// Keeps the sessions of clients.
+    pub book: Mutex<Book>,
     /// Knows the twins.
     pub ports: Arc<dyn TwinPorts>,
 }
@@ -104,6 +108,8 @@ struct Session {
     /// The last refusal that the front's own client got.
     heard: Option<String>,
     timeout: Option<Moment>,
+    /// Up to here it is in the book.
+    written: u64,
 }
 
 #[derive(Default)]
@@ -173,6 +179,10 @@ impl Hub {
         };
         let hub = Self { shared: Arc::new(shared) };
         hub.begin();
+        let sessions = hub.book().sessions();
+        for (name, saved) in sessions {
+            hub.restore(name, &saved);
+        }
         tokio::spawn(hub.clone().keep_time());
         hub
     }
@@ -202,6 +212,10 @@ impl Hub {
     /// How long a request may wait for a twin.
     pub(super) fn hold_time(&self) -> Duration {
         self.options().hold
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.shared.options.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn options(&self) -> &Options {

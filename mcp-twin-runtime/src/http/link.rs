@@ -7,11 +7,12 @@ use super::stream::Manner;
 use futures_util::{StreamExt, TryStreamExt};
 use http_body_util::{BodyExt, BodyStream, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
 use mcp_twin_core::relay::{Message, one_line};
 use mcp_twin_core::{Code, Fault, TwinId};
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -244,7 +245,7 @@ impl Errand {
         }
         let request = hub
             .request(self.twin, Method::POST, headers, self.line.clone(), sent)
-            .ok_or_else(|| CallError::NotSent("the twin has no port".to_owned()))?;
+            .ok_or_else(|| CallError::NotSent("the twin does not listen".to_owned()))?;
         hub.caller().send(request).await
     }
 
@@ -496,14 +497,14 @@ pub(super) fn describe(message: &Message<'_>, headers: &mut HeaderMap) {
 
 /// The request to a twin, which expects JSON or events.
 pub(super) fn request(
-    port: u16,
+    at: SocketAddr,
     path: &str,
     method: Method,
     mut headers: HeaderMap,
     body: Bytes,
     sent: Option<oneshot::Sender<()>>,
 ) -> Option<Request<Payload>> {
-    headers.insert(HOST, headers::value(&format!("127.0.0.1:{port}")));
+    headers.insert(HOST, headers::value(&at.to_string()));
     if method == Method::POST {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json, text/event-stream"));
@@ -515,7 +516,7 @@ pub(super) fn request(
     }
     let mut request = Request::builder()
         .method(method)
-        .uri(format!("http://127.0.0.1:{port}{path}"))
+        .uri(format!("http://{at}{path}"))
         .body(Whole::new(body, sent).map_err(|never| match never {}).boxed_unsync())
         .ok()?;
     *request.headers_mut() = headers;
@@ -524,10 +525,4 @@ pub(super) fn request(
 
 fn excerpt(body: &[u8]) -> String {
     String::from_utf8_lossy(body.get(..200).unwrap_or(body)).trim().to_owned()
-}
-
-/// Whether a client must see a refusal in HTTP's own words: it has to log in.
-pub(super) fn is_for_http(manner: &Manner) -> bool {
-    manner.headers.contains_key(WWW_AUTHENTICATE)
-        || matches!(manner.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }

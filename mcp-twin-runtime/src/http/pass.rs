@@ -38,10 +38,10 @@ async fn send(hub: &Hub, parts: Parts, path: Option<String>, body: Body) -> Resp
     let own = parts.uri.path_and_query().map_or("/", hyper::http::uri::PathAndQuery::as_str);
     let path = path.as_deref().unwrap_or(own);
     let mut headers = onward(&parts.headers);
-    headers.insert(HOST, value(&format!("127.0.0.1:{}", passing.port)));
+    headers.insert(HOST, value(&passing.at.to_string()));
     let body = Limited::new(body, hub.max_message()).map_err(std::io::Error::other).boxed_unsync();
     let request =
-        Request::builder().method(parts.method).uri(format!("http://127.0.0.1:{}{path}", passing.port)).body(body);
+        Request::builder().method(parts.method).uri(format!("http://{}{path}", passing.at)).body(body);
     let Ok(mut request) = request else {
         return refuse(StatusCode::BAD_REQUEST, -32600, "the address of the request is not valid");
     };

@@ -37,8 +37,8 @@ impl Hub {
         body: Bytes,
         sent: Option<oneshot::Sender<()>>,
     ) -> Option<Request<Payload>> {
-        let port = self.shared.options.ports.port(twin)?;
-        link::request(port, &self.shared.options.path, method, headers, body, sent)
+        let at = self.shared.options.ports.address(twin)?;
+        link::request(at, &self.shared.options.path, method, headers, body, sent)
     }
 
     pub(in crate::http) fn dress(&self, sid: Sid, twin: TwinId, headers: &mut HeaderMap, opens: bool) {

@@ -30,6 +30,15 @@ impl Inner {
             }
         }
         let Some(session) = self.sessions.get_mut(&sid) else { return };
+        let revision = session.relay.revision();
+        if let Kind::Client(name) = &session.kind
+            && session.written != revision
+        {
+            session.written = revision;
+            if let Some(saved) = session.relay.saved() {
+                hub.book().write(name, saved);
+            }
+        }
         let wanted = session.relay.poll_timeout();
         if wanted != session.timeout {
             if let Some(old) = session.timeout {

@@ -6,6 +6,7 @@ use crate::http::stream::{Events, Reply};
 use hyper::header::HeaderMap;
 use mcp_twin_core::relay::{Edge, Message, Relay, SavedSession};
 use mcp_twin_core::{Fault, TwinId};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -64,7 +65,7 @@ impl Hub {
     }
 
     /// A session that a front before this one had.
-    pub fn restore(&self, name: String, saved: &SavedSession) {
+    pub(super) fn restore(&self, name: String, saved: &SavedSession) {
         let mut inner = self.lock();
         let relay = Relay::resumed(self.options(), saved);
         let mut session = Session::new(Kind::Client(name.clone()), relay, &self.shared.options);
@@ -81,20 +82,6 @@ impl Hub {
         let sid = inner.by_name.get(name).copied()?;
         inner.sessions.get_mut(&sid)?.used = Instant::now();
         Some(sid)
-    }
-
-    /// The sessions as they can be resumed.
-    #[must_use]
-    pub fn saved(&self) -> Vec<(String, SavedSession)> {
-        let inner = self.lock();
-        let named = inner.by_name.iter();
-        named.filter_map(|(name, sid)| Some((name.clone(), inner.sessions.get(sid)?.relay.saved()?))).collect()
-    }
-
-    /// The session as it can be resumed, if its opening was accepted.
-    #[must_use]
-    pub fn saved_of(&self, sid: Sid) -> Option<SavedSession> {
-        self.lock().sessions.get(&sid)?.relay.saved()
     }
 
     /// A client of the legacy era sends a body with these requests in it.
@@ -213,9 +200,9 @@ impl Hub {
             (Gate::Refusing(fault), _) => return Err(Some(fault.clone())),
             _ => return Err(None),
         };
-        let port = self.shared.options.ports.port(twin).ok_or(None)?;
+        let at = self.shared.options.ports.address(twin).ok_or(None)?;
         *inner.passing.entry(twin).or_default() += 1;
-        Ok(Passing { hub: self.clone(), twin, port })
+        Ok(Passing { hub: self.clone(), twin, at })
     }
 
     /// Sessions of clients, requests that are open, and those that wait for a twin.
@@ -295,8 +282,8 @@ fn own_headers(headers: &HeaderMap) -> HeaderMap {
 pub struct Passing {
     hub: Hub,
     twin: TwinId,
-    /// The port of the twin that has it.
-    pub port: u16,
+    /// Where the twin listens that has it.
+    pub at: SocketAddr,
 }
 
 impl Drop for Passing {
@@ -348,6 +335,7 @@ impl Inner {
         let Some(mut session) = self.sessions.remove(&sid) else { return };
         if let Kind::Client(name) = &session.kind {
             self.by_name.remove(name);
+            hub.book().strike(name);
         }
         if let Some(at) = session.timeout {
             self.timeouts.remove(&(at, sid));

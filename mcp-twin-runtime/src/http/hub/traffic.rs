@@ -35,6 +35,7 @@ impl Session {
             headers: HeaderMap::new(),
             heard: None,
             timeout: None,
+            written: 0,
         }
     }
 }
@@ -333,7 +334,7 @@ impl Traffic for Hub {
     async fn handover(&self, _from: Option<TwinId>, to: TwinId, bake: bool) -> Result<(), Fault> {
         let now = self.now();
         let mut inner = self.lock();
-        if self.shared.options.ports.port(to).is_none() {
+        if self.shared.options.ports.address(to).is_none() {
             return Err(gone());
         }
         if let Some(next) = inner.own_next.remove(&to) {

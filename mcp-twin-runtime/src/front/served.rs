@@ -1,0 +1,401 @@
+//! The front over HTTP: one server, its twins, any number of clients; from the first byte to the last process.
+
+use super::answers::{Answers, View};
+use super::files::ServerFiles;
+use super::off::{Off, Part};
+use super::plan::Plan;
+use super::voice::Voice;
+use super::{registered, watch, watching_or_saying};
+use crate::control;
+use crate::fronts::{FrontInfo, FrontSeat, SeatError};
+use crate::history::Numbers;
+use crate::http::{Book, Hub, HubOptions, ListenOptions, Listener, TwinPorts};
+use crate::logs::LogFile;
+use crate::process;
+use crate::serve::{ServeError, ServeOrder};
+use crate::servers::ServerKey;
+use crate::store::{FileStore, Loaded, last_good};
+use crate::twins::{CONNECT_TIMEOUT, HttpTwins, TwinsListener, TwinsOrder, suggests_handoff};
+use async_trait::async_trait;
+use mcp_twin_core::drive::{Driver, Handle};
+use mcp_twin_core::host::{Host, Instance, ProcessSpawner, Sources, SpawnOrder};
+use mcp_twin_core::port::Ranges;
+use mcp_twin_core::spec::{ServerId, ServerName, Transport};
+use mcp_twin_core::swap::{Command, ExitReport, Record, Swap};
+use mcp_twin_core::watch::Debounce;
+use mcp_twin_core::{Code, Fault, ProcessIdentity, TwinId};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+use tokio::sync::{Notify, watch as signal};
+use tokio::time::{Instant, timeout_at};
+
+/// Twins that a front ends, and has been told to end itself, get so long for it.
+const GONE: Duration = Duration::from_secs(12);
+/// From TERM to KILL when the front ends.
+const KILL: Duration = Duration::from_secs(8);
+/// Clients that are still connected when the front ends get so long for it.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Runs a front over HTTP until it is told to end, on the runtime of this thread. Returns the exit status.
+///
+/// # Errors
+/// Why it could not begin.
+pub async fn serve_http(
+    order: ServeOrder,
+    token: Option<String>,
+    ready: impl FnOnce(&str),
+) -> Result<u8, ServeError> {
+    process::become_subreaper();
+    tokio::spawn(process::reap_adopted());
+    let ServeOrder { run, listen, path, max_sessions, session_idle, .. } = order;
+    let mut plan = Plan::new(&run, Transport::Http);
+    let run = crate::run::RunOrder { options: plan.options.clone(), ..run };
+    let mut warnings: Vec<String> = plan.warnings.drain(..).collect();
+    let off = Off::find(&run.home);
+    if off.has(Part::State) || off.has(Part::Socket) {
+        // Over HTTP the twins outlive their front: where it cannot be found again it must not begin.
+        return Err(ServeError::Home(off.line().unwrap_or_default()));
+    }
+    warnings.extend(off.line());
+    let name = registered(&run, &plan, Transport::Http, &off, &mut warnings);
+    let key = ServerKey::new(&name, &plan.root);
+    let front = key.as_str().to_owned();
+    let info = FrontInfo { server: name.clone(), display: run.name.clone(), root: plan.root.clone() };
+    let seat = match FrontSeat::take_for_server(&run.home, info, &front) {
+        Ok(seat) => seat,
+        Err(SeatError::Taken) => return Err(ServeError::Running { server: name }),
+        Err(error) => return Err(ServeError::Home(error.to_string())),
+    };
+    super::sweep_the_dead(&run);
+    let log = LogFile::open(&run.home.logs_of(&key), &front);
+    let (home, last_good_key) = (run.home.clone(), key.clone());
+    let keep = move |found: &mcp_twin_core::relay::LastGood| {
+        // Only a help for a later start: what cannot be kept is missing then, nothing more.
+        let _ = last_good::save(&home, &last_good_key, found);
+    };
+    let voice = Voice::new(Some(log), run.options.tell, off, Box::new(keep));
+    let heard = Arc::clone(&voice);
+    let (store, loaded) = FileStore::open(&run.home, &front, &key, &plan.root, move |off| match off {
+        Some(text) => heard.warn_of(Part::History, text),
+        None => heard.mended(FileStore::HISTORY_OFF, "the history is written again"),
+    });
+    let record = recorded(loaded, &voice);
+
+    let listening = Arc::new(TwinVoice { voice: Arc::clone(&voice), files: OnceLock::new() });
+    let twins_order = TwinsOrder {
+        home: run.home.clone(),
+        server: ServerId { name: server_name(&name), root: plan.root.clone() },
+        display: run.name.clone(),
+        front: front.clone(),
+        ranges: Ranges::default(),
+        command: run.command.clone(),
+        cwd: run.cwd.clone(),
+        env: Vec::new(),
+        keep: run.options.keep_children.clone(),
+        connect_timeout: CONNECT_TIMEOUT,
+        listener: Arc::clone(&listening) as Arc<_>,
+    };
+    let twins = HttpTwins::start(twins_order, record.as_ref()).await?;
+    let lease = twins.lease();
+    let address = listen.unwrap_or_else(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), lease.front));
+    let listener = Listener::bind(ListenOptions { address, path: path.clone(), token }).await;
+    let listener = listener.map_err(|source| ServeError::Address { address, source })?;
+    let url = format!("http://{}{path}", shown(listener.address()?));
+
+    let hub = Hub::new(HubOptions {
+        options: run.options.clone(),
+        path,
+        epoch: u64::try_from(seat.started()).unwrap_or_default(),
+        max_sessions,
+        session_idle,
+        listener: Arc::clone(&voice) as Arc<_>,
+        book: Mutex::new(Book::open(run.home.state().join(format!("{front}.sessions")))),
+        ports: Arc::new(Ports { twins: Arc::clone(&twins), kill: run.options.stop_kill }),
+    });
+    let told = hub.clone();
+    voice.speak_through(move |text| told.tell(&text));
+    let debounce = Debounce::new(run.options.watch_quiet, run.options.watch_max).with_script(plan.script.clone());
+    let debounce = Arc::new(Mutex::new(debounce));
+    let files = ServerFiles::new(
+        Arc::clone(&plan.tree),
+        Arc::clone(&debounce),
+        Numbers::new(&run.home, &key),
+        plan.check.clone(),
+        Arc::clone(&voice),
+        Arc::new(hub.clone()),
+    );
+    let _ = listening.files.set(Arc::downgrade(&files));
+    let store = Arc::new(store);
+    let spawner = Arc::new(HubSpawner { twins: Arc::clone(&twins), hub: hub.clone(), voice: Arc::clone(&voice) });
+    let host = Host {
+        spawner: Arc::clone(&spawner) as Arc<_>,
+        probe: Arc::new(hub.clone()),
+        store: Arc::clone(&store) as Arc<_>,
+        clock: Arc::new(hub.clone()),
+        traffic: Arc::new(hub.clone()),
+        sources: Arc::clone(&files) as Arc<_>,
+        observer: Arc::clone(&voice) as Arc<_>,
+    };
+    let (driver, handle) = begin(&run.options, record, &spawner, &files, host, &hub).await;
+    let driver = tokio::spawn(driver.run());
+    let start = handle.clone();
+    tokio::spawn(async move { start.command(Command::Start).await });
+    for text in warnings {
+        voice.warn(&text);
+    }
+    let stopped = Arc::new(Notify::new());
+    let watching = run.options.watch_files && !plan.tree.is_empty();
+    let answers = Arc::new(Answers {
+        order: run.clone(),
+        name: name.clone(),
+        root: plan.root.clone(),
+        front: front.clone(),
+        started: seat.started(),
+        logs: run.home.logs_of(&key),
+        watching,
+        handle: handle.clone(),
+        view: Box::new(view_of(hub.clone(), Arc::clone(&twins))),
+        clock: Arc::new(hub.clone()),
+        url: Some(url.clone()),
+        stopped: Some(Arc::clone(&stopped)),
+        voice: Arc::clone(&voice),
+        files: Arc::clone(&files),
+    });
+    let server = control::Server::bind(&seat).map_err(|error| ServeError::Home(error.to_string()))?;
+    tokio::spawn(server.serve(move |ask| Arc::clone(&answers).answer(ask)));
+    if watching {
+        let watching = watch(Arc::clone(&plan.tree), debounce, handle.clone(), store, files, Arc::new(hub.clone()));
+        tokio::spawn(watching_or_saying(watching, Arc::clone(&voice)));
+    }
+    let (close, closing) = signal::channel(false);
+    let listening = tokio::spawn(listener.serve(hub.clone(), closing, GOODBYE));
+    voice.write_log(&format!("listens on {url}"));
+    ready(&url);
+
+    let by_command = tokio::select! {
+        () = stopped.notified() => true,
+        name = process::told_to_end() => {
+            voice.say(&format!("ended by {name}: what is open may finish"));
+            false
+        }
+    };
+    let drain = if by_command { Duration::ZERO } else { run.options.drain.unwrap_or_default() };
+    end(&hub, &twins, &handle, close, drain).await;
+    driver.abort();
+    let _ = driver.await;
+    let _ = listening.await;
+    twins.sweep_all();
+    Book::burn(&run.home.state().join(format!("{front}.sessions")));
+    drop(seat);
+    Ok(0)
+}
+
+/// The record of a front before this one, if it can be used.
+fn recorded(loaded: Loaded, voice: &Voice) -> Option<Record> {
+    match loaded {
+        Loaded::Good(saved) => Some(saved.record),
+        Loaded::Missing => None,
+        Loaded::Newer { schema } => {
+            voice.warn(&format!("the record of this server is of a newer release (schema {schema}) and is not used"));
+            None
+        }
+        Loaded::Damaged { why, .. } => {
+            voice.warn(&format!("the record of this server was damaged and is set aside: {why}"));
+            None
+        }
+    }
+}
+
+/// The machine: a new one, or the one of a front that died, with the twins that live on.
+async fn begin(
+    options: &mcp_twin_core::spec::Options,
+    record: Option<Record>,
+    spawner: &HubSpawner,
+    files: &Arc<ServerFiles>,
+    host: Host,
+    hub: &Hub,
+) -> (Driver, Handle) {
+    let Some(record) = record else {
+        return Driver::new(Swap::new(options.clone()).durable(), host);
+    };
+    let adopted = spawner.adopt(&record);
+    let live: Vec<TwinId> = adopted.iter().map(|(twin, _)| *twin).collect();
+    // One that listens no more cannot serve, whatever else it does.
+    for twin in &live {
+        spawner.twins.ready_to_connect(*twin).await;
+        hub.adopted(*twin).await;
+    }
+    let source = files.now().await;
+    // A stopped server is started again by whoever starts a front for it.
+    let swap = Swap::recover(options.clone(), record, &live, source, hub.now());
+    Driver::with_adopted(swap, host, adopted)
+}
+
+/// Ends the front: no new requests, what is open may finish for a while, then the twins end.
+async fn end(hub: &Hub, twins: &HttpTwins, handle: &Handle, close: signal::Sender<bool>, drain: Duration) {
+    let _ = close.send(true);
+    let until = Instant::now() + drain;
+    let _ = timeout_at(until, hub.quiet()).await;
+    hub.close(&Fault::new(Code::Stopped, "the front was ended").with_help("start it again with `mcp-twin start`"));
+    let deadline = Instant::now() + GONE;
+    let _ = timeout_at(deadline, handle.command(Command::Stop)).await;
+    twins.stop_all(KILL);
+    for mut minder in twins.minders() {
+        let _ = timeout_at(deadline, minder.exited()).await;
+    }
+}
+
+/// An address as a client writes it.
+fn shown(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), address.port())
+    } else {
+        address
+    }
+}
+
+fn server_name(name: &str) -> ServerName {
+    mcp_twin_core::spec::slug(name)
+}
+
+/// What is seen of the sessions of a front over HTTP.
+fn view_of(hub: Hub, twins: Arc<HttpTwins>) -> impl Fn(Option<TwinId>) -> View {
+    move |active| {
+        let (sessions, in_flight, held) = hub.counts();
+        View {
+            in_flight,
+            held,
+            sessions: Some(sessions),
+            stderr_tail: active.map(|twin| twins.last_words(twin)).unwrap_or_default(),
+            warnings: hub.refused(),
+            ..View::default()
+        }
+    }
+}
+
+/// What the twins write, as the front's voice.
+struct TwinVoice {
+    voice: Arc<Voice>,
+    files: OnceLock<Weak<ServerFiles>>,
+}
+
+impl TwinsListener for TwinVoice {
+    fn named(&self, twin: TwinId, name: String) {
+        self.voice.name(twin, name);
+    }
+
+    fn said(&self, twin: TwinId, line: &str) {
+        self.voice.twin_said(twin, line);
+    }
+
+    fn ended(&self, twin: TwinId) {
+        if let Some(files) = self.files.get().and_then(Weak::upgrade) {
+            files.boot_ended(twin);
+        }
+    }
+
+    fn note(&self, text: &str) {
+        self.voice.write_log(text);
+    }
+}
+
+struct Ports {
+    twins: Arc<HttpTwins>,
+    kill: Duration,
+}
+
+#[async_trait]
+impl TwinPorts for Ports {
+    fn address(&self, twin: TwinId) -> Option<SocketAddr> {
+        self.twins.address_of(twin)
+    }
+
+    async fn accepts(&self, twin: TwinId) -> bool {
+        self.twins.ready_to_connect(twin).await
+    }
+
+    fn last_words(&self, twin: TwinId) -> String {
+        self.twins.last_words(twin)
+    }
+
+    fn end(&self, twin: TwinId) {
+        self.twins.end(twin, self.kill);
+    }
+}
+
+/// Starts twins and tells the hub of their beginning and end.
+struct HubSpawner {
+    twins: Arc<HttpTwins>,
+    hub: Hub,
+    voice: Arc<Voice>,
+}
+
+impl HubSpawner {
+    fn adopt(&self, record: &Record) -> Vec<(TwinId, Box<dyn Instance>)> {
+        let adopted = self.twins.adopt(record).into_iter();
+        adopted.map(|(twin, instance)| (twin, self.joined(twin, instance))).collect()
+    }
+
+    fn joined(&self, twin: TwinId, instance: Box<dyn Instance>) -> Box<dyn Instance> {
+        self.hub.joined(twin);
+        Box::new(Joined { twin, instance, hub: self.hub.clone(), voice: Arc::clone(&self.voice), told: Mutex::new(false) })
+    }
+}
+
+#[async_trait]
+impl ProcessSpawner for HubSpawner {
+    async fn spawn(&self, order: &SpawnOrder) -> Result<Box<dyn Instance>, Fault> {
+        let instance = self.twins.spawn(order).await?;
+        Ok(self.joined(order.twin, instance))
+    }
+
+    async fn sweep(&self, keep: &[TwinId]) {
+        self.twins.sweep(keep).await;
+    }
+}
+
+/// A twin whose end the hub hears.
+struct Joined {
+    twin: TwinId,
+    instance: Box<dyn Instance>,
+    hub: Hub,
+    voice: Arc<Voice>,
+    told: Mutex<bool>,
+}
+
+impl Joined {
+    fn tell(&self, exit: &ExitReport) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if !std::mem::replace(&mut told, true) {
+            let message = format!("the server {}", exit.describe());
+            self.hub.left(self.twin, &Fault::new(Code::Crashed, message).with_stderr(exit.stderr_tail.clone()));
+            if let Some(help) = suggests_handoff(&exit.stderr_tail).filter(|_| self.hub.is_ready()) {
+                self.voice.warn(help);
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Instance for Joined {
+    fn identity(&self) -> ProcessIdentity {
+        self.instance.identity()
+    }
+
+    fn port(&self) -> Option<u16> {
+        self.instance.port()
+    }
+
+    async fn exited(&mut self) -> ExitReport {
+        let exit = self.instance.exited().await;
+        self.tell(&exit);
+        exit
+    }
+
+    async fn stop(&mut self, term: Duration, kill: Duration) -> ExitReport {
+        let exit = self.instance.stop(term, kill).await;
+        self.tell(&exit);
+        exit
+    }
+}
