@@ -15,5 +15,6 @@ pub mod run;
 pub mod servers;
 pub mod sources;
 pub mod store;
+pub mod twins;
 pub mod watcher;
 pub mod wire;

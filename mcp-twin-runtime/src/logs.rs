@@ -156,7 +156,8 @@ fn same(file: &File, path: &Path) -> bool {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
+/// Opens a file for writing at its end; it is made, for this user only, if it is missing.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]

@@ -8,6 +8,8 @@
 #[cfg_attr(windows, path = "pipes/windows.rs")]
 mod system;
 
+#[cfg(target_os = "linux")]
+pub(crate) use system::register;
 pub use system::{Descriptor, Input, Output, nonblocking_stderr, stdin, stdout, write_stderr};
 
 use std::io;

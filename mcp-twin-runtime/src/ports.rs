@@ -1,11 +1,15 @@
 //! The leased ports on disk: `ports.json`, shared by all fronts.
 //!
-//! What the leases are and who gets which is core's (`mcp_twin_core::port`); this reads and writes them under a lock.
+//! What the leases are and who gets which is core's (`mcp_twin_core::port`); this reads and writes them under a lock, and
+//! knows which ports are in use.
 
 use crate::files::{self, FileError, Flush, lock};
 use crate::home::Home;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use tokio::net::TcpSocket;
 
 /// Reads the leases. A file that cannot be read as such counts as empty.
 ///
@@ -47,11 +51,55 @@ where
     })
 }
 
+/// Whether nobody listens on this port of this machine: what a lease asks. Connections of an earlier listener that are
+/// only remembered (`TIME_WAIT`) do not count, so that a lease does not move for them.
+#[must_use]
+pub fn nobody_listens(port: u16) -> bool {
+    // Where an address may be bound twice nothing would be learnt that way.
+    free(port, cfg!(unix))
+}
+
+/// Whether any server can listen on this port just now, also one that does not ask for the reuse of addresses: what is
+/// asked before a twin is started.
+#[must_use]
+pub fn is_free(port: u16) -> bool {
+    free(port, false)
+}
+
+/// A port that the system has to spare, free for v4 and v6.
+#[must_use]
+pub fn ephemeral() -> Option<u16> {
+    // The system looks at one family only.
+    (0..16).find_map(|_| {
+        let socket = TcpSocket::new_v4().ok()?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).ok()?;
+        let port = socket.local_addr().ok()?.port();
+        drop(socket);
+        is_free(port).then_some(port)
+    })
+}
+
+/// Each address by itself: on some systems `0.0.0.0` can be bound beside a listener on `127.0.0.1`.
+fn free(port: u16, reuse: bool) -> bool {
+    let v4 = [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED].map(IpAddr::V4);
+    let v6 = [Ipv6Addr::LOCALHOST, Ipv6Addr::UNSPECIFIED].map(IpAddr::V6);
+    let bound = |ip: IpAddr| {
+        let socket = if ip.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(reuse)?;
+        // Bound only: nobody can connect, and the next one finds it free.
+        socket.bind(SocketAddr::new(ip, port))
+    };
+    // A family that this machine has not is no obstacle.
+    v4.into_iter().chain(v6).all(|ip| bound(ip).err().is_none_or(|error| error.kind() != ErrorKind::AddrInUse))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fronts::seat::tests::home;
     use std::collections::BTreeMap;
+    use std::io::Read;
+    use std::net::{TcpListener, TcpStream};
 
     type Leases = BTreeMap<String, u16>;
 
@@ -93,5 +141,42 @@ mod tests {
         assert_eq!(load::<Leases>(&home).unwrap(), Leases::new());
         assert_eq!(take(&home, "b"), 8000);
         assert!(home.path().join("ports.json.damaged").exists());
+    }
+
+    #[test]
+    fn a_listener_on_any_address_is_seen() {
+        for address in ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"] {
+            let listener = match TcpListener::bind(address) {
+                Ok(listener) => listener,
+                // A machine without v6.
+                Err(_) if address.starts_with('[') => continue,
+                Err(error) => panic!("{address}: {error}"),
+            };
+            let port = listener.local_addr().unwrap().port();
+            assert!(!nobody_listens(port) && !is_free(port), "{address}");
+            drop(listener);
+            assert!(nobody_listens(port) && is_free(port), "{address}");
+        }
+    }
+
+    #[test]
+    fn a_remembered_connection_moves_no_lease_but_a_twin() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let (served, _) = listener.accept().unwrap();
+        // Whoever closes first remembers: the server, here.
+        drop((served, listener));
+        assert_eq!(client.read(&mut [0]).unwrap(), 0);
+        drop(client);
+        assert!(nobody_listens(port));
+        assert!(!is_free(port));
+    }
+
+    #[test]
+    fn a_spare_port_is_free() {
+        let port = ephemeral().unwrap();
+        assert!(is_free(port) && nobody_listens(port));
+        TcpListener::bind(("127.0.0.1", port)).unwrap();
     }
 }

@@ -10,10 +10,15 @@
 #[cfg_attr(not(target_os = "linux"), path = "process/no_adopted.rs")]
 mod adopted;
 mod container;
+mod detached;
 mod identity;
 mod keep;
+#[cfg_attr(not(target_os = "linux"), path = "process/any_listener.rs")]
+mod listener;
 mod minder;
 mod spawn;
+#[cfg_attr(not(target_os = "linux"), path = "process/polled_survivor.rs")]
+mod survivor;
 #[cfg_attr(not(target_os = "linux"), path = "process/no_sweep.rs")]
 mod sweep;
 #[cfg_attr(unix, path = "process/unix.rs")]
@@ -22,11 +27,14 @@ mod system;
 
 pub use adopted::{Own, reap_adopted};
 pub use container::{Container, Containers, Say, left_containers, sweep_containers};
+pub use detached::{Detached, spawn_detached};
 pub use identity::{boot_id, start_time};
 pub use keep::KEEP;
-pub use minder::{Minder, Pipes, StopOrder};
+pub use listener::{listeners, listens};
+pub use minder::{Minded, Minder, Pipes, StopOrder};
 pub use spawn::{Launch, Launched, not_runnable, spawn};
-pub use sweep::sweep_token;
+pub use survivor::{Survivor, prove};
+pub use sweep::{sweep_token, sweep_token_and_wait};
 pub use system::{Leader, become_command, become_subreaper, told_to_end};
 
 /// The variable that carries the token of a twin into its environment, and so into those of its children.

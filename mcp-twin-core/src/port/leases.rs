@@ -65,6 +65,22 @@ impl Leases {
         own: &[u16],
         is_free: impl Fn(u16) -> bool,
     ) -> Result<Lease, PortError> {
+        self.lease_as(server.name.as_str(), ranges, server, own, is_free)
+    }
+
+    /// [`Leases::lease`] for a server that people know under another name: its place is found from that one, as they
+    /// and their tools would.
+    ///
+    /// # Errors
+    /// As [`Leases::lease`].
+    pub fn lease_as(
+        &mut self,
+        display: &str,
+        ranges: &Ranges,
+        server: &ServerId,
+        own: &[u16],
+        is_free: impl Fn(u16) -> bool,
+    ) -> Result<Lease, PortError> {
         let usable = |port: u16| own.contains(&port) || is_free(port);
         let held = self.held_by(server);
         if let Some(held) = held {
@@ -78,7 +94,7 @@ impl Leases {
         if self.version > VERSION {
             return Err(PortError::Newer { found: self.version });
         }
-        let first = first_place(server.name.as_str());
+        let first = first_place(display);
         let found = (0..PLACES).map(|step| ranges.at(first + step)).find_map(|place| {
             // With a lease already, only the twins look for another place.
             let ports = held.map_or(place, |held| Lease { front: held.front, ..place });
@@ -172,6 +188,15 @@ mod tests {
         let elsewhere = Ranges::new(9000, 9100).unwrap();
         assert_eq!(read.lease(&elsewhere, &id("phi-proxy", "/p"), &[], free).unwrap(), first);
         assert_eq!(read, leases);
+    }
+
+    #[test]
+    fn the_place_is_found_from_the_name_that_people_know() {
+        let mut leases = Leases::default();
+        let server = id("my-api-server-2", "/p");
+        let ports = leases.lease_as("my-api-server", &Ranges::default(), &server, &[], free).unwrap();
+        assert_eq!(ports, Lease { front: 8075, a: 8250, b: 8251 });
+        assert_eq!(leases.lease(&Ranges::default(), &server, &[], free).unwrap(), ports, "it is the server's now");
     }
 
     #[test]

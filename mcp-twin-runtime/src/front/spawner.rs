@@ -4,11 +4,12 @@ use super::files::ServerFiles;
 use super::voice::Voice;
 use crate::fronts::token_prefix;
 use crate::process::{self, Container, Containers, Launch, Minder, StopOrder, sweep_token};
+use crate::twins::{name_of, variables};
 use crate::wire::Wire;
 use async_trait::async_trait;
 use mcp_twin_core::host::{Instance, ProcessSpawner, SpawnOrder};
 use mcp_twin_core::swap::ExitReport;
-use mcp_twin_core::{Code, Fault, ProcessIdentity, Slot, TwinId};
+use mcp_twin_core::{Code, Fault, ProcessIdentity, TwinId};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -66,24 +67,13 @@ impl TwinSpawner {
 #[async_trait]
 impl ProcessSpawner for TwinSpawner {
     async fn spawn(&self, order: &SpawnOrder) -> Result<Box<dyn Instance>, Fault> {
-        let slot = match order.slot {
-            Slot::A => "A",
-            Slot::B => "B",
-            Slot::Extra => "extra",
-        };
-        let generation = order.source.generation;
-        self.voice.name(order.twin, format!("{} generation {generation}", order.slot));
+        self.voice.name(order.twin, name_of(order.slot, order.source.generation));
         let (command, container) = self.command_of(order.twin);
         let launch = Launch {
             command,
             cwd: self.cwd.clone(),
             token: self.token(order.twin),
-            env: vec![
-                ("MCP_TWIN_SERVER".to_owned(), self.server.clone()),
-                ("MCP_TWIN_FRONT".to_owned(), self.front.clone()),
-                ("MCP_TWIN_SLOT".to_owned(), slot.to_owned()),
-                ("MCP_TWIN_GENERATION".to_owned(), generation.to_string()),
-            ],
+            env: variables(&self.server, &self.front, order),
             keep: self.keep.clone(),
         };
         // On this very thread: it lives as long as the front, and the twin's parent-death signal follows it.

@@ -199,7 +199,7 @@ fn lock_new(home: &Home, server: &str) -> Result<(String, String, PathBuf, File)
 }
 
 /// 8 hexadecimal digits that differ at every call, in every process.
-fn nonce() -> String {
+pub(crate) fn nonce() -> String {
     let hash = RandomState::new().hash_one((std::process::id(), now_ms()));
     format!("{:08x}", hash >> 32)
 }

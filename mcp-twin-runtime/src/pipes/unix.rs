@@ -204,8 +204,12 @@ impl Output {
     }
 }
 
+/// Makes a descriptor say when there is something. Must be called on a runtime.
+///
+/// # Errors
+/// The system cannot tell of such a descriptor; it is given back.
 #[allow(unsafe_code)]
-fn register(fd: OwnedFd, interest: Interest) -> Result<AsyncFd<OwnedFd>, AsyncFdRegisterError<OwnedFd>> {
+pub(crate) fn register(fd: OwnedFd, interest: Interest) -> Result<AsyncFd<OwnedFd>, AsyncFdRegisterError<OwnedFd>> {
     // SAFETY: an `OwnedFd` is open, stays open until it is dropped, and always names the same descriptor; the `AsyncFd`
     // owns it from here on and gives it out by shared reference only.
     unsafe { AsyncFd::register_with_interest(fd, interest) }

@@ -15,6 +15,11 @@ fn own() -> MutexGuard<'static, BTreeSet<u32>> {
     OWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether somebody here waits for this process.
+pub(super) fn is_own(pid: Pid) -> bool {
+    own().contains(&pid.as_raw_nonzero().get().unsigned_abs())
+}
+
 /// A process that somebody here waits for, until this is dropped. To be made in the same breath as the process, so that
 /// no look at the children falls between.
 #[derive(Debug)]

@@ -11,7 +11,7 @@
 pub const KEEP: &str = "MCP_TWIN_KEEP";
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{kept, others_left, signal_others};
+pub(super) use linux::{is_member, kept, others, others_left, signal_others};
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -36,7 +36,8 @@ mod linux {
         ours: impl Fn(u32) -> bool,
     ) -> bool {
         let mut at = pid;
-        for _ in 0..DEEPEST {
+        // Without names nobody is.
+        for _ in 0..if names.is_empty() { 0 } else { DEEPEST } {
             if leads(at) || getpid().as_raw_nonzero().get().unsigned_abs() == at {
                 return false;
             }
@@ -73,7 +74,7 @@ mod linux {
     }
 
     /// The live members of a group that are not kept, with their start times.
-    fn others(group: Pid, names: &[String]) -> Vec<(u32, u64)> {
+    pub(in crate::process) fn others(group: Pid, names: &[String]) -> Vec<(u32, u64)> {
         let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
         let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         let leader = number(group);
@@ -102,7 +103,7 @@ mod linux {
     }
 
     /// Whether a process lives and is in this group. `state`, `ppid` and `pgrp` are the third to fifth of proc(5).
-    fn is_member(pid: u32, group: Pid) -> bool {
+    pub(in crate::process) fn is_member(pid: u32, group: Pid) -> bool {
         let Some(fields) = fields(pid) else { return false };
         let mut fields = fields.split(' ');
         let alive = fields.next().is_some_and(|state| state != "Z" && state != "X");

@@ -43,9 +43,46 @@ pub trait Pipes: Send + 'static {
     fn finish(&mut self, code: Option<i32>, signal: Option<i32>) -> ExitReport;
 }
 
+/// A process that can be minded: one that this front started ([`Leader`]), or one that an earlier front has left running
+/// ([`Survivor`](super::Survivor)).
+pub trait Minded: Send + 'static {
+    /// Returns when the process has ended. Cancel-safe.
+    fn ended(&mut self) -> impl Future<Output = ()> + Send;
+    /// Asks it and its group to end.
+    fn ask_to_end(&mut self);
+    /// Ends it and its group.
+    fn kill(&mut self);
+    /// It has ended: ends what is left of its group. Exit code and signal, as far as they can be known.
+    fn reap(&mut self) -> (Option<i32>, Option<i32>);
+    /// Ends what left its group.
+    fn end_rest(self) -> impl Future<Output = ()> + Send;
+}
+
+impl Minded for Leader {
+    async fn ended(&mut self) {
+        Self::ended(self).await;
+    }
+
+    fn ask_to_end(&mut self) {
+        Self::ask_to_end(self);
+    }
+
+    fn kill(&mut self) {
+        Self::kill(self);
+    }
+
+    fn reap(&mut self) -> (Option<i32>, Option<i32>) {
+        Self::reap(self)
+    }
+
+    async fn end_rest(self) {
+        Self::end_rest(self).await;
+    }
+}
+
 impl Minder {
-    /// Minds a process that was just started, on the current runtime. Its `container` is ended with it.
-    pub fn start(leader: Leader, container: Option<Container>, pipes: impl Pipes) -> Self {
+    /// Minds a process from now on, on the current runtime. Its `container` is ended with it.
+    pub fn start(leader: impl Minded, container: Option<Container>, pipes: impl Pipes) -> Self {
         let (orders, inbox) = mpsc::channel(4);
         let (report, exit) = watch::channel(None);
         tokio::spawn(mind(leader, container, pipes, inbox, report));
@@ -73,7 +110,7 @@ fn unknown() -> ExitReport {
 }
 
 async fn mind(
-    mut leader: Leader,
+    mut leader: impl Minded,
     container: Option<Container>,
     mut pipes: impl Pipes,
     mut orders: mpsc::Receiver<StopOrder>,

@@ -44,6 +44,18 @@ pub struct Launched {
 /// # Errors
 /// `NotExecutable` if the command cannot run at all, else `SpawnFailed`.
 pub fn spawn(launch: &Launch) -> Result<Launched, Fault> {
+    let (program, mut command) = prepared(launch)?;
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (leader, pipes) = system::start(command, launch).map_err(|error| refused(program, &launch.cwd, &error))?;
+    let identity = identity(&leader, launch);
+    let Some([stdin, stdout, stderr]) = pipes else {
+        return Err(Fault::new(Code::SpawnFailed, "the system gave no pipes"));
+    };
+    Ok(Launched { identity, leader, stdin, stdout, stderr })
+}
+
+/// The program of an order, and the command to start it but for what it reads and writes.
+pub(super) fn prepared(launch: &Launch) -> Result<(&str, Command), Fault> {
     let Some((program, arguments)) = launch.command.split_first() else {
         return Err(Fault::new(Code::NotExecutable, "there is no command to run"));
     };
@@ -56,29 +68,26 @@ pub fn spawn(launch: &Launch) -> Result<Launched, Fault> {
         .args(arguments)
         .current_dir(&launch.cwd)
         .envs(launch.env.iter().map(|(name, value)| (name, value)))
-        .env(TOKEN, &launch.token)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .env(TOKEN, &launch.token);
     if launch.keep.is_empty() {
         // The front may itself run below a twin of another front, which keeps something.
         command.env_remove(KEEP);
     } else {
         command.env(KEEP, launch.keep.join(","));
     }
-    let (leader, pipes) = system::start(command, launch).map_err(|error| refused(program, &launch.cwd, &error))?;
+    Ok((program, command))
+}
+
+/// Proof of identity of a process that was just started and is not reaped yet.
+pub(super) fn identity(leader: &Leader, launch: &Launch) -> ProcessIdentity {
     let pid = leader.pid();
-    let identity = ProcessIdentity {
+    ProcessIdentity {
         pid,
         pgid: pid,
         start_time: start_time(pid).unwrap_or(0),
         boot_id: boot_id(),
         token: launch.token.clone(),
-    };
-    let Some([stdin, stdout, stderr]) = pipes else {
-        return Err(Fault::new(Code::SpawnFailed, "the system gave no pipes"));
-    };
-    Ok(Launched { identity, leader, stdin, stdout, stderr })
+    }
 }
 
 /// Why a command cannot run at all, as far as can be seen without running it: what was tried, and where.
@@ -127,7 +136,8 @@ fn not_executable(program: &str) -> Fault {
         .with_help("make it executable (chmod +x), or name its interpreter first")
 }
 
-fn refused(program: &str, cwd: &Path, error: &io::Error) -> Fault {
+/// Why the system refused to start a program.
+pub(super) fn refused(program: &str, cwd: &Path, error: &io::Error) -> Fault {
     let seen = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied)
         .then(|| not_runnable(program, cwd))
         .flatten();

@@ -5,9 +5,20 @@
 //! the token) is passed over.
 
 use super::TOKEN;
+use super::adopted::is_own;
+use crate::pipes::register;
 use mcp_twin_core::ProcessIdentity;
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions, pidfd_open, pidfd_send_signal, waitid, waitpid,
+};
 use std::fs;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::time::timeout;
+
+/// How long what was ended may take to be gone.
+const GONE: Duration = Duration::from_secs(2);
 
 /// Ends every descendant with this very token that has become a child of this process.
 pub fn sweep_orphans(token: &str) {
@@ -19,7 +30,7 @@ pub fn sweep_orphans(token: &str) {
             return;
         }
         for pid in found {
-            if let Some(ended) = end(pid, &|found| found == token, &[]) {
+            if let Some((ended, _)) = end(pid, &|found| found == token, &[]) {
                 let _ = waitpid(Some(ended), WaitOptions::empty());
             }
         }
@@ -30,10 +41,33 @@ pub fn sweep_orphans(token: &str) {
 /// is free, by whoever holds that lock now, or for a front's own tokens. `leaders` are the twins themselves, as far as
 /// they are known: they are ended whatever they are called.
 pub fn sweep_token(prefix: &str, spare: impl Fn(&str) -> bool, leaders: &[ProcessIdentity]) -> usize {
+    sweep(prefix, spare, leaders).len()
+}
+
+/// [`sweep_token`], which then waits until they are gone, 2 s at most, so that the ports they had are free.
+pub async fn sweep_token_and_wait(prefix: &str, spare: impl Fn(&str) -> bool, leaders: &[ProcessIdentity]) -> usize {
+    let ended = sweep(prefix, spare, leaders);
+    let count = ended.len();
+    let gone = async {
+        for (pid, handle) in ended {
+            if let Ok(handle) = register(handle, Interest::READABLE) {
+                let _ = handle.readable().await;
+            }
+            // Where it had become a child of ours. What we started is reaped by whoever waits for it.
+            if !is_own(pid) {
+                let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+            }
+        }
+    };
+    let _ = timeout(GONE, gone).await;
+    count
+}
+
+fn sweep(prefix: &str, spare: impl Fn(&str) -> bool, leaders: &[ProcessIdentity]) -> Vec<(Pid, OwnedFd)> {
     let wanted = |token: &str| token.starts_with(prefix) && !spare(token);
-    let Ok(entries) = fs::read_dir("/proc") else { return 0 };
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| doomed(*pid, &wanted, leaders) && end(*pid, &wanted, leaders).is_some()).count()
+    pids.filter(|pid| doomed(*pid, &wanted, leaders)).filter_map(|pid| end(pid, &wanted, leaders)).collect()
 }
 
 /// The children of this process, adopted ones too.
@@ -44,7 +78,7 @@ pub(super) fn children() -> Vec<u32> {
 }
 
 /// Whether a process bears a token that is wanted.
-fn bears(pid: u32, wanted: &impl Fn(&str) -> bool) -> bool {
+pub(super) fn bears(pid: u32, wanted: &impl Fn(&str) -> bool) -> bool {
     values(&environment(pid), TOKEN).any(wanted)
 }
 
@@ -73,7 +107,7 @@ fn spared(pid: u32, environment: &[u8], wanted: &impl Fn(&str) -> bool, leaders:
     !names.is_empty() && super::keep::kept(pid, &names, leads, |pid| bears(pid, wanted))
 }
 
-fn end(pid: u32, wanted: &impl Fn(&str) -> bool, leaders: &[ProcessIdentity]) -> Option<Pid> {
+fn end(pid: u32, wanted: &impl Fn(&str) -> bool, leaders: &[ProcessIdentity]) -> Option<(Pid, OwnedFd)> {
     let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
     if pid == rustix::process::getpid() {
         return None;
@@ -84,7 +118,7 @@ fn end(pid: u32, wanted: &impl Fn(&str) -> bool, leaders: &[ProcessIdentity]) ->
         return None;
     }
     pidfd_send_signal(&handle, Signal::KILL).ok()?;
-    Some(pid)
+    Some((pid, handle))
 }
 
 #[cfg(test)]

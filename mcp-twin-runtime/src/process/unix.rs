@@ -42,10 +42,19 @@ pub(super) fn start(mut command: Command, launch: &Launch) -> io::Result<(Leader
     command.process_group(0);
     die_with_this_thread(&mut command);
     let mut child = command.spawn()?;
+    Ok((leader(&child, launch)?, pipes(&mut child)))
+}
+
+/// Starts the command as the leader of a session, and so of a group, that goes on when this process dies.
+pub(super) fn start_detached(mut command: Command, launch: &Launch) -> io::Result<Leader> {
+    lead_a_session(&mut command);
+    leader(&command.spawn()?, launch)
+}
+
+fn leader(child: &Child, launch: &Launch) -> io::Result<Leader> {
     let own = Own::new(child.id());
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
-    let leader = Leader { pid, token: launch.token.clone(), keep: launch.keep.clone(), sigchld: None, _own: own };
-    Ok((leader, pipes(&mut child)))
+    Ok(Leader { pid, token: launch.token.clone(), keep: launch.keep.clone(), sigchld: None, _own: own })
 }
 
 fn pipes(child: &mut Child) -> Option<[Descriptor; 3]> {
@@ -178,6 +187,15 @@ pub fn become_command(words: &[OsString]) -> io::Result<i32> {
 pub fn become_subreaper() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
+
+#[allow(unsafe_code)]
+fn lead_a_session(command: &mut Command) {
+    // SAFETY: between fork and exec only setsid is called, which is async-signal-safe; nothing is allocated or locked, and
+    // the closure touches no memory.
+    unsafe {
+        command.pre_exec(|| Ok(rustix::process::setsid().map(drop)?));
+    }
 }
 
 #[cfg(target_os = "linux")]

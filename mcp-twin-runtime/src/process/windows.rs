@@ -47,6 +47,11 @@ pub(super) fn start(command: Command, _launch: &Launch) -> io::Result<(Leader, O
     Ok((Leader { child, pid, status: None }, pipes))
 }
 
+/// Nothing outlives its front here: the job ends with it.
+pub(super) fn start_detached(_command: Command, _launch: &Launch) -> io::Result<Leader> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 fn pipes(child: &mut dyn ChildWrapper) -> Option<[Descriptor; 3]> {
     let stdin = child.stdin().take()?.into_owned_handle().ok()?;
     let stdout = child.stdout().take()?.into_owned_handle().ok()?;

@@ -1,0 +1,39 @@
+//! Which ports the twins of a server get.
+
+use super::{TwinsOrder, no_port};
+use crate::ports::{self, ephemeral, is_free, nobody_listens};
+use mcp_twin_core::port::{Lease, Leases, PortError};
+use mcp_twin_core::{Fault, Slot};
+
+/// The lease of the server. Where it cannot be written down it holds for this front's life.
+pub(super) fn lease(order: &TwinsOrder, own: &[u16]) -> Result<Lease, PortError> {
+    let display = order.display.as_deref().unwrap_or(order.server.name.as_str());
+    let decide = |leases: &mut Leases| leases.lease_as(display, &order.ranges, &order.server, own, nobody_listens);
+    match ports::change(&order.home, decide) {
+        Ok(lease) => lease,
+        Err(error) => {
+            order.listener.note(&format!("the ports are not written down, so they may be others next time: {error}"));
+            decide(&mut ports::load(&order.home).unwrap_or_default())
+        }
+    }
+}
+
+/// A port for a new twin: its slot's, else the other slot's, else one to spare; none that a live twin has (I10).
+pub(super) fn choose(order: &TwinsOrder, lease: Lease, slot: Slot, taken: &[u16]) -> Result<u16, Fault> {
+    let usable = |port: u16| !taken.contains(&port) && is_free(port);
+    let leased = match slot {
+        Slot::A => [Some(lease.a), Some(lease.b)],
+        Slot::B => [Some(lease.b), Some(lease.a)],
+        Slot::Extra => [None, None],
+    };
+    if let Some(port) = leased.into_iter().flatten().find(|port| usable(*port)) {
+        return Ok(port);
+    }
+    let leases: Leases = ports::load(&order.home).unwrap_or_default();
+    // Not one of our own leased ports either, where the lease could not be written down.
+    let spare = |port: u16| usable(port) && ![lease.front, lease.a, lease.b].contains(&port);
+    leases
+        .spare(&order.ranges, &order.server, spare)
+        .or_else(|error| ephemeral().filter(|port| spare(*port)).ok_or(error))
+        .map_err(|error| no_port(&error))
+}
