@@ -3,12 +3,15 @@
 mod correct;
 mod options;
 mod quick;
+mod serve;
 
 use crate::exit;
 use crate::failure::Failure;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use mcp_twin_core::spec::Options;
+use mcp_twin_core::spec::{Options, Transport};
 use std::ffi::OsString;
+
+pub(crate) use serve::ServeArgs;
 
 /// Swap the code of a live MCP server without restarting its client.
 #[derive(Debug, Parser)]
@@ -39,6 +42,10 @@ const SERVER: &str = "Its name, the client's name for it, NAME@ROOT, its project
 pub(crate) enum Verb {
     /// Run a server behind a front: this is what a client's configuration starts
     Run(RunArgs),
+    /// Serve over HTTP: a front on a stable address, in the foreground
+    Serve(ServeArgs),
+    /// The same as `serve`, by itself: it goes on when the terminal is closed, until `mcp-twin stop`
+    Start(ServeArgs),
     /// Show what serves, what waits and what went wrong
     ///
     /// Without SERVER: every running server. Exits with 4 if a server is down or its newest code does not serve.
@@ -156,7 +163,11 @@ pub(crate) enum Unparsed {
 
 /// The whole command, with a flag for every option of a server under `run`.
 pub(crate) fn command() -> clap::Command {
-    Cli::command().mut_subcommand("run", |run| run.args(options::flags()))
+    let http = || options::flags(Transport::Http);
+    Cli::command()
+        .mut_subcommand("run", |run| run.args(options::flags(Transport::Stdio)))
+        .mut_subcommand("serve", |serve| serve.args(http()))
+        .mut_subcommand("start", |start| start.args(http()))
 }
 
 /// Reads a command line: the command and, for `run`, the options of the server.
@@ -191,12 +202,19 @@ fn clap_parse(args: &[OsString]) -> Result<(Cli, Options), Unparsed> {
         _ => wrong(correct::usage(args, &error)),
     })?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(|error| wrong(correct::usage(args, &error)))?;
-    let options = match (&mut cli.verb, matches.subcommand_matches("run")) {
-        (Verb::Run(run), Some(matches)) => {
-            options::read(run, matches).map_err(|error| wrong(Failure::usage(error.to_string())))?
+    let options = match (&mut cli.verb, matches.subcommand()) {
+        (Verb::Run(run), Some((_, matches))) => {
+            let base = Options { tell: !run.no_tell, watch_files: !run.no_watch, ..Options::default() };
+            options::read(base, Transport::Stdio, &mut run.chosen, matches)
         }
-        _ => Options::default(),
+        (Verb::Serve(serve) | Verb::Start(serve), Some((_, matches))) => {
+            let base = Options::defaults(Transport::Http);
+            let base = Options { tell: !serve.no_tell, watch_files: !serve.watch.is_empty(), ..base };
+            options::read(base, Transport::Http, &mut serve.chosen, matches)
+        }
+        _ => Ok(Options::default()),
     };
+    let options = options.map_err(|error| wrong(Failure::usage(error.to_string())))?;
     Ok((cli, options))
 }
 

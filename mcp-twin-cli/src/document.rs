@@ -41,6 +41,14 @@ pub(crate) struct Completions<'a> {
     pub(crate) script: Cow<'a, str>,
 }
 
+/// `start`
+#[derive(Debug, Serialize)]
+pub(crate) struct Started<'a> {
+    pub(crate) command: &'static str,
+    pub(crate) exit: u8,
+    pub(crate) front: &'a FrontStatus,
+}
+
 /// `logs`
 #[derive(Debug, Serialize)]
 pub(crate) struct Logs<'a> {

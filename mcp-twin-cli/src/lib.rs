@@ -13,6 +13,7 @@ mod logs;
 mod render;
 mod run;
 mod screen;
+mod serve;
 mod status;
 mod target;
 
@@ -59,6 +60,8 @@ fn dispatch(args: &[OsString]) -> u8 {
     let done = match cli.verb {
         // Its standard output belongs to the client, whatever happens.
         Verb::Run(order) => return run::run(order, options).unwrap_or_else(|failure| failure.show(false).status()),
+        Verb::Serve(order) => home().and_then(|home| serve::serve(&home, order, options)),
+        Verb::Start(order) => home().and_then(|home| serve::start(&home, order, &options, args, json)),
         Verb::Completions { shell } => Ok(completions(shell, json)),
         Verb::Demo { keep } => demo::demo(args.first(), keep, json),
         Verb::Status { server } => used_home().and_then(|home| status::status(&home, server.as_deref(), json)),

@@ -4,6 +4,7 @@ pub(crate) mod ago;
 pub(crate) mod diff;
 pub(crate) mod fault;
 pub(crate) mod outcome;
+pub(crate) mod served;
 pub(crate) mod status;
 pub(crate) mod style;
 

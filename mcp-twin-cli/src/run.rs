@@ -46,7 +46,7 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
 }
 
 /// A folder is no command, though `run -- .` may well be meant.
-fn not_a_folder(command: &[String], cwd: &Path) -> Result<(), Failure> {
+pub(crate) fn not_a_folder(command: &[String], cwd: &Path) -> Result<(), Failure> {
     let Some(program) = command.first() else { return Ok(()) };
     let named = program.contains(std::path::is_separator) || matches!(program.as_str(), "." | "..");
     if !cwd.join(program).is_dir() || !named && not_runnable(program, cwd).is_none() {
@@ -69,7 +69,7 @@ fn greeting(command: &[String]) -> String {
     )
 }
 
-fn text(word: OsString) -> Result<String, Failure> {
+pub(crate) fn text(word: OsString) -> Result<String, Failure> {
     word.into_string().map_err(|word| Failure::usage(format!("`{}` is not Unicode text", word.to_string_lossy())))
 }
 

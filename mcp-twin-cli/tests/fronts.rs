@@ -91,6 +91,7 @@ fn status(server: &str) -> Answer {
         state: "serving".to_owned(),
         active: Some(twin(Slot::A, 1)),
         standby: None,
+        warm: None,
         prev: None,
         retiring: Vec::new(),
         baking: false,

@@ -80,6 +80,9 @@ pub struct Status {
     pub active: Option<TwinView>,
     /// Who is being prepared or waits, and the stage: `building`, `spawning`, `warming`, `verified`, `committing`.
     pub standby: Option<(TwinView, String)>,
+    /// Who stands by with the active's own source (over HTTP).
+    #[serde(default)]
+    pub warm: Option<TwinView>,
     /// Who is kept for rollback.
     pub prev: Option<TwinView>,
     /// Who still owes answers.

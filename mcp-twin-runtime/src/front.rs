@@ -5,6 +5,7 @@ mod check;
 mod files;
 mod off;
 mod plan;
+mod served;
 mod spawner;
 mod voice;
 
@@ -34,6 +35,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
+pub use served::serve_http;
 use voice::Voice;
 
 /// The client is gone: it kills its servers 4 s after it closed their stdin, so everything must be over by then.
@@ -61,7 +63,7 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
     let mut warnings: Vec<String> = plan.warnings.drain(..).collect();
     let off = Off::find(&order.home);
     warnings.extend(off.line());
-    let name = registered(&order, &plan, &off, &mut warnings);
+    let name = registered(&order, &plan, Transport::Stdio, &off, &mut warnings);
     let key = ServerKey::new(&name, &plan.root);
     let (swept, containers_left) = sweep_the_dead(&order);
     let info = FrontInfo { server: name.clone(), display: order.name.clone(), root: plan.root.clone() };
@@ -240,7 +242,13 @@ async fn end_twins(wire: &Wire, stop: StopOrder) -> bool {
 }
 
 /// The name under which other commands know this server.
-fn registered(order: &RunOrder, plan: &Plan, off: &Off, warnings: &mut Vec<String>) -> String {
+fn registered(
+    order: &RunOrder,
+    plan: &Plan,
+    transport: Transport,
+    off: &Off,
+    warnings: &mut Vec<String>,
+) -> String {
     use mcp_twin_core::spec::{ServerName, disambiguate};
     let decide = |known: &[ServerEntry]| {
         let taken: Vec<(ServerName, std::path::PathBuf)> = known
@@ -253,7 +261,7 @@ fn registered(order: &RunOrder, plan: &Plan, off: &Off, warnings: &mut Vec<Strin
             command: order.command.first().cloned().unwrap_or_default(),
             args: order.command.iter().skip(1).cloned().collect(),
             cwd: order.cwd.clone(),
-            transport: Transport::Stdio,
+            transport,
             env_names: Vec::new(),
             last_used: seconds_now(),
         }

@@ -12,6 +12,7 @@ pub mod pipes;
 pub mod ports;
 pub mod process;
 pub mod run;
+pub mod serve;
 pub mod servers;
 pub mod sources;
 pub mod store;

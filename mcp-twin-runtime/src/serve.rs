@@ -3,7 +3,6 @@
 use crate::files;
 use crate::home::Home;
 use crate::run::RunOrder;
-use mcp_twin_core::Fault;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

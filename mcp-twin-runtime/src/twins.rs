@@ -235,6 +235,14 @@ impl HttpTwins {
         }
     }
 
+    /// Orders one twin to end: TERM at once, KILL after `kill`.
+    pub fn end(&self, twin: TwinId, kill: Duration) {
+        let minder = self.live.lock().get(&twin).and_then(|live| live.minder.clone());
+        if let Some(minder) = minder {
+            minder.stop(at_once(kill));
+        }
+    }
+
     /// Ends whatever still bears a token of this front.
     pub fn sweep_all(&self) -> usize {
         sweep_token(&token_prefix(&self.order.front), |_| false, &self.live.leaders())

@@ -1,6 +1,5 @@
 //! The flags for the options of a server: one for each row of the table in the core, which also reads their values.
 
-use super::RunArgs;
 use clap::{Arg, ArgAction, ArgMatches};
 use mcp_twin_core::spec::{Kind, OPTIONS, OptionInfo, Options, Transport};
 
@@ -11,21 +10,25 @@ const POLICY: [&str; 3] = ["promote", "strategy", "breaking"];
 const HTTP_ONLY: [&str; 3] = ["standby", "probe_interval", "probe_timeout"];
 
 /// The flags as clap wants them.
-pub(crate) fn flags() -> Vec<Arg> {
-    offered().map(flag).collect()
+pub(crate) fn flags(transport: Transport) -> Vec<Arg> {
+    offered_over(transport).map(|option| flag(option, transport)).collect()
 }
 
-/// The options that a command line asks for; what it does not say has its default.
+/// The options that a command line asks for; what it does not say is as in `options`.
 ///
 /// # Errors
 /// Never in practice: clap has asked the same table before.
-pub(crate) fn read(run: &mut RunArgs, matches: &ArgMatches) -> Result<Options, mcp_twin_core::spec::OptionError> {
-    let mut options = Options { tell: !run.no_tell, watch_files: !run.no_watch, ..Options::default() };
-    for option in offered() {
+pub(crate) fn read(
+    mut options: Options,
+    transport: Transport,
+    chosen: &mut Vec<&'static str>,
+    matches: &ArgMatches,
+) -> Result<Options, mcp_twin_core::spec::OptionError> {
+    for option in offered_over(transport) {
         if let Some(values) = matches.get_many::<String>(option.key) {
             // More than one only where the flag may be repeated.
             options.set(option.key, &values.map(String::as_str).collect::<Vec<_>>().join(","))?;
-            run.chosen.push(option.key);
+            chosen.push(option.key);
         }
     }
     Ok(options)
@@ -33,10 +36,15 @@ pub(crate) fn read(run: &mut RunArgs, matches: &ArgMatches) -> Result<Options, m
 
 /// The rows that become flags here. Switches are flags of their own: `--no-watch`, `--no-tell`.
 pub(crate) fn offered() -> impl Iterator<Item = &'static OptionInfo> {
-    OPTIONS.iter().filter(|option| option.kind != Kind::Switch && !HTTP_ONLY.contains(&option.key))
+    offered_over(Transport::Stdio)
 }
 
-fn flag(option: &'static OptionInfo) -> Arg {
+fn offered_over(transport: Transport) -> impl Iterator<Item = &'static OptionInfo> {
+    let http = transport == Transport::Http;
+    OPTIONS.iter().filter(move |option| option.kind != Kind::Switch && (http || !HTTP_ONLY.contains(&option.key)))
+}
+
+fn flag(option: &'static OptionInfo, transport: Transport) -> Arg {
     let policy = POLICY.contains(&option.key);
     let placeholder = match option.kind {
         Kind::Choice(words) => words.join("|"),
@@ -55,7 +63,7 @@ fn flag(option: &'static OptionInfo) -> Arg {
         .long(option.flag.trim_start_matches('-'))
         .value_name(placeholder)
         .value_parser(check)
-        .help(format!("{} [default: {}]", sentence(option.help), option.default(Transport::Stdio)))
+        .help(format!("{} [default: {}]", sentence(option.help), option.default(transport)))
         .help_heading(if policy { "Policy" } else { "Limits" })
         .hide_short_help(!policy)
 }

@@ -71,6 +71,10 @@ fn twins(text: &mut String, status: &FrontStatus) {
         Some((standby, stage)) => {
             line(text, "Standby:", &format!("{} {}", twin(standby), paint(WARN, &format!("◌ {stage}"))))
         }
+        None if swap.warm.is_some() => {
+            let warm = swap.warm.as_ref().map(twin).unwrap_or_default();
+            line(text, "Standby:", &format!("{warm} {}", paint(GOOD, "● healthy")));
+        }
         None if swap.active.is_some() => {
             let hint = if watches(status) { "none (started at the next save)" } else { "none" };
             line(text, "Standby:", &paint(DIM, hint).to_string());
@@ -99,7 +103,14 @@ fn traffic(text: &mut String, status: &FrontStatus, now: i64) {
     };
     let held =
         if status.held == 0 { String::new() } else { format!(", {}", paint(WARN, &format!("{} held", status.held))) };
-    line(text, "Client:", &format!("{client}, {} in flight{held}", count(status.in_flight, "call")));
+    match (&status.url, status.sessions) {
+        (Some(url), sessions) => {
+            line(text, "URL:", url);
+            let sessions = count(sessions.unwrap_or_default(), "session");
+            line(text, "Clients:", &format!("{sessions}, {} in flight{held}", count(status.in_flight, "call")));
+        }
+        (None, _) => line(text, "Client:", &format!("{client}, {} in flight{held}", count(status.in_flight, "call"))),
+    }
     let command = shell_words::join(&status.command);
     line(text, "Command:", &harmless(&command));
     let up = span(Duration::from_secs(u64::try_from(now - status.started).unwrap_or(0)));
@@ -187,6 +198,7 @@ mod tests {
                 state: "serving".to_owned(),
                 active: Some(fixture::twin(Slot::A, 3, 12345)),
                 standby: None,
+                warm: None,
                 prev: Some(fixture::twin(Slot::B, 2, 12340)),
                 retiring: Vec::new(),
                 baking: false,
@@ -198,6 +210,8 @@ mod tests {
             last_swap_ms_ago: Some(125_000),
             client: Some("claude-code 2.1.330".to_owned()),
             protocol: Some("2025-06-18".to_owned()),
+            url: None,
+            sessions: None,
             stale_lists: Vec::new(),
             in_flight: 1,
             held: 0,

@@ -16,6 +16,7 @@ impl Swap {
             state: self.state_name().to_owned(),
             active: self.active_view(),
             standby: op.map(|op| (self.op_view(op), op.stage.name().to_owned())),
+            warm: serving.and_then(|serving| serving.warm).and_then(|warm| self.view(warm)),
             prev: serving.and_then(|serving| serving.prev).and_then(|prev| self.view(prev.twin)),
             retiring: self.memory.retiring.iter().filter_map(|twin| self.view(*twin)).collect(),
             baking: serving.is_some_and(|serving| serving.bake.is_some()),

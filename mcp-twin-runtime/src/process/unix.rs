@@ -160,6 +160,12 @@ fn anyone_to_end(pid: Pid, keep: &[String]) -> bool {
     true
 }
 
+/// Puts this process into a session of its own, so that it goes on when the terminal is closed.
+pub fn leave_terminal() {
+    // It fails only for the leader of a group, which nobody makes of a process that is started for this.
+    let _ = rustix::process::setsid();
+}
+
 /// Waits until this process is told to end, and says by what.
 pub async fn told_to_end() -> &'static str {
     let wait = async |kind| match signal(kind) {

@@ -11,6 +11,7 @@ use mcp_twin_core::relay::{Relay, SavedSession};
 use mcp_twin_core::swap::ProbeReport;
 use mcp_twin_core::{Code, Fault, Moment, TwinId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -273,7 +274,24 @@ impl HealthProbe for Hub {
     }
 }
 
+/// How long a twin that was adopted may take to prove itself; it serves all the same if it does not.
+const ADOPTED: Duration = Duration::from_secs(5);
+
 impl Hub {
+    /// A twin that outlived its front: what can be learnt of it is learnt.
+    pub async fn adopted(&self, twin: TwinId) {
+        // Whether it is any good is seen by those who use it.
+        let _ = tokio::time::timeout(ADOPTED, self.check_as(twin, true)).await;
+    }
+
+    /// Returns when no twin has an open call; requests are held from then on.
+    pub async fn quiet(&self) {
+        let twins: Vec<TwinId> = self.lock().rates.keys().copied().collect();
+        for twin in twins {
+            self.idle(twin).await;
+        }
+    }
+
     async fn check_as(&self, twin: TwinId, force: bool) -> Result<ProbeReport, Fault> {
         let mut best = None;
         let mut refusals = Vec::new();

@@ -1,0 +1,238 @@
+//! `mcp-twin serve` and `mcp-twin start`.
+
+use crate::args::ServeArgs;
+use crate::document;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::render::style::{DIM, GOOD, NAME, paint};
+use crate::render::{fault, served};
+use crate::screen::{Screen, Waiting};
+use mcp_twin_core::control::{Answer, Ask, FrontStatus};
+use mcp_twin_core::spec::{Options, Transport, slug};
+use mcp_twin_runtime::fronts::{self, FrontAddress};
+use mcp_twin_runtime::home::Home;
+use mcp_twin_runtime::run::RunOrder;
+use mcp_twin_runtime::serve::{ServeError, ServeOrder, detached_output, detached_said, serve as serve_front};
+use mcp_twin_runtime::servers;
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A session that lies idle for so long makes room for a new one.
+const IDLE: Duration = Duration::from_secs(30 * 60);
+/// How long a front gets beyond the start of its twins before `start` stops waiting for it.
+const SLACK: Duration = Duration::from_secs(15);
+/// How often `start` looks.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long `start` waits for the second twin once the first serves.
+const STANDBY: Duration = Duration::from_secs(5);
+
+/// `mcp-twin serve`: returns when the front has ended.
+pub(crate) fn serve(home: &Home, args: ServeArgs, options: Options) -> Result<Exit, Failure> {
+    if args.detached {
+        mcp_twin_runtime::process::leave_terminal();
+    }
+    let order = order(home, args, options)?;
+    let name = order.run.name.clone().unwrap_or_default();
+    let status = serve_front(order, |url| {
+        let name = if name.is_empty() { "the server" } else { &name };
+        Screen::error(&format!("{} {name} listens on {url}\n", paint(DIM, "mcp-twin:")));
+    });
+    match status {
+        Ok(0) => Ok(Exit::Fine),
+        Ok(_) => Ok(Exit::Broken),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+fn failed(error: &ServeError) -> Failure {
+    let failure = match error {
+        ServeError::Running { .. } => Failure::refused("cli::serve::running", error.to_string()),
+        _ => Failure::configuration("cli::serve", error.to_string()),
+    };
+    error.help().into_iter().fold(failure, |failure, help| failure.advise("try", help))
+}
+
+fn order(home: &Home, args: ServeArgs, options: Options) -> Result<ServeOrder, Failure> {
+    let listen = args.listen.as_deref().map(address).transpose()?;
+    if !args.path.starts_with('/') || args.path.contains(['?', '#', '{', '}', ' ']) {
+        return Err(Failure::usage(format!("`{}` is no path: it begins with `/`, such as /mcp", args.path)));
+    }
+    let named = args.named().map(str::to_owned);
+    let here = std::env::current_dir().map_err(|error| {
+        Failure::configuration("cli::cwd::none", format!("the working directory cannot be read: {error}"))
+    })?;
+    let (command, cwd) = if args.command.is_empty() {
+        remembered(home, named.as_deref())?
+    } else {
+        (args.command.into_iter().map(crate::run::text).collect::<Result<Vec<_>, _>>()?, here)
+    };
+    crate::run::not_a_folder(&command, &cwd)?;
+    let run = RunOrder {
+        home: home.clone(),
+        name: named,
+        command,
+        watch: args.watch,
+        ignore: args.ignore,
+        options,
+        chosen: args.chosen,
+        cwd,
+    };
+    Ok(ServeOrder {
+        run,
+        listen,
+        path: args.path,
+        token_file: args.token_file,
+        max_sessions: usize::try_from(args.max_sessions).unwrap_or(usize::MAX),
+        session_idle: IDLE,
+    })
+}
+
+/// The command of the last serve or start of this name.
+fn remembered(home: &Home, name: Option<&str>) -> Result<(Vec<String>, PathBuf), Failure> {
+    let known: Vec<_> = servers::load(home)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|entry| entry.transport == Transport::Http)
+        .collect();
+    let names = || known.iter().map(|entry| format!("mcp-twin start {}", entry.name)).collect::<Vec<_>>();
+    let Some(name) = name else {
+        let failure = Failure::usage("which server? Name one, or give its command behind `--`");
+        let failure = failure.advise("such as", "mcp-twin serve --name api -- python server.py --port {port}");
+        return Err(names().into_iter().fold(failure, |failure, line| failure.advise("known", line)));
+    };
+    let wanted = slug(name);
+    match known.iter().find(|entry| entry.name == wanted.as_str()) {
+        Some(entry) => {
+            let command = std::iter::once(entry.command.clone()).chain(entry.args.iter().cloned()).collect();
+            Ok((command, entry.cwd.clone()))
+        }
+        None => {
+            let failure = Failure::usage(format!("nothing is known of `{name}` yet: give its command behind `--`"))
+                .advise("such as", format!("mcp-twin serve --name {name} -- python server.py --port {{port}}"));
+            Err(names().into_iter().fold(failure, |failure, line| failure.advise("known", line)))
+        }
+    }
+}
+
+/// `ADDRESS:PORT`, or a port of this machine.
+fn address(text: &str) -> Result<SocketAddr, Failure> {
+    if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
+        return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+    }
+    let text = text.replacen("localhost", "127.0.0.1", 1);
+    text.parse().map_err(|_| {
+        Failure::usage(format!("`{text}` is no address to listen on")).did_you_mean("--listen 127.0.0.1:8000")
+    })
+}
+
+/// `mcp-twin start`: a front of its own, told of once it serves.
+pub(crate) fn start(home: &Home, args: ServeArgs, options: &Options, words: &[OsString], json: bool) -> Result<Exit, Failure> {
+    let patience = options.start_timeout + SLACK;
+    // What is wrong with the command line is said here, not by a process that nobody sees.
+    let name = args.named().map(str::to_owned);
+    let command = args.command.clone();
+    let order = order(home, args, options.clone())?;
+    let known = name.clone().unwrap_or_else(|| command.first().map_or_else(String::new, |word| word.to_string_lossy().into_owned()));
+    home.ensure().map_err(|error| Failure::configuration("cli::home", error.to_string()))?;
+    let output = detached_output(home, &known);
+    let mut child = spawn(words, &output, &order.run.cwd)?;
+    let waiting = Waiting::begin(format!("start of {known}"));
+    let begun = Instant::now();
+    let (front, status) = loop {
+        if let Ok(Some(ended)) = child.try_wait() {
+            drop(waiting);
+            let said = detached_said(&output);
+            let _ = std::fs::remove_file(&output);
+            return not_started(home, &known, ended.code(), &said, json);
+        }
+        if let Some((front, status)) = status_of(home, child.id())
+            && settled(&status, begun.elapsed() > STANDBY)
+        {
+            break (front, status);
+        }
+        if begun.elapsed() > patience {
+            drop(waiting);
+            return Err(Failure::broken(format!("`{known}` is not ready after {} s", begun.elapsed().as_secs()))
+                .advise("see", format!("mcp-twin status {known}"))
+                .advise("end it", format!("mcp-twin stop {known}")));
+        }
+        std::thread::sleep(LOOK);
+    };
+    drop(waiting);
+    let broken = status.swap.state != "serving";
+    let exit = if broken { Exit::Broken } else { Exit::Fine };
+    if json {
+        Screen::json(&document::Started { command: "start", exit: exit.status(), front: &status });
+    } else if let (true, Some(why)) = (broken, &status.swap.degraded) {
+        let head = format!("{}: the front runs, its server does not", paint(NAME, &front.server));
+        Screen::print(&(fault::heading(&head) + &fault::fault_unwatched(why, &front.server)));
+    } else {
+        Screen::print(&served::started(&status));
+    }
+    Ok(exit)
+}
+
+/// Whether there is something to tell: both twins are there (or one, and enough time has passed), or it does not work.
+fn settled(status: &FrontStatus, late: bool) -> bool {
+    match status.swap.state.as_str() {
+        "serving" => late || status.swap.warm.is_some(),
+        "down" => true,
+        _ => status.swap.degraded.is_some(),
+    }
+}
+
+fn status_of(home: &Home, pid: u32) -> Option<(FrontAddress, Box<FrontStatus>)> {
+    let front = fronts::running(home).into_iter().find(|front| front.pid == pid)?;
+    match fronts::ask(&front, &Ask::Status, LOOK * 40) {
+        Ok(Answer::Status(status)) => Some((front, status)),
+        _ => None,
+    }
+}
+
+/// The same command line with `serve` in place of `start`, in a session of its own, away from this terminal.
+fn spawn(words: &[OsString], output: &std::path::Path, cwd: &std::path::Path) -> Result<Child, Failure> {
+    let wrong = |what: &str, error: std::io::Error| {
+        Failure::configuration("cli::start", format!("cannot start by itself: {what}: {error}"))
+    };
+    let program = std::env::current_exe().map_err(|error| wrong("its own program", error))?;
+    let file = std::fs::File::create(output).map_err(|error| wrong(&output.display().to_string(), error))?;
+    let errors = file.try_clone().map_err(|error| wrong("its output", error))?;
+    let at = words.iter().position(|word| word == "start").unwrap_or(1);
+    let mut command = Command::new(program);
+    command
+        .args(["serve", "--detached"])
+        .args(words.iter().enumerate().skip(1).filter(|(index, word)| *index != at && !(*index < at && *word == "--json")).map(|(_, word)| word))
+        .current_dir(cwd)
+        .stdin(Stdio::null())
+        .stdout(file)
+        .stderr(errors);
+    command.spawn().map_err(|error| wrong("mcp-twin serve", error))
+}
+
+/// The front ended before it served: it is there already, or it has said why.
+fn not_started(home: &Home, name: &str, code: Option<i32>, said: &str, json: bool) -> Result<Exit, Failure> {
+    let wanted = slug(name);
+    let running = fronts::running(home).into_iter().find(|front| front.server == wanted.as_str());
+    if let Some(front) = running.filter(|_| said.contains("served already"))
+        && let Some((_, status)) = status_of(home, front.pid)
+    {
+        if json {
+            Screen::json(&document::Started { command: "start", exit: 0, front: &status });
+        } else {
+            let line = format!("{} {} is served already\n", paint(GOOD, "✓"), paint(NAME, &front.server));
+            Screen::print(&(line + &served::place(&status)));
+        }
+        return Ok(Exit::Fine);
+    }
+    let first = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").trim_start_matches("✗ ");
+    let failure = match code {
+        Some(3) => Failure::configuration("cli::serve", first),
+        Some(2) => Failure::usage(first),
+        _ => Failure::broken(first),
+    };
+    let rest = said.lines().skip_while(|line| line.trim().is_empty()).skip(1).filter(|line| !line.trim().is_empty());
+    Err(rest.take(20).fold(failure, |failure, line| failure.advise("", line.trim())))
+}
