@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import queue
+import sys
 import time
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -279,7 +280,7 @@ def main():
     options = argparse.ArgumentParser()
     options.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
     server = Server(("127.0.0.1", options.parse_args().port), Handler)
-    print(f"http-server {VERSION}: http://127.0.0.1:{server.server_port}/mcp", flush=True)
+    print(f"listening on http://127.0.0.1:{server.server_port}/mcp", file=sys.stderr, flush=True)
     server.serve_forever()
 
 

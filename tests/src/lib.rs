@@ -10,6 +10,9 @@
 
 pub mod cli;
 pub mod client;
+#[cfg(unix)]
+pub mod http;
+pub mod http_client;
 pub mod inbox;
 #[cfg(unix)]
 pub mod inspector;
@@ -31,6 +34,9 @@ pub mod wait;
 
 pub use cli::Report;
 pub use client::Client;
+#[cfg(unix)]
+pub use http::{Http, Served};
+pub use http_client::HttpClient;
 pub use inbox::{Books, Id};
 #[cfg(unix)]
 pub use project::Project;
