@@ -29,6 +29,7 @@ pub mod server;
 pub mod soak;
 #[cfg(unix)]
 pub mod talker;
+pub mod tiny;
 pub mod tools;
 pub mod wait;
 

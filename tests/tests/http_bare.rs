@@ -5,7 +5,7 @@
 use mcp_twin_tests::client::{QUIET, body_of};
 use mcp_twin_tests::http_client::Next;
 use mcp_twin_tests::talker::{Sdk, Talker};
-use mcp_twin_tests::{Http, HttpClient, PATIENCE, Project, Served, Server, process, until};
+use mcp_twin_tests::{Http, HttpClient, PATIENCE, Project, Served, Server, process, tools, until};
 use serde_json::{Value, json};
 
 fn plain(constants: &[(&str, &str)]) -> (Project, Served) {
@@ -262,6 +262,43 @@ fn talk(mut client: Talker) -> (Value, u64) {
     let report = client.stop();
     let pid = report["answers"][0][2].as_u64().unwrap_or_default();
     (report, pid)
+}
+
+#[test]
+fn the_tiny_server_is_a_server() {
+    let project = Project::new(Server::Plain);
+    let code = project.root().join("code");
+    std::fs::write(&code, "7\n").unwrap();
+    let words = |more: &[&str]| {
+        let program = [tools::built("tiny-http-server"), code.clone()].map(|word| word.display().to_string());
+        [&program[..], &more.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()[..]].concat()
+    };
+    for sessions in [&["--port", "0"][..], &["--sessions"]] {
+        let served = Served::bare(&mut project.process(&words(sessions)));
+        for client in [served.client(), served.modern()] {
+            client.open();
+            assert_eq!(client.tools(), ["version", "echo"]);
+            assert_eq!((client.version(), client.text("echo", json!({"text": "é"}))), ("7".to_owned(), "é".to_owned()));
+            assert_eq!(client.ask("no/such", json!({}))["error"]["code"], -32601);
+        }
+        let wrong = served.modern().with_header("Mcp-Name", "echo").call("version", json!({})).answer();
+        assert_eq!(wrong["error"]["code"], -32020);
+        assert_eq!(served.client().with_header("Host", "elsewhere").send("ping", json!({})).status(), 403);
+        let client = served.client();
+        if client.session().is_none() {
+            assert_eq!((client.get().status(), client.delete()), (405, 405));
+            continue;
+        }
+        let mut stream = client.get();
+        assert_eq!((stream.status(), stream.next(QUIET)), (200, Next::Nothing));
+        assert_eq!(client.delete(), 200);
+        assert_eq!((client.send("ping", json!({})).status(), client.get().status()), (404, 404));
+    }
+    for sdk in [Sdk::PythonLegacy, Sdk::TypeScript] {
+        let served = Served::bare(&mut project.process(&words(&["--sessions"])));
+        let report = Talker::connect(&project, sdk, &["--in-flight", "0"], served.url()).stop();
+        assert_eq!(report["tools"], json!([["echo", "version"], ["echo", "version"]]), "{sdk:?}");
+    }
 }
 
 #[test]
