@@ -11,6 +11,8 @@
 pub mod cli;
 pub mod client;
 #[cfg(unix)]
+pub mod conformance;
+#[cfg(unix)]
 pub mod http;
 pub mod http_client;
 pub mod inbox;

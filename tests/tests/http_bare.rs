@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mcp_twin_tests::client::{QUIET, body_of};
+use mcp_twin_tests::conformance::{self, SHORT};
 use mcp_twin_tests::http_client::Next;
 use mcp_twin_tests::talker::{Sdk, Talker};
 use mcp_twin_tests::{Http, HttpClient, PATIENCE, Project, Served, Server, process, tools, until};
@@ -243,6 +244,14 @@ fn the_servers_on_sdks_serve_each_sdk_client() {
         }
         assert_eq!(project.record().all().len(), calls, "{http:?}: calls that ran twice, or not at all");
     }
+}
+
+#[test]
+fn the_conformance_suite_finds_the_bare_fixture_as_it_was() {
+    let project = Project::new(Server::Http(Http::Conformance));
+    let served = project.bare_http();
+    let now = conformance::run(&project, served.url(), SHORT);
+    assert_eq!(conformance::kept(&project, &conformance::baseline(), &now, SHORT), 84);
 }
 
 /// Lets a client on version 2 of the TypeScript SDK have a project of its own: its modules are others.
