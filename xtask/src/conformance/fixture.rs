@@ -20,6 +20,8 @@ impl Fixture {
         let folder = target().join("conformance").join(name);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(folder.join("server"))?;
+        // Makes the folder a project: that of the repository, else, leaves `target` unwatched.
+        fs::write(folder.join("server/pyproject.toml"), "[project]\nname = \"conformance\"\nversion = \"1\"\n")?;
         let code = fs::read_to_string(root().join("tests/conformance/fixture_server.py"))?;
         let fixture = Self { folder, code };
         fixture.save("1.0.0")?;
