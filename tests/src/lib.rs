@@ -10,6 +10,11 @@
 
 pub mod cli;
 pub mod client;
+#[cfg(unix)]
+pub mod conformance;
+#[cfg(unix)]
+pub mod http;
+pub mod http_client;
 pub mod inbox;
 #[cfg(unix)]
 pub mod inspector;
@@ -26,11 +31,15 @@ pub mod server;
 pub mod soak;
 #[cfg(unix)]
 pub mod talker;
+pub mod tiny;
 pub mod tools;
 pub mod wait;
 
 pub use cli::Report;
 pub use client::Client;
+#[cfg(unix)]
+pub use http::{Http, Served};
+pub use http_client::HttpClient;
 pub use inbox::{Books, Id};
 #[cfg(unix)]
 pub use project::Project;

@@ -1,7 +1,7 @@
 //! Looking at processes, and signalling those that a test started.
 
 use crate::wait::until;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::fs;
 use std::path::Path;
 
@@ -58,6 +58,12 @@ pub fn gone(pid: u32) {
 /// Sends SIGKILL.
 pub fn kill(pid: u32) {
     signal(pid, Signal::KILL);
+}
+
+/// Sends SIGKILL to a whole process group, named by its leader.
+pub fn kill_group(leader: u32) {
+    let leader = Pid::from_raw(i32::try_from(leader).expect("a process id")).expect("a process id");
+    let _ = kill_process_group(leader, Signal::KILL);
 }
 
 /// Sends SIGTERM.

@@ -66,6 +66,12 @@ impl Project {
         project
     }
 
+    /// The server that it holds.
+    #[must_use]
+    pub fn server(&self) -> Server {
+        self.server
+    }
+
     /// The project folder, which is what a front watches.
     #[must_use]
     pub fn root(&self) -> &Path {

@@ -1,5 +1,6 @@
 //! The fixture servers: how each is edited and started.
 
+use crate::http::Http;
 use crate::tools;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ pub enum Server {
     /// `@modelcontextprotocol/server-everything`: legacy. It lies where tools are installed and cannot be edited; the file
     /// of the project is one that it loads first.
     Everything,
+    /// One that is spoken to over HTTP.
+    Http(Http),
 }
 
 /// Where the constants of the compiled server begin; see `tests/src/bin/rmcp_server.rs`.
@@ -41,6 +44,7 @@ impl Server {
             Self::TypeScriptSdk | Self::TypeScriptSdk2 => "server.mjs",
             Self::Rmcp => "server",
             Self::Everything => "eyes.mjs",
+            Self::Http(http) => http.file(),
         }
     }
 
@@ -54,6 +58,7 @@ impl Server {
             Self::TypeScriptSdk => "sdk_server.mjs",
             Self::TypeScriptSdk2 => "sdk_server2.mjs",
             Self::Everything => "everything_eyes.mjs",
+            Self::Http(http) => http.source(),
             Self::Rmcp => return compiled(constants),
         };
         let mut code = fs::read_to_string(tools::fixture("servers").join(name)).expect("a fixture server");
@@ -63,10 +68,11 @@ impl Server {
         code.into_bytes()
     }
 
-    /// The command that runs it.
+    /// The command that runs it; over HTTP with `{port}` for the port.
     #[must_use]
     pub fn command(self, file: &Path) -> Vec<String> {
         let words: Vec<PathBuf> = match self {
+            Self::Http(http) => http.command(file),
             Self::Plain | Self::Fault(_) => vec!["python3".into(), file.into()],
             Self::PythonSdk => vec![tools::sdk_python(), file.into()],
             Self::TypeScriptSdk | Self::TypeScriptSdk2 => vec![tools::node(), file.into()],
@@ -79,7 +85,10 @@ impl Server {
     /// What a front has to be told to see an edit.
     #[must_use]
     pub fn flags(self) -> &'static [&'static str] {
-        if self == Self::Everything { &["--watch", "eyes.mjs"] } else { &[] }
+        match self {
+            Self::Everything | Self::Http(Http::Everything) => &["--watch", "eyes.mjs"],
+            _ => &[],
+        }
     }
 
     /// The `node_modules` folder that has to lie beside the file.
@@ -88,6 +97,7 @@ impl Server {
         match self {
             Self::TypeScriptSdk => Some(tools::typescript_modules()),
             Self::TypeScriptSdk2 => Some(tools::typescript2_modules()),
+            Self::Http(http) => http.modules(),
             _ => None,
         }
     }
@@ -101,7 +111,10 @@ impl Server {
     /// Whether it serves the modern era too.
     #[must_use]
     pub fn modern(self) -> bool {
-        matches!(self, Self::PythonSdk | Self::TypeScriptSdk2 | Self::Rmcp)
+        match self {
+            Self::Http(http) => http.modern(),
+            _ => matches!(self, Self::PythonSdk | Self::TypeScriptSdk2 | Self::Rmcp),
+        }
     }
 }
 

@@ -42,6 +42,14 @@ impl Sdk {
         project.process(&words)
     }
 
+    /// The same, talking to the server at this URL.
+    #[must_use]
+    pub fn process_over_http(self, project: &Project, options: &[&str], url: &str) -> Command {
+        let mut words = self.words(project);
+        words.extend(options.iter().chain(&["--url", url]).map(|option| (*option).to_owned()));
+        project.process(&words)
+    }
+
     fn words(self, project: &Project) -> Vec<String> {
         let python = || vec![tools::sdk_python(), tools::fixture("clients/sdk_client.py")];
         let node = |modules| vec![tools::node(), beside(project, modules)];
@@ -85,7 +93,16 @@ impl Talker {
     /// Starts a client, with these options of its own, that talks to `command`.
     #[must_use]
     pub fn start(project: &Project, sdk: Sdk, options: &[&str], command: &[String]) -> Self {
-        let mut process = sdk.process(project, options, command);
+        Self::spawn(&mut sdk.process(project, options, command))
+    }
+
+    /// Starts a client, with these options of its own, that talks to the server at this URL.
+    #[must_use]
+    pub fn connect(project: &Project, sdk: Sdk, options: &[&str], url: &str) -> Self {
+        Self::spawn(&mut sdk.process_over_http(project, options, url))
+    }
+
+    fn spawn(process: &mut Command) -> Self {
         let mut child = process.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the client starts");
         let stdout = child.stdout.take().expect("a pipe");
         let (send, lines) = mpsc::channel();

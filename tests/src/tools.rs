@@ -80,6 +80,13 @@ pub fn inspector() -> PathBuf {
     installed("inspector/node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js")
 }
 
+/// Both releases of the conformance suite.
+pub fn conformance() {
+    for release in ["conformance", "conformance-next"] {
+        let _ = installed(&format!("{release}/node_modules/@modelcontextprotocol/conformance/dist/index.js"));
+    }
+}
+
 fn installed(path: &str) -> PathBuf {
     let found = folder().join(path);
     assert!(found.exists(), "{} is missing: run `cargo xtask setup` first", found.display());

@@ -30,7 +30,11 @@ const TASKS: &[Task] = &[
         bench::run,
     ),
     ("fuzz", "arbitrary lines on both sides of a relay: --inputs N (a million) --seed N", fuzz::run),
-    ("conformance", "the Inspector's calls in each era, bare and through `mcp-twin run`", conformance::run),
+    (
+        "conformance",
+        "bare and through a front: `inspector` over stdio (--seconds N --swaps N), the suite over `http` (--mode NAME --bare)",
+        conformance::run,
+    ),
 ];
 
 fn main() -> ExitCode {

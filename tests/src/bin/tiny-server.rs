@@ -4,6 +4,7 @@
 //! `tiny-server hold ADDRESS`: what the tool `hold` starts; it connects there and stays until it is ended.
 #![allow(clippy::expect_used)] // A fixture: its panics are its failures.
 
+use mcp_twin_tests::tiny;
 use serde_json::{Value, json};
 use std::io::{BufRead, Read, Write};
 use std::net::TcpStream;
@@ -26,46 +27,25 @@ fn serve(version: &str) {
     let (mut connections, mut children) = (Vec::new(), Vec::new());
     for line in std::io::stdin().lock().lines() {
         let message: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
-        let params = &message["params"];
-        let result = match message["method"].as_str() {
-            Some("initialize") => json!({
-                "protocolVersion": params["protocolVersion"],
-                "capabilities": {"tools": {}},
-                "serverInfo": {"name": "tiny", "version": version},
-            }),
-            Some("ping") => json!({}),
-            Some("tools/list") => json!({"tools": [tool("version"), tool("hold")]}),
-            Some("tools/call") => match params["name"].as_str() {
-                Some("version") => text(version),
-                Some("hold") => {
-                    let address = params["arguments"]["address"].as_str().expect("an address");
-                    // One connection of its own, and one of a process of its own.
-                    connections.push(TcpStream::connect(address).expect("the test listens"));
-                    let me = std::env::current_exe().expect("its own path");
-                    let mut child = Command::new(me);
-                    child.args(["hold", address]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-                    // Not waited for: whoever ends this process has to see to it.
-                    children.push(child.spawn().expect("a child"));
-                    text("held")
-                }
-                _ => json!({"content": [], "isError": true}),
-            },
-            _ => continue,
+        let call = &message["params"];
+        let answer = if message["method"] == "tools/call" && call["name"] == "hold" {
+            let address = call["arguments"]["address"].as_str().expect("an address");
+            // One connection of its own, and one of a process of its own.
+            connections.push(TcpStream::connect(address).expect("the test listens"));
+            let me = std::env::current_exe().expect("its own path");
+            let mut child = Command::new(me);
+            child.args(["hold", address]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            // Not waited for: whoever ends this process has to see to it.
+            children.push(child.spawn().expect("a child"));
+            Some(json!({"jsonrpc": "2.0", "id": message["id"], "result": tiny::text("held")}))
+        } else {
+            tiny::answer(&message, version, &["version", "echo", "hold"])
         };
-        if message.get("id").is_some() {
-            let answer = json!({"jsonrpc": "2.0", "id": message["id"], "result": result});
+        if let Some(answer) = answer {
             let mut out = std::io::stdout().lock();
             out.write_all(format!("{answer}\n").as_bytes()).and_then(|()| out.flush()).expect("somebody reads");
         }
     }
-}
-
-fn tool(name: &str) -> Value {
-    json!({"name": name, "inputSchema": {"type": "object"}})
-}
-
-fn text(text: &str) -> Value {
-    json!({"content": [{"type": "text", "text": text}]})
 }
 
 /// Until the test itself is gone.
