@@ -27,7 +27,7 @@ const SLACK: Duration = Duration::from_secs(15);
 /// How often `start` looks.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long `start` waits for the second twin once the first serves.
-const STANDBY: Duration = Duration::from_secs(5);
+const STANDBY: Duration = Duration::from_secs(3);
 
 /// `mcp-twin serve`: returns when the front has ended.
 pub(crate) fn serve(home: &Home, args: ServeArgs, options: Options) -> Result<Exit, Failure> {

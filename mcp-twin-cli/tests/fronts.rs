@@ -92,6 +92,7 @@ fn status(server: &str) -> Answer {
         active: Some(twin(Slot::A, 1)),
         standby: None,
         warm: None,
+        warm_ready: false,
         prev: None,
         retiring: Vec::new(),
         baking: false,

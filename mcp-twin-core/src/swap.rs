@@ -80,9 +80,12 @@ pub struct Status {
     pub active: Option<TwinView>,
     /// Who is being prepared or waits, and the stage: `building`, `spawning`, `warming`, `verified`, `committing`.
     pub standby: Option<(TwinView, String)>,
-    /// Who stands by with the active's own source (over HTTP).
+    /// Who stands by with the active's own source (over HTTP), or is about to.
     #[serde(default)]
     pub warm: Option<TwinView>,
+    /// Whether that one is verified.
+    #[serde(default)]
+    pub warm_ready: bool,
     /// Who is kept for rollback.
     pub prev: Option<TwinView>,
     /// Who still owes answers.

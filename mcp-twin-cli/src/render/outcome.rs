@@ -117,8 +117,15 @@ pub(crate) fn outcome(verb: Verb, server: &str, outcome: &Outcome) -> String {
             if !pids.is_empty() {
                 text += &line("Ended PID", &pids.join(", "));
             }
-            let _ = writeln!(text, "  The front stays for its client and answers each request with a clear error.");
-            let _ = writeln!(text, "  Run `mcp-twin reload {server}` to start it again");
+            if ended.iter().any(|twin| twin.port.is_some()) {
+                // Over HTTP nobody's client has started the front, and none ends it.
+                let _ = writeln!(text, "  Its front has ended too.");
+                let _ = writeln!(text, "  Run `mcp-twin start {server}` to start it again");
+            } else {
+                let _ =
+                    writeln!(text, "  The front stays for its client and answers each request with a clear error.");
+                let _ = writeln!(text, "  Run `mcp-twin reload {server}` to start it again");
+            }
             text
         }
         Outcome::Failed { active, fault: why } => {

@@ -73,7 +73,8 @@ fn twins(text: &mut String, status: &FrontStatus) {
         }
         None if swap.warm.is_some() => {
             let warm = swap.warm.as_ref().map(twin).unwrap_or_default();
-            line(text, "Standby:", &format!("{warm} {}", paint(GOOD, "● healthy")));
+            let health = if swap.warm_ready { paint(GOOD, "● healthy") } else { paint(WARN, "◌ starting") };
+            line(text, "Standby:", &format!("{warm} {health}"));
         }
         None if swap.active.is_some() => {
             let hint = if watches(status) { "none (started at the next save)" } else { "none" };
@@ -199,6 +200,7 @@ mod tests {
                 active: Some(fixture::twin(Slot::A, 3, 12345)),
                 standby: None,
                 warm: None,
+                warm_ready: false,
                 prev: Some(fixture::twin(Slot::B, 2, 12340)),
                 retiring: Vec::new(),
                 baking: false,

@@ -12,11 +12,14 @@ impl Swap {
     pub fn status(&self) -> Status {
         let op = self.op().filter(|op| !op.spare);
         let serving = self.serving();
+        let warm = serving.and_then(|serving| serving.warm);
+        let spare = self.op().filter(|op| op.spare).map(|op| op.twin);
         Status {
             state: self.state_name().to_owned(),
             active: self.active_view(),
             standby: op.map(|op| (self.op_view(op), op.stage.name().to_owned())),
-            warm: serving.and_then(|serving| serving.warm).and_then(|warm| self.view(warm)),
+            warm: warm.or(spare).and_then(|warm| self.view(warm)),
+            warm_ready: warm.is_some(),
             prev: serving.and_then(|serving| serving.prev).and_then(|prev| self.view(prev.twin)),
             retiring: self.memory.retiring.iter().filter_map(|twin| self.view(*twin)).collect(),
             baking: serving.is_some_and(|serving| serving.bake.is_some()),

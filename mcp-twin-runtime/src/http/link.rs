@@ -90,7 +90,8 @@ impl Link {
         if opens {
             self.opening = Some(line.clone());
         }
-        let (done, wait) = (self.completes(&method, &line), self.behind.clone());
+        let wait = self.behind.clone();
+        let done = self.completes(&method, &line);
         let sent_first = self.after_sent(&method, &message);
         let errand = Errand { sid, twin, number, modern, opens, line, headers };
         let (sent_tx, sent) = oneshot::channel();
