@@ -67,7 +67,7 @@ impl Relay {
                     return self.ask_discovery(frame, id, raw_id, *envelope, now);
                 }
             }
-            Method::Initialize => return self.ask_initialize(frame, id, raw_id, now),
+            Method::Initialize if !self.limits.many => return self.ask_initialize(frame, id, raw_id, now),
             Method::List(kind) => {
                 self.stale[notice_of(kind)] = false;
                 self.listed[notice_of(kind)] = true;

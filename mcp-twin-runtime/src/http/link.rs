@@ -238,10 +238,10 @@ impl Errand {
         let mut headers = self.headers.clone();
         if !self.modern {
             hub.dress(self.sid, self.twin, &mut headers, self.opens);
-        } else if !headers.contains_key(METHOD)
+        } else if headers.is_empty()
             && let Ok(message) = Message::read(&self.line)
         {
-            // A request of our own, or one that a bridge brings: the headers say what the body says.
+            // A request of our own: the headers say what the body says. Those of a client stay as they are, right or wrong.
             describe(&message, &mut headers);
         }
         let request = hub
@@ -331,6 +331,7 @@ impl Errand {
                 return self.lost(hub, "the stream ended before the answer came");
             }
             tries -= 1;
+            hub.pause(self.sid, number, heard.retry);
             sleep(heard.retry.unwrap_or(pause).min(Duration::from_secs(10))).await;
             match heard.again(hub, self.sid, self.twin, &self.headers).await {
                 Some(response) => body = Some(response),

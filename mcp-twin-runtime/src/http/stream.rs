@@ -270,6 +270,22 @@ impl Streams {
         }
     }
 
+    /// The twin has closed the connection on purpose before it answered: so is the client's, which goes on later where it
+    /// was (2025-11-25 basic/transports: SSE polling). Only a client that was primed knows how.
+    pub fn pause(&mut self, id: &str, retry: Option<u64>) {
+        let Some(key) = self.by_id.get(id).copied().filter(|_| self.priming) else { return };
+        let last = self.streams.get(&key).map_or(0, |stream| stream.last);
+        if let Some(retry) = retry {
+            let id = self.id(key, last);
+            self.hear(key, Bytes::from(format!("id: {id}\nretry: {retry}\ndata: \n\n")));
+        }
+        if let Some(stream) = self.streams.get_mut(&key)
+            && let Ear::Events(_) = stream.ear
+        {
+            stream.ear = Ear::None;
+        }
+    }
+
     /// An undecided stream becomes one of events.
     fn decide(&mut self, key: u64, manner: &Manner) {
         let (tx, events) = self.channel();

@@ -112,6 +112,17 @@ impl Hub {
         }
     }
 
+    /// A twin has closed the stream of a request before it answered, to be asked again later.
+    pub(in crate::http) fn pause(&self, sid: Sid, number: u64, retry: Option<Duration>) {
+        let mut inner = self.lock();
+        if let Some(session) = inner.sessions.get_mut(&sid)
+            && let Some(id) = session.relay.client_id(number)
+        {
+            let retry = retry.and_then(|retry| u64::try_from(retry.as_millis()).ok());
+            session.streams.pause(&id, retry);
+        }
+    }
+
     /// A message of a twin, on the stream of the request `number` if on one at all.
     pub(in crate::http) fn from_twin(&self, sid: Sid, twin: TwinId, number: Option<u64>, manner: &Manner, line: &[u8]) {
         let now = self.now();
