@@ -21,6 +21,10 @@ pub enum Server {
     TypeScriptSdk2,
     /// On rmcp, compiled: both eras.
     Rmcp,
+    /// On the official Python SDK, with a tool for each thing that can be open at a swap: both eras.
+    PythonOpen,
+    /// The same on the official TypeScript SDK, version 1: legacy.
+    TypeScriptOpen,
     /// `@modelcontextprotocol/server-everything`: legacy. It lies where tools are installed and cannot be edited; the file
     /// of the project is one that it loads first.
     Everything,
@@ -37,8 +41,8 @@ impl Server {
     #[must_use]
     pub fn file(self) -> &'static str {
         match self {
-            Self::Plain | Self::Fault(_) | Self::PythonSdk => "server.py",
-            Self::TypeScriptSdk | Self::TypeScriptSdk2 => "server.mjs",
+            Self::Plain | Self::Fault(_) | Self::PythonSdk | Self::PythonOpen => "server.py",
+            Self::TypeScriptSdk | Self::TypeScriptSdk2 | Self::TypeScriptOpen => "server.mjs",
             Self::Rmcp => "server",
             Self::Everything => "eyes.mjs",
         }
@@ -53,6 +57,8 @@ impl Server {
             Self::PythonSdk => "sdk_server.py",
             Self::TypeScriptSdk => "sdk_server.mjs",
             Self::TypeScriptSdk2 => "sdk_server2.mjs",
+            Self::PythonOpen => "open_server.py",
+            Self::TypeScriptOpen => "open_server.mjs",
             Self::Everything => "everything_eyes.mjs",
             Self::Rmcp => return compiled(constants),
         };
@@ -68,8 +74,8 @@ impl Server {
     pub fn command(self, file: &Path) -> Vec<String> {
         let words: Vec<PathBuf> = match self {
             Self::Plain | Self::Fault(_) => vec!["python3".into(), file.into()],
-            Self::PythonSdk => vec![tools::sdk_python(), file.into()],
-            Self::TypeScriptSdk | Self::TypeScriptSdk2 => vec![tools::node(), file.into()],
+            Self::PythonSdk | Self::PythonOpen => vec![tools::sdk_python(), file.into()],
+            Self::TypeScriptSdk | Self::TypeScriptSdk2 | Self::TypeScriptOpen => vec![tools::node(), file.into()],
             Self::Rmcp => vec![file.into()],
             Self::Everything => vec![tools::node(), "--import".into(), file.into(), tools::everything()],
         };
@@ -86,7 +92,7 @@ impl Server {
     #[must_use]
     pub fn modules(self) -> Option<PathBuf> {
         match self {
-            Self::TypeScriptSdk => Some(tools::typescript_modules()),
+            Self::TypeScriptSdk | Self::TypeScriptOpen => Some(tools::typescript_modules()),
             Self::TypeScriptSdk2 => Some(tools::typescript2_modules()),
             _ => None,
         }
@@ -101,7 +107,7 @@ impl Server {
     /// Whether it serves the modern era too.
     #[must_use]
     pub fn modern(self) -> bool {
-        matches!(self, Self::PythonSdk | Self::TypeScriptSdk2 | Self::Rmcp)
+        matches!(self, Self::PythonSdk | Self::PythonOpen | Self::TypeScriptSdk2 | Self::Rmcp)
     }
 }
 
