@@ -25,6 +25,8 @@ pub enum Server {
     PythonOpen,
     /// The same on the official TypeScript SDK, version 1: legacy.
     TypeScriptOpen,
+    /// On the official TypeScript SDK, version 2, with what the modern era alone has.
+    TypeScript2Open,
     /// `@modelcontextprotocol/server-everything`: legacy. It lies where tools are installed and cannot be edited; the file
     /// of the project is one that it loads first.
     Everything,
@@ -42,7 +44,7 @@ impl Server {
     pub fn file(self) -> &'static str {
         match self {
             Self::Plain | Self::Fault(_) | Self::PythonSdk | Self::PythonOpen => "server.py",
-            Self::TypeScriptSdk | Self::TypeScriptSdk2 | Self::TypeScriptOpen => "server.mjs",
+            Self::TypeScriptSdk | Self::TypeScriptSdk2 | Self::TypeScriptOpen | Self::TypeScript2Open => "server.mjs",
             Self::Rmcp => "server",
             Self::Everything => "eyes.mjs",
         }
@@ -59,6 +61,7 @@ impl Server {
             Self::TypeScriptSdk2 => "sdk_server2.mjs",
             Self::PythonOpen => "open_server.py",
             Self::TypeScriptOpen => "open_server.mjs",
+            Self::TypeScript2Open => "open_server2.mjs",
             Self::Everything => "everything_eyes.mjs",
             Self::Rmcp => return compiled(constants),
         };
@@ -75,7 +78,9 @@ impl Server {
         let words: Vec<PathBuf> = match self {
             Self::Plain | Self::Fault(_) => vec!["python3".into(), file.into()],
             Self::PythonSdk | Self::PythonOpen => vec![tools::sdk_python(), file.into()],
-            Self::TypeScriptSdk | Self::TypeScriptSdk2 | Self::TypeScriptOpen => vec![tools::node(), file.into()],
+            Self::TypeScriptSdk | Self::TypeScriptSdk2 | Self::TypeScriptOpen | Self::TypeScript2Open => {
+                vec![tools::node(), file.into()]
+            }
             Self::Rmcp => vec![file.into()],
             Self::Everything => vec![tools::node(), "--import".into(), file.into(), tools::everything()],
         };
@@ -93,7 +98,7 @@ impl Server {
     pub fn modules(self) -> Option<PathBuf> {
         match self {
             Self::TypeScriptSdk | Self::TypeScriptOpen => Some(tools::typescript_modules()),
-            Self::TypeScriptSdk2 => Some(tools::typescript2_modules()),
+            Self::TypeScriptSdk2 | Self::TypeScript2Open => Some(tools::typescript2_modules()),
             _ => None,
         }
     }
@@ -107,7 +112,7 @@ impl Server {
     /// Whether it serves the modern era too.
     #[must_use]
     pub fn modern(self) -> bool {
-        matches!(self, Self::PythonSdk | Self::PythonOpen | Self::TypeScriptSdk2 | Self::Rmcp)
+        matches!(self, Self::PythonSdk | Self::PythonOpen | Self::TypeScriptSdk2 | Self::TypeScript2Open | Self::Rmcp)
     }
 }
 

@@ -20,6 +20,7 @@ struct Pair(Server, Sdk, &'static str);
 
 const PYTHON_LEGACY: Pair = Pair(Server::PythonOpen, Sdk::PythonLegacy, "2025-11-25");
 const PYTHON_MODERN: Pair = Pair(Server::PythonOpen, Sdk::PythonAuto, "2026-07-28");
+const TYPESCRIPT_2: Pair = Pair(Server::TypeScript2Open, Sdk::TypeScript2Auto, "2026-07-28");
 const TYPESCRIPT: Pair = Pair(Server::TypeScriptOpen, Sdk::TypeScript, "2025-11-25");
 
 /// A client that is led, before a server that is edited once.
@@ -227,14 +228,24 @@ fn a_subscription_goes_on_with_the_new_code_typescript() {
     subscription(TYPESCRIPT);
 }
 
-#[test]
-fn a_listen_goes_on_with_the_new_code_python() {
-    let mut led = Led::start(PYTHON_MODERN, KEEP_NOTHING);
+/// The word is what the client says of what it hears on the stream.
+fn listen(pair: Pair, word: &str) {
+    let mut led = Led::start(pair, KEEP_NOTHING);
     let opened = led.ask("listen", URI);
     assert_eq!(opened["honored"], json!({"resourceSubscriptions": [URI]}));
-    watched(&mut led, "event");
+    watched(&mut led, word);
     // An end would be said, and is not; a second acknowledgement the SDK would swallow.
     led.finish(&[("notifications/subscriptions/acknowledged", 1), ("notifications/resources/updated", 3)]);
+}
+
+#[test]
+fn a_listen_goes_on_with_the_new_code_python() {
+    listen(PYTHON_MODERN, "event");
+}
+
+#[test]
+fn a_listen_goes_on_with_the_new_code_typescript_2() {
+    listen(TYPESCRIPT_2, "updated");
 }
 
 /// A task of each twin; both are asked after where they run.
@@ -316,9 +327,8 @@ fn a_half_read_list_is_read_on_from_the_old_code_typescript() {
 }
 
 /// The server's key for its states is made by each process anew: the new code could not read it.
-#[test]
-fn a_request_state_goes_back_to_the_old_code_python() {
-    let mut led = Led::start(PYTHON_MODERN, KEEP_NOTHING);
+fn request_state(pair: Pair) {
+    let mut led = Led::start(pair, KEEP_NOTHING);
     led.tell("call state old");
     let _ = led.hear("asked", "old");
     led.swap();
@@ -337,4 +347,14 @@ fn a_request_state_goes_back_to_the_old_code_python() {
     }
     led.old_ends();
     led.finish(&[]);
+}
+
+#[test]
+fn a_request_state_goes_back_to_the_old_code_python() {
+    request_state(PYTHON_MODERN);
+}
+
+#[test]
+fn a_request_state_goes_back_to_the_old_code_typescript_2() {
+    request_state(TYPESCRIPT_2);
 }
