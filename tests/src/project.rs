@@ -23,6 +23,7 @@ pub struct Project {
     root: PathBuf,
     record: Record,
     notes: PathBuf,
+    gates: PathBuf,
     constants: Mutex<BTreeMap<String, String>>,
 }
 
@@ -55,7 +56,9 @@ impl Project {
         let flat = folder.replace('/', "-");
         let record = Record::at(base.join(format!("{flat}.record")));
         let notes = base.join(format!("{flat}.notes"));
-        let project = Self { machine, server, root, record, notes, constants: Mutex::default() };
+        let gates = base.join(format!("{flat}.gates"));
+        fs::create_dir(&gates).expect("a folder for the gates");
+        let project = Self { machine, server, root, record, notes, gates, constants: Mutex::default() };
         if let Some(modules) = server.modules() {
             link(&modules, &project.root.join("node_modules"));
         }
@@ -95,6 +98,11 @@ impl Project {
     pub fn noted(&self, word: &str) -> Vec<String> {
         let text = fs::read_to_string(&self.notes).unwrap_or_default();
         text.lines().filter_map(|line| line.strip_prefix(word)?.strip_prefix(' ')).map(str::to_owned).collect()
+    }
+
+    /// Lets the servers of this project go on that wait for it under this key.
+    pub fn open_gate(&self, key: &str) {
+        fs::write(self.gates.join(key), "").expect("an open gate");
     }
 
     /// The file of the server's code.
@@ -225,6 +233,7 @@ impl Project {
             .env("MCP_TWIN_HOME", self.home())
             .env("FIXTURE_RECORD", self.record.path())
             .env("FIXTURE_NOTES", &self.notes)
+            .env("FIXTURE_GATES", &self.gates)
             .env("FIXTURE_SERVERS", tools::fixture("servers"));
         command
     }

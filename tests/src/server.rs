@@ -22,6 +22,12 @@ pub enum Server {
     TypeScriptSdk2,
     /// On rmcp, compiled: both eras.
     Rmcp,
+    /// On the official Python SDK, with a tool for each thing that can be open at a swap: both eras.
+    PythonOpen,
+    /// The same on the official TypeScript SDK, version 1: legacy.
+    TypeScriptOpen,
+    /// On the official TypeScript SDK, version 2, with what the modern era alone has.
+    TypeScript2Open,
     /// `@modelcontextprotocol/server-everything`: legacy. It lies where tools are installed and cannot be edited; the file
     /// of the project is one that it loads first.
     Everything,
@@ -40,8 +46,8 @@ impl Server {
     #[must_use]
     pub fn file(self) -> &'static str {
         match self {
-            Self::Plain | Self::Fault(_) | Self::PythonSdk => "server.py",
-            Self::TypeScriptSdk | Self::TypeScriptSdk2 => "server.mjs",
+            Self::Plain | Self::Fault(_) | Self::PythonSdk | Self::PythonOpen => "server.py",
+            Self::TypeScriptSdk | Self::TypeScriptSdk2 | Self::TypeScriptOpen | Self::TypeScript2Open => "server.mjs",
             Self::Rmcp => "server",
             Self::Everything => "eyes.mjs",
             Self::Http(http) => http.file(),
@@ -57,6 +63,9 @@ impl Server {
             Self::PythonSdk => "sdk_server.py",
             Self::TypeScriptSdk => "sdk_server.mjs",
             Self::TypeScriptSdk2 => "sdk_server2.mjs",
+            Self::PythonOpen => "open_server.py",
+            Self::TypeScriptOpen => "open_server.mjs",
+            Self::TypeScript2Open => "open_server2.mjs",
             Self::Everything => "everything_eyes.mjs",
             Self::Http(http) => http.source(),
             Self::Rmcp => return compiled(constants),
@@ -74,8 +83,10 @@ impl Server {
         let words: Vec<PathBuf> = match self {
             Self::Http(http) => http.command(file),
             Self::Plain | Self::Fault(_) => vec!["python3".into(), file.into()],
-            Self::PythonSdk => vec![tools::sdk_python(), file.into()],
-            Self::TypeScriptSdk | Self::TypeScriptSdk2 => vec![tools::node(), file.into()],
+            Self::PythonSdk | Self::PythonOpen => vec![tools::sdk_python(), file.into()],
+            Self::TypeScriptSdk | Self::TypeScriptSdk2 | Self::TypeScriptOpen | Self::TypeScript2Open => {
+                vec![tools::node(), file.into()]
+            }
             Self::Rmcp => vec![file.into()],
             Self::Everything => vec![tools::node(), "--import".into(), file.into(), tools::everything()],
         };
@@ -95,8 +106,8 @@ impl Server {
     #[must_use]
     pub fn modules(self) -> Option<PathBuf> {
         match self {
-            Self::TypeScriptSdk => Some(tools::typescript_modules()),
-            Self::TypeScriptSdk2 => Some(tools::typescript2_modules()),
+            Self::TypeScriptSdk | Self::TypeScriptOpen => Some(tools::typescript_modules()),
+            Self::TypeScriptSdk2 | Self::TypeScript2Open => Some(tools::typescript2_modules()),
             Self::Http(http) => http.modules(),
             _ => None,
         }
@@ -113,7 +124,8 @@ impl Server {
     pub fn modern(self) -> bool {
         match self {
             Self::Http(http) => http.modern(),
-            _ => matches!(self, Self::PythonSdk | Self::TypeScriptSdk2 | Self::Rmcp),
+            Self::PythonSdk | Self::PythonOpen | Self::TypeScriptSdk2 | Self::TypeScript2Open | Self::Rmcp => true,
+            _ => false,
         }
     }
 }

@@ -122,7 +122,7 @@ impl Relay {
             _ => &[],
         };
         if let Some(task) = frame.params.filter(|_| name.starts_with("notifications/tasks")) {
-            self.task_reported(twin, task);
+            self.task_reported(twin, task, now);
         }
         let owed = self.is_owed(twin, frame, name);
         // The twin that has, or had, the client's own opening in hand.

@@ -6,7 +6,7 @@ use super::ids::{self, ClientId, Token};
 use super::lists::notice_of;
 use super::opening::Opening;
 use super::outbox::Digits;
-use super::owners::{Owner, is_over, named};
+use super::owners::{Owner, named};
 use super::refusal::{INVALID_REQUEST, PARSE_ERROR};
 use super::route::{Route, Target};
 use super::twin::Twin;
@@ -22,7 +22,7 @@ impl Relay {
             Ok(frame) => match &frame.kind {
                 Kind::Request { id, method } => self.client_request(&frame, id, method, now),
                 Kind::Notification { method } => self.client_notification(&frame, method, now),
-                Kind::Answer { id } => self.client_answer(&frame, id),
+                Kind::Answer { id } => self.client_answer(&frame, id, now),
             },
             Err(Unreadable::Blank) => {}
             Err(Unreadable::NotJson(why)) => {
@@ -223,7 +223,7 @@ impl Relay {
             "notifications/initialized" => self.client_initialized(frame.text, now),
             "notifications/cancelled" => self.client_cancels(frame, now),
             "notifications/progress" => self.client_progress(frame),
-            "notifications/tasks/status" => self.client_reports(frame),
+            "notifications/tasks/status" => self.client_reports(frame, now),
             "notifications/roots/list_changed" => {
                 let room = self.limits.hold_bytes;
                 let listens = |twin: &&mut Twin| twin.initialized && twin.out.waiting() <= room;
@@ -296,7 +296,7 @@ impl Relay {
     }
 
     /// How a task of the client's own stands: for the twin that asked for it.
-    fn client_reports(&mut self, frame: &Frame<'_>) {
+    fn client_reports(&mut self, frame: &Frame<'_>, now: Moment) {
         let id = named(frame.params, "taskId");
         let Some((id, twin)) = id.and_then(|id| self.owners.borrower(&id).map(|twin| (id, twin))) else {
             return self.log(None, "the client reported on a task that nobody has asked for");
@@ -306,8 +306,8 @@ impl Relay {
         } else if let Some(state) = self.twins.get_mut(&twin) {
             state.out.push(frame.text);
         }
-        if frame.params.is_some_and(is_over) {
-            self.lent_over(&id);
+        if let Some(task) = frame.params {
+            self.lent_reported(&id, task, now);
         }
     }
 
@@ -322,7 +322,7 @@ impl Relay {
         }
     }
 
-    fn client_answer(&mut self, frame: &Frame<'_>, raw_id: &str) {
+    fn client_answer(&mut self, frame: &Frame<'_>, raw_id: &str, now: Moment) {
         let Some(ask) = ids::number(raw_id).and_then(|number| self.asks.remove(&number)) else {
             self.log(None, format!("the client answered {}, which nobody asks (any more)", excerpt(raw_id.as_bytes())));
             return;
@@ -337,7 +337,7 @@ impl Relay {
         if deaf {
             self.log(ask.twin, "does not read its input: the client's answer to it was dropped");
         }
-        self.ask_answered(&ask, frame.result);
+        self.ask_answered(&ask, frame.result, now);
         self.check_drained(ask.twin);
     }
 

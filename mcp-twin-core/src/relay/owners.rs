@@ -1,11 +1,10 @@
 //! What a twin hands out and a client brings back later: such a request goes to the twin that knows it.
 //!
 //! The states of a multi round-trip request (modern), the cursors of a list, tasks, and elicitations by URL. A twin owes
-//! answers while a state is fresh, a task runs, or an elicitation is open.
+//! answers while a state is fresh, a task runs or what came of it was not fetched, or an elicitation is open.
 
 use super::Relay;
 use super::calls::{Ask, Call, Method};
-use super::era::Era;
 use super::frame;
 use super::ids::Token;
 use super::route::Timer;
@@ -15,6 +14,9 @@ use crate::time::Moment;
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
+use tasks::{Stage, Task};
+
+mod tasks;
 
 /// So many of each kind are remembered; the oldest is forgotten first.
 const KEPT: usize = 1024;
@@ -66,7 +68,7 @@ pub(super) struct Owners {
     /// Tasks of twins, by the hash of their id.
     tasks: Kept<u64, Task>,
     /// Tasks of the client that a twin asked for, by the hash of their id.
-    lent: Kept<u64, TwinId>,
+    lent: Kept<u64, Due>,
     /// Elicitations by URL that are open, by the hash of their id.
     links: Kept<u64, Due>,
 }
@@ -76,15 +78,6 @@ pub(super) struct Owners {
 struct Due {
     twin: TwinId,
     until: Option<(Moment, u64)>,
-}
-
-#[derive(Debug)]
-struct Task {
-    due: Due,
-    /// Its end was seen.
-    over: bool,
-    /// The progress token of the request that began it, by hash: it stays valid.
-    token: Option<u64>,
 }
 
 /// Where a request belongs.
@@ -104,32 +97,8 @@ impl Owners {
         let due = |due: &Due| due.twin == twin;
         self.states.by_key.values().any(due)
             || self.links.by_key.values().any(due)
-            || self.tasks.by_key.values().any(|task| task.due.twin == twin && !task.over)
-            || self.lent.by_key.values().any(|owner| *owner == twin)
-    }
-
-    /// The twins that have tasks.
-    pub(super) fn task_twins(&self) -> Vec<TwinId> {
-        let mut twins: Vec<TwinId> = self.tasks.by_key.values().map(|task| task.due.twin).collect();
-        twins.sort_unstable();
-        twins.dedup();
-        twins
-    }
-
-    /// Whether this task, or this progress token of a task, is one of the twin's.
-    pub(super) fn has_task(&self, twin: TwinId, id: &u64) -> bool {
-        self.tasks.by_key.get(id).is_some_and(|task| task.due.twin == twin)
-    }
-
-    pub(super) fn has_progress(&self, twin: TwinId, token: &Token) -> bool {
-        let token = Some(hash_of(token));
-        let of = |task: &Task| task.due.twin == twin && !task.over && task.token == token;
-        self.tasks.by_key.values().any(of)
-    }
-
-    /// Who asked for this task of the client.
-    pub(super) fn borrower(&self, id: &u64) -> Option<TwinId> {
-        self.lent.by_key.get(id).copied()
+            || self.tasks.by_key.values().any(|task| task.due.twin == twin && task.stage != Stage::Over)
+            || self.lent.by_key.values().any(due)
     }
 
     pub(super) fn has_link(&self, twin: TwinId, id: &u64) -> bool {
@@ -153,12 +122,6 @@ fn hash(text: &str) -> u64 {
 pub(super) fn named(part: Option<&str>, name: &str) -> Option<u64> {
     let part = part.filter(|part| part.contains(name) || part.contains("\\u"))?;
     frame::member(part, name).filter(|value| value.starts_with('"')).map(hash)
-}
-
-/// Whether a raw task is over (2025-11-25 and the extension use the same words).
-pub(super) fn is_over(task: &str) -> bool {
-    let status = frame::member(task, "status").and_then(frame::string);
-    matches!(status.as_deref(), Some("completed" | "failed" | "cancelled"))
 }
 
 impl Relay {
@@ -220,6 +183,20 @@ impl Relay {
         Due { twin, until }
     }
 
+    /// The same debt, for as long as a state is owed at most.
+    fn due_sooner(&mut self, before: Due, now: Moment) -> Due {
+        let latest = now + self.limits.state_ttl;
+        match before.until {
+            Some((at, _)) if at <= latest => before,
+            until => {
+                if let Some((at, key)) = until {
+                    self.timers.remove(&(at, Timer::Owned(key)));
+                }
+                self.due(before.twin, Some(self.limits.state_ttl), now)
+            }
+        }
+    }
+
     fn undue(&mut self, gone: impl IntoIterator<Item = Due>) {
         for due in gone {
             if let Some((at, key)) = due.until {
@@ -234,8 +211,9 @@ impl Relay {
         let passed = |due: &Due| due.until.is_some_and(|(_, other)| other == key);
         self.owners.states.retain(|due| !passed(due));
         self.owners.links.retain(|due| !passed(due));
+        self.owners.lent.retain(|due| !passed(due));
         for task in self.owners.tasks.by_key.values_mut().filter(|task| passed(&task.due)) {
-            task.over = true;
+            task.stage = Stage::Over;
         }
         let draining: Vec<TwinId> = self.twins.keys().copied().collect();
         for twin in draining {
@@ -265,9 +243,9 @@ impl Relay {
                     self.learn_task(twin, call, result, now);
                 }
             }
-            Method::Task => self.task_reported(twin, result),
+            Method::Task => self.task_answered(twin, result, now),
             Method::TaskResult => {
-                // It is answered when the task has ended.
+                // It is answered when the task has ended, with what came of it.
                 if let Some(id) = call.entry.as_deref().map(hash) {
                     self.task_over(twin, &id);
                 }
@@ -293,38 +271,6 @@ impl Relay {
         let due = self.due(twin, Some(self.limits.state_ttl), now);
         let gone = self.owners.states.insert(hash(state), due);
         self.undue(gone);
-    }
-
-    fn learn_task(&mut self, twin: TwinId, call: &Call, result: &str, now: Moment) {
-        let task = match self.session.era {
-            Era::Legacy => frame::member(result, "task"),
-            Era::Modern => Some(result).filter(|result| frame::member(result, "resultType") == Some("\"task\"")),
-        };
-        let Some(task) = task else { return };
-        let Some(id) = named(Some(task), "taskId") else { return };
-        let lasts = frame::member(task, "ttl").or_else(|| frame::member(task, "ttlMs"));
-        let lasts = lasts.and_then(super::ids::number).map(Duration::from_millis);
-        let over = is_over(task);
-        let due = self.due(twin, lasts, now);
-        let gone = self.owners.tasks.insert(id, Task { due, over, token: call.token.as_ref().map(hash_of) });
-        self.undue(gone.into_iter().map(|task| task.due));
-    }
-
-    /// A twin says how one of its tasks stands.
-    pub(super) fn task_reported(&mut self, twin: TwinId, task: &str) {
-        if let Some(id) = named(Some(task), "taskId").filter(|_| is_over(task)) {
-            self.task_over(twin, &id);
-        }
-    }
-
-    /// A task has ended, or is unknown to its twin. It is still found there.
-    pub(super) fn task_over(&mut self, twin: TwinId, id: &u64) {
-        let task = self.owners.tasks.by_key.get_mut(id).filter(|task| task.due.twin == twin);
-        let Some(task) = task else { return };
-        task.over = true;
-        let due = task.due;
-        task.due.until = None;
-        self.undue([due]);
     }
 
     /// An elicitation by URL is open: the twin will say when it is done.
@@ -357,30 +303,26 @@ impl Relay {
     }
 
     /// The client has answered a request of a twin: a task of its own, or the end of one, or a declined URL.
-    pub(super) fn ask_answered(&mut self, ask: &Ask, result: Option<&str>) {
+    pub(super) fn ask_answered(&mut self, ask: &Ask, result: Option<&str>, now: Moment) {
         if let Some(link) = &ask.link
             && result.and_then(|result| frame::member(result, "action")) != Some("\"accept\"")
         {
             self.link_closed(link);
         }
         match &ask.task {
-            Some(id) if ask.ends_task || result.is_none_or(is_over) => self.lent_over(id),
-            Some(_) => {}
+            Some(id) => match result.filter(|_| !ask.ends_task) {
+                Some(task) => self.lent_reported(id, task, now),
+                None => self.lent_over(id),
+            },
             None => {
                 let task = result.filter(|result| result.contains("taskId"));
                 let task = task.and_then(|result| frame::member(result, "task"));
-                if let Some(id) = named(task, "taskId").filter(|_| !task.is_some_and(is_over)) {
-                    let gone = self.owners.lent.insert(id, ask.twin);
-                    gone.into_iter().for_each(|twin| self.check_drained(twin));
-                }
+                let Some((id, task)) = named(task, "taskId").zip(task) else { return };
+                let due = Due { twin: ask.twin, until: None };
+                let gone = self.owners.lent.insert(id, due);
+                self.undue(gone);
+                self.lent_reported(&id, task, now);
             }
-        }
-    }
-
-    /// A task of the client has ended.
-    pub(super) fn lent_over(&mut self, id: &u64) {
-        if let Some(twin) = self.owners.lent.remove(id) {
-            self.check_drained(twin);
         }
     }
 
@@ -395,9 +337,9 @@ impl Relay {
         };
         self.owners.states.retain(&mut keep);
         self.owners.links.retain(&mut keep);
-        self.owners.lent.retain(|owner| *owner != twin);
+        self.owners.lent.retain(&mut keep);
         for task in self.owners.tasks.by_key.values_mut().filter(|task| task.due.twin == twin) {
-            task.over = true;
+            task.stage = Stage::Over;
             dues.push(task.due);
             task.due.until = None;
         }

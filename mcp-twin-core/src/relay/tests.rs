@@ -18,6 +18,7 @@ mod probe;
 mod rig;
 mod schedule;
 mod standby;
+mod tasks;
 
 use super::Relay;
 use super::calls::Call;
