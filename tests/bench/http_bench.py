@@ -8,6 +8,7 @@ and of tiny-server, which the bridges from stdio get); it answers at once. CPU a
 the processes of a row without the server itself (in the row `bare`: the server). A row that cannot be started says why.
 """
 import argparse
+import itertools
 import json
 import os
 import re
@@ -25,7 +26,8 @@ from pathlib import Path
 
 PROTOCOL, MODERN, META = "2025-11-25", "2026-07-28", "io.modelcontextprotocol/"
 CONNECTIONS = 64
-FIRST_ID = 1_000_000_000
+IDS = itertools.count(1)             # of this client's own calls
+FIRST_ID = 1_000_000_000             # of wrk's
 PATIENCE = 30
 SERVERS = {"tiny-http-serve", "tiny-server"}       # as /proc knows them: 15 letters
 TICK = os.sysconf("SC_CLK_TCK")
@@ -128,7 +130,7 @@ class Client:
         params = {"name": tool, "arguments": arguments}
         if self.modern:
             params["_meta"] = {META + "protocolVersion": MODERN, META + "clientCapabilities": {}}
-        return {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}
+        return {"jsonrpc": "2.0", "id": next(IDS), "method": "tools/call", "params": params}
 
     def all_headers(self, message):
         more = {"Mcp-Method": message["method"], "Mcp-Name": message["params"]["name"]} if self.modern else {}
@@ -418,7 +420,7 @@ def main():
                     f"{name} {rows[-1]['rate']:.0f}/s" for name, rows in measured.items()), file=sys.stderr)
             print(f"{o.rounds} rounds of {o.seconds} s, {CONNECTIONS} connections, every row in turn; medians")
             table(measured)
-            gaps(running, o.swaps, out)
+            broken |= gaps(running, o.swaps, out)
         finally:
             for row in running:
                 row.end()
@@ -429,20 +431,26 @@ def main():
 
 
 def gaps(running, swaps, out):
-    rows = {row.name: row for row in running}
+    """The table of gaps; gives back what could not be measured."""
+    rows, broken = {row.name: row for row in running}, {}
     what = [(name, word, how) for name, word, how in (
         ("mcp-twin", "nothing happens", lambda row: time.sleep(1)), ("mcp-twin", "a swap", Row.edit),
         ("mcp-twin-modern", "a swap", Row.edit), ("bare", "a restart", Row.restart)) if name in rows]
     if not what or not swaps:
-        return
+        return broken
     print(f"\nlongest time without a good answer over 4 connections, {swaps} times each: median, highest\n")
     print("| | while | ms | calls | failed |\n|---|---|---|---|---|")
     for name, word, how in what:
-        got = [rows[name].gap(lambda: how(rows[name])) for _ in range(swaps)]
+        try:
+            got = [rows[name].gap(lambda: how(rows[name])) for _ in range(swaps)]
+        except (OSError, HTTPException, ValueError, Broken) as why:
+            broken[f"{name} while {word}"] = str(why)
+            continue
         longest = [gap for gap, _, _ in got]
         print(f"| {name} | {word} | {statistics.median(longest):.0f}, {max(longest):.0f} | {sum(good for _, _, good in got):,}"
               f" | {sum(failed for _, failed, _ in got)} |")
         out.write(json.dumps({"row": name, "while": word, "gaps_ms": longest, "failed": [failed for _, failed, _ in got]}) + "\n")
+    return broken
 
 
 if __name__ == "__main__":
