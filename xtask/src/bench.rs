@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: speed and size beside the bare server and other tools, and what an idle front costs.
 
 use crate::exec::{self, Result, cargo, fail, number, option, output, program, root, target};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The rows of `contenders.py` that `tests/bench/setup.sh` installs and that wrap a stdio server.
@@ -13,6 +13,9 @@ pub(crate) fn run(arguments: &[String]) -> Result {
         eprintln!("bench: {first}: one message each; the column `median` counts, on a machine that does nothing else");
         return exec::run(cargo(["bench", "-p", "mcp-twin-core", "--bench", "relay", "--"]).args(rest));
     }
+    if let Some((_, rest)) = arguments.split_first().filter(|(first, _)| *first == "http") {
+        return http(rest);
+    }
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     let (rounds, calls) = (number(arguments, "--rounds", 10)?, number(arguments, "--calls", 20_000)?);
     let reloads = number(arguments, "--reloads", 3)?;
@@ -21,10 +24,7 @@ pub(crate) fn run(arguments: &[String]) -> Result {
     let bench = root().join("tests/bench");
     let results = target().join("bench");
     std::fs::create_dir_all(&results)?;
-    let peers = option(arguments, "--peers-dir")?.map_or_else(|| target().join("peers"), Into::into);
-    if has("--peers") {
-        exec::run(program("bash", [bench.join("setup.sh")]).env("BENCH_PEERS_DIR", &peers))?;
-    }
+    let peers = peers(arguments)?;
     let socat = output(&mut program("socat", ["-V"])).is_ok();
     if !socat {
         eprintln!("bench: socat is not installed, so there is no floor to compare with (apt-get install socat)");
@@ -42,6 +42,34 @@ pub(crate) fn run(arguments: &[String]) -> Result {
         exec::run(&mut script("idle.py"))?;
     }
     Ok(())
+}
+
+/// What stands between a client and a server over HTTP: `--rounds N --seconds N --swaps N --only ROW,… --peers`.
+fn http(arguments: &[String]) -> Result {
+    exec::run(&mut cargo(["build", "--release", "-p", "mcp-twin-cli"]))?;
+    let servers = ["--bin", "tiny-http-server", "--bin", "tiny-server"];
+    exec::run(cargo(["build", "--release", "-p", "mcp-twin-tests"]).args(servers))?;
+    let results = target().join("bench");
+    std::fs::create_dir_all(&results)?;
+    let peers = peers(arguments)?;
+    let mut command = program("python3", [root().join("tests/bench/http_bench.py")]);
+    command.arg("--mcp-twin").arg(target().join("release/mcp-twin")).arg("--servers").arg(target().join("release"));
+    command.arg("--peers-dir").arg(peers).arg("--out").arg(fresh(&results, "http.jsonl")?);
+    for name in ["--rounds", "--seconds", "--swaps", "--only"] {
+        if let Some(value) = option(arguments, name)? {
+            command.args([name, value]);
+        }
+    }
+    exec::run(&mut command)
+}
+
+/// Where the other tools are; with `--peers` they are installed first.
+fn peers(arguments: &[String]) -> Result<PathBuf> {
+    let peers = option(arguments, "--peers-dir")?.map_or_else(|| target().join("peers"), Into::into);
+    if arguments.iter().any(|argument| argument == "--peers") {
+        exec::run(program("bash", [root().join("tests/bench/setup.sh")]).env("BENCH_PEERS_DIR", &peers))?;
+    }
+    Ok(peers)
 }
 
 fn steady(
@@ -101,7 +129,7 @@ fn reload(
     Ok(())
 }
 
-fn fresh(results: &Path, name: &str) -> Result<std::path::PathBuf> {
+fn fresh(results: &Path, name: &str) -> Result<PathBuf> {
     let path = results.join(name);
     if path.exists() {
         std::fs::remove_file(&path)?;
