@@ -10,10 +10,17 @@ impl Inner {
         let canary = self.own[1];
         let vouched = canary.and_then(|own| self.sessions.get(&own)).and_then(|own| own.relay.vouch(active));
         let Some(session) = self.sessions.get_mut(&sid) else { return };
-        if !matches!(session.kind, Kind::Client(_)) || session.moving.is_some() {
+        if !matches!(session.kind, Kind::Client(_)) {
             return;
         }
         let serving = session.relay.serving();
+        if session.moving.is_some() {
+            // The twin that it leaves may be ended as soon as it has answered what it has.
+            if wanted && serving.is_some() && serving != session.moving {
+                session.relay.hold(hub.now());
+            }
+            return;
+        }
         let refused = session.refused.as_ref().is_some_and(|(twin, _)| *twin == active);
         if serving == Some(active) || (refused && serving.is_some()) || !(wanted || session.is_eager()) {
             return;
@@ -68,6 +75,9 @@ impl Inner {
             hub.shared.options.listener.log(Some(twin), &format!("session {name}… came from {old}"));
         }
         self.listen(hub, sid);
+        if let Some(old) = old {
+            self.passed(old);
+        }
         // Another one may serve by now.
         if active != Some(twin) {
             self.follow(hub, sid, false);

@@ -342,6 +342,7 @@ impl Inner {
         }
         for (twin, mut link) in std::mem::take(&mut session.links) {
             link.end(hub, twin, session.headers.clone());
+            self.passed(twin);
         }
         session.streams.end();
         // Whoever waits for this session to finish with a twin need not wait any more.

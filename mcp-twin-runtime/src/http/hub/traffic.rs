@@ -242,9 +242,12 @@ impl Inner {
         }
     }
 
-    /// Whether nothing that no relay carries is under way at a twin.
+    /// Tells those who wait for a twin to be done with that nothing is under way there that no relay carries, and no session
+    /// stays with it because its successor refuses it.
     pub(super) fn passed(&mut self, twin: TwinId) {
-        if self.passing.get(&twin).is_none_or(|open| *open == 0) {
+        let stays = |session: &Session| session.refused.is_some() && session.relay.serving() == Some(twin);
+        let idle = self.passing.get(&twin).is_none_or(|open| *open == 0);
+        if idle && !self.sessions.values().any(stays) {
             for (_, waiter) in self.waiters.passed.extract_if(.., |(of, _)| *of == twin) {
                 let _ = waiter.send(());
             }
