@@ -100,6 +100,8 @@ struct Session {
     links: BTreeMap<TwinId, Link>,
     /// It is being opened at this twin, which then serves it.
     moving: Option<TwinId>,
+    /// The twin that it leaves by that, which must be there should the other one refuse it.
+    leaving: Option<TwinId>,
     /// A twin that does not take it, and why.
     refused: Option<(TwinId, Fault)>,
     used: Instant,

@@ -158,8 +158,12 @@ impl Link {
     pub fn end(&mut self, hub: &Hub, twin: TwinId, headers: HeaderMap) {
         self.silence();
         if let Some(session) = self.session.take() {
-            let (hub, version) = (hub.clone(), self.version.clone());
+            let (hub, version, behind) = (hub.clone(), self.version.clone(), self.behind.take());
             tokio::spawn(async move {
+                if let Some(mut behind) = behind {
+                    // A server whose session ends while it reads a message for it may break the connection.
+                    let _ = timeout(BEHIND, behind.wait_for(|done| *done)).await;
+                }
                 let mut headers = headers;
                 headers.insert(SESSION, session);
                 if let Some(version) = version {
@@ -207,11 +211,14 @@ impl Errand {
     async fn run(self, hub: &Hub, sent: oneshot::Sender<()>) {
         let mut sent = Some(sent);
         let mut reopened = false;
+        let mut again = self.opens;
         loop {
             let had = hub.link_session(self.sid, self.twin);
             let response = match self.send(hub, sent.take()).await {
                 Ok(response) => response,
                 Err(CallError::NotSent(why)) => return hub.unsent(self.sid, self.twin, &self.line, &why).await,
+                // An opening has no effect but a session that nobody knows of: a kept connection may just have been closed.
+                Err(CallError::Broken(_)) if std::mem::take(&mut again) => continue,
                 Err(CallError::Broken(why)) => return self.lost(hub, &format!("the connection broke: {why}")),
             };
             let status = response.status();

@@ -26,6 +26,7 @@ impl Inner {
             return;
         }
         session.moving = Some(active);
+        session.leaving = serving;
         session.refused = None;
         let now = hub.now();
         if serving.is_some() && wanted {
@@ -62,9 +63,10 @@ impl Inner {
         let active = self.active;
         let Some(session) = self.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin)) else { return };
         session.moving = None;
-        let old = session.relay.serving();
+        let old = session.leaving.take();
         if let Err(fault) = session.relay.handover(twin, now) {
             session.moving = Some(twin);
+            session.leaving = old;
             return self.session_refused(hub, sid, twin, fault);
         }
         let name = match &session.kind {
@@ -90,12 +92,16 @@ impl Inner {
         let Some(session) = self.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin)) else { return };
         session.moving = None;
         hub.shared.options.listener.log(Some(twin), &format!("does not take a session: {}", fault.message));
+        let left = session.leaving.take();
         let older: Vec<TwinId> = session.links.keys().copied().filter(|other| *other != twin).collect();
         let back = older.into_iter().rev().find(|older| session.relay.is_ready_at(*older));
         session.refused = Some((twin, fault.clone()));
         let stays = back.is_some_and(|back| session.relay.handover(back, now).is_ok());
         if !stays {
             session.relay.refuse(fault, now);
+        }
+        if let Some(left) = left {
+            self.passed(left);
         }
     }
 

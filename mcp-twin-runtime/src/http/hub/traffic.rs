@@ -31,6 +31,7 @@ impl Session {
             streams: Streams::new(options.epoch, resumable),
             links: BTreeMap::new(),
             moving: None,
+            leaving: None,
             refused: None,
             used: Instant::now(),
             headers: HeaderMap::new(),
@@ -245,7 +246,9 @@ impl Inner {
     /// Tells those who wait for a twin to be done with that nothing is under way there that no relay carries, and no session
     /// stays with it because its successor refuses it.
     pub(super) fn passed(&mut self, twin: TwinId) {
-        let stays = |session: &Session| session.refused.is_some() && session.relay.serving() == Some(twin);
+        let stays = |session: &Session| {
+            session.leaving == Some(twin) || session.refused.is_some() && session.relay.serving() == Some(twin)
+        };
         let idle = self.passing.get(&twin).is_none_or(|open| *open == 0);
         if idle && !self.sessions.values().any(stays) {
             for (_, waiter) in self.waiters.passed.extract_if(.., |(of, _)| *of == twin) {
