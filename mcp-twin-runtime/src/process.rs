@@ -5,7 +5,7 @@
 //! On Unix a leader is waited for without being reaped, its group is signalled while the leader still holds the group's
 //! id, and only then is it reaped: so no signal can reach a process that merely got the same number. Where children are to
 //! be kept (`keep_children`), the members of the group are signalled one by one instead. On Windows a twin is a job, and is
-//! ended through its handle.
+//! ended through its handle. A twin that outlived the front which started it is nobody's child here: see [`Survivor`].
 
 #[cfg_attr(not(target_os = "linux"), path = "process/no_adopted.rs")]
 mod adopted;

@@ -280,6 +280,25 @@ pub(crate) mod tests {
         assert_eq!(files(&home), 0);
     }
 
+    #[tokio::test]
+    async fn a_front_whose_twins_outlive_it_is_nobody_elses_to_sweep() {
+        use mcp_twin_core::host::StateStore;
+        let (_dir, home) = home();
+        let seat = seat(&home, "notes");
+        let front = seat.front().to_owned();
+        seat.leave_to_sweep();
+        let key = crate::servers::ServerKey::new("notes", Path::new("/project"));
+        let (store, _) = crate::store::FileStore::open(&home, &front, &key, Path::new("/project"), |_| {});
+        let mut record = crate::store::tests::record(1);
+        record.twins[0].port = Some(8100);
+        store.save(&record).await.unwrap();
+        assert!(stale(&home).is_empty());
+        assert!(home.record_of(&front).exists() && home.run().join(format!("{front}.lock")).exists());
+        record.twins[0].port = None;
+        store.save(&record).await.unwrap();
+        assert_eq!(stale(&home).len(), 1);
+    }
+
     #[test]
     fn without_a_writable_home_the_reason_is_told() {
         let dir = tempfile::tempdir().unwrap();

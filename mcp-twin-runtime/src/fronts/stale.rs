@@ -19,7 +19,8 @@ pub struct StaleFront {
     held: File,
 }
 
-/// Every front whose lock is free, each taken. Call it once, when a front starts.
+/// Every front whose lock is free, each taken. Call it once, when a front starts. A front over HTTP whose record names twins
+/// is left out: they outlive it on purpose, and its own next start takes them over.
 #[must_use]
 pub fn stale(home: &Home) -> Vec<StaleFront> {
     files::tidy(&home.run());
@@ -77,11 +78,20 @@ fn take(home: &Home, front: String, lock: PathBuf) -> Option<StaleFront> {
     if !lock.exists() {
         return None;
     }
+    let record = home.record_of(&front);
+    let loaded = store::load(&record);
+    if outlived(&loaded) {
+        return None;
+    }
     // At once, so that nobody takes our lock for a running front.
     let posted = lock.with_file_name(format!("{front}.json"));
     let address = Posted::load(&posted).map(|posted| posted.address.socket);
     socket::remove(&address.unwrap_or_else(|| lock.with_file_name(format!("{front}.sock"))));
     let _ = std::fs::remove_file(posted);
-    let record = home.record_of(&front);
-    Some(StaleFront { loaded: store::load(&record), front, record, lock, held })
+    Some(StaleFront { loaded, front, record, lock, held })
+}
+
+/// Whether the twins of this record live on without their front: those that have a port do.
+fn outlived(loaded: &Loaded) -> bool {
+    matches!(loaded, Loaded::Good(saved) if saved.record.twins.iter().any(|twin| twin.port.is_some()))
 }

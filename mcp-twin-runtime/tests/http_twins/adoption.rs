@@ -46,7 +46,7 @@ async fn a_twin_survives_its_front_and_serves_under_the_next() {
     let fakes = Fakes::new();
     fakes.sources.set(source(1));
     let (twins, handle) = recovered(&rig, &fakes).await;
-    fakes.traffic.routed_to(TwinId(0)).await;
+    tokio::time::timeout(Duration::from_secs(10), fakes.traffic.routed_to(TwinId(0))).await.expect("it serves");
     assert_eq!(twins.port_of(TwinId(0)), Some(port));
     assert_eq!([twins.lease().a, twins.lease().b].first(), Some(&port), "the lease has not moved");
     let status = handle.status().await.unwrap();
