@@ -239,12 +239,18 @@ impl Project {
         Served::bare(&mut self.process(&words))
     }
 
-    /// The command of a front over the server: `mcp-twin serve`, with these flags, on any free port.
+    /// The command of a front over the server: `mcp-twin serve`, with these flags, on any free port, and watching the file of the
+    /// server's code, which it does not do by itself.
     #[must_use]
     pub fn serve_command(&self, flags: &[&str]) -> Vec<String> {
-        let listen = if flags.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] };
         let mut words = vec![tools::mcp_twin().display().to_string(), "serve".to_owned()];
-        words.extend(listen.iter().chain(self.server().flags()).chain(flags).map(|flag| (*flag).to_owned()));
+        let file = self.server().file();
+        for (flag, value) in [("--listen", "127.0.0.1:0"), ("--watch", file)] {
+            if !flags.contains(&flag) {
+                words.extend([flag, value].map(str::to_owned));
+            }
+        }
+        words.extend(flags.iter().map(|flag| (*flag).to_owned()));
         words.push("--".to_owned());
         words.extend(self.command());
         words

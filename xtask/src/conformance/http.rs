@@ -69,7 +69,7 @@ impl Mode {
         let fixture = Fixture::new(self.name)?;
         let mut command = fixture.at_home(Command::new(mcp_twin()));
         command.args(["serve", "--name", "conformance", "--listen", "127.0.0.1:0", "--settle", "0"]);
-        command.args(["--breaking", "warn", "--watch"]).arg(fixture.folder().join("server")).arg("--");
+        command.args(["--breaking", "warn", "--watch"]).arg("server.py").arg("--");
         command.args(fixture.server(&["--port", "{port}"]));
         if self.shared_key {
             command.env("FIXTURE_STATE_KEY", "shared by all twins of this run");
