@@ -17,6 +17,7 @@ mod owners;
 mod probe;
 mod rig;
 mod schedule;
+mod shared;
 mod standby;
 mod tasks;
 
