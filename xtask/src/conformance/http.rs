@@ -69,6 +69,8 @@ impl Mode {
         let fixture = Fixture::new(self.name)?;
         let mut command = fixture.at_home(Command::new(mcp_twin()));
         command.args(["serve", "--name", "conformance", "--listen", "127.0.0.1:0", "--settle", "0"]);
+        // The suite asks for refusals on purpose: a trial would take them for bad code.
+        command.args(["--bake", "0"]);
         command.args(["--breaking", "warn", "--watch"]).arg("server.py").arg("--");
         command.args(fixture.server(&["--port", "{port}"]));
         if self.shared_key {
