@@ -46,7 +46,7 @@ pub(crate) struct Completions<'a> {
 pub(crate) struct Started<'a> {
     pub(crate) command: &'static str,
     pub(crate) exit: u8,
-    pub(crate) front: &'a FrontStatus,
+    pub(crate) front: Front<'a>,
 }
 
 /// `logs`
@@ -119,6 +119,11 @@ pub(crate) struct Front<'a> {
     pub(crate) standby: Option<Twin>,
     /// `building`, `spawning`, `warming`, `verified`, `committing`.
     pub(crate) standby_stage: Option<&'a str>,
+    /// A twin of the active's own code that stands by (over HTTP), and whether it is verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) warm: Option<Twin>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) warm_ready: Option<bool>,
     pub(crate) previous: Option<Twin>,
     pub(crate) retiring: Vec<Twin>,
     /// The active twin is on trial.
@@ -132,6 +137,11 @@ pub(crate) struct Front<'a> {
     pub(crate) client: Option<&'a str>,
     pub(crate) protocol: Option<&'a str>,
     pub(crate) stale_lists: &'a [String],
+    /// Where clients reach it, over HTTP, and how many sessions they have open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sessions: Option<usize>,
     pub(crate) in_flight: usize,
     pub(crate) held: usize,
     pub(crate) watched: Option<usize>,
@@ -249,6 +259,8 @@ impl<'a> From<&'a FrontStatus> for Front<'a> {
             active: swap.active.as_ref().map(Twin::from),
             standby: swap.standby.as_ref().map(|(twin, _)| twin.into()),
             standby_stage: swap.standby.as_ref().map(|(_, stage)| stage.as_str()),
+            warm: swap.warm.as_ref().map(Twin::from),
+            warm_ready: swap.warm.as_ref().map(|_| swap.warm_ready),
             previous: swap.prev.as_ref().map(Twin::from),
             retiring: swap.retiring.iter().map(Twin::from).collect(),
             baking: swap.baking,
@@ -259,6 +271,8 @@ impl<'a> From<&'a FrontStatus> for Front<'a> {
             client: status.client.as_deref(),
             protocol: status.protocol.as_deref(),
             stale_lists: &status.stale_lists,
+            url: status.url.as_deref(),
+            sessions: status.sessions,
             in_flight: status.in_flight,
             held: status.held,
             watched: status.watched,

@@ -124,7 +124,7 @@ impl Hub {
     }
 
     /// A message of a twin, on the stream of the request `number` if on one at all.
-    pub(in crate::http) fn from_twin(&self, sid: Sid, twin: TwinId, number: Option<u64>, manner: &Manner, line: &[u8]) {
+    pub(in crate::http) fn said(&self, sid: Sid, twin: TwinId, number: Option<u64>, manner: &Manner, line: &[u8]) {
         let now = self.now();
         let message = Message::read(line).ok();
         let answer = message.as_ref().filter(|message| message.is_answer());
@@ -230,7 +230,8 @@ impl super::Inner {
         let Some(trial) = self.trial.as_mut().filter(|trial| trial.twin == twin) else { return };
         trial.broken += 1;
         if trial.broken >= BROKEN {
-            let message = format!("{BROKEN} calls in a row had no answer that can be used; the last: {}", fault.message);
+            let message =
+                format!("{BROKEN} calls in a row had no answer that can be used; the last: {}", fault.message);
             self.trial_failed(Fault::new(Code::BakeErrors, message));
         }
     }

@@ -66,9 +66,9 @@ impl Inner {
         for line in output.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let line = output.slice_ref(line);
             match self.sessions.get(&sid).map(|session| session.kind.clone()) {
-                Some(Kind::Client(_)) => self.to_client(sid, line, origin),
-                Some(Kind::Modern) => self.to_edge(sid, &line, origin),
-                Some(Kind::Canary) => self.to_canary(hub, sid, &line),
+                Some(Kind::Client(_)) => self.tell_client(sid, line, origin),
+                Some(Kind::Modern) => self.tell_edge(sid, &line, origin),
+                Some(Kind::Canary) => self.tell_canary(hub, sid, &line),
                 None => {}
             }
         }
@@ -76,13 +76,12 @@ impl Inner {
     }
 
     /// To a client of the legacy era.
-    fn to_client(&mut self, sid: Sid, line: Bytes, origin: Option<&Origin>) {
+    fn tell_client(&mut self, sid: Sid, line: Bytes, origin: Option<&Origin>) {
         let Some(session) = self.sessions.get_mut(&sid) else { return };
         let streams = &mut session.streams;
         let plain = Manner::default();
         let of_origin = origin.and_then(|origin| origin.id.as_deref());
-        let manner_of =
-            |ids: &[String]| origin.filter(|_| of_origin.is_some_and(|id| ids.iter().any(|own| own == id)));
+        let manner_of = |ids: &[String]| origin.filter(|_| of_origin.is_some_and(|id| ids.iter().any(|own| own == id)));
         if line.first() == Some(&b'[') {
             // The answers to a batch come as one.
             let ids = ids_of(&line);
@@ -106,7 +105,7 @@ impl Inner {
     }
 
     /// To whichever client of the modern era asked.
-    fn to_edge(&mut self, sid: Sid, line: &Bytes, origin: Option<&Origin>) {
+    fn tell_edge(&mut self, sid: Sid, line: &Bytes, origin: Option<&Origin>) {
         let Ok(message) = Message::read(line) else { return };
         let named = message
             .id()
@@ -119,7 +118,8 @@ impl Inner {
         let Some(number) = named.filter(|number| self.edges.contains_key(number)).or(of_origin.clone()) else { return };
         let Some(edge) = self.edges.get(&number) else { return };
         let text = Bytes::from(edge.leave(&message));
-        let answers = if message.is_answer() && message.id() == Some(&number) { vec![number.clone()] } else { Vec::new() };
+        let answers =
+            if message.is_answer() && message.id() == Some(&number) { vec![number.clone()] } else { Vec::new() };
         let own = origin.filter(|_| of_origin.as_ref() == Some(&number)).map(|origin| &origin.manner);
         let manner = own.cloned().unwrap_or(Manner { events: answers.is_empty(), ..Manner::default() });
         if let Some(session) = self.sessions.get_mut(&sid) {
@@ -134,7 +134,7 @@ impl Inner {
     }
 
     /// To the front itself.
-    fn to_canary(&mut self, hub: &Hub, sid: Sid, line: &Bytes) {
+    fn tell_canary(&mut self, hub: &Hub, sid: Sid, line: &Bytes) {
         let Ok(message) = Message::read(line) else { return };
         if message.is_refusal() {
             let text = String::from_utf8_lossy(line).into_owned();
