@@ -1,6 +1,6 @@
 //! What came of an input to a relay: written to clients and twins, and heard.
 
-use super::{Hub, Inner, Kind, Session, Sid};
+use super::{Hub, Inner, Kind, OWN_ID, Session, Sid};
 use crate::http::stream::Manner;
 use hyper::body::Bytes;
 use hyper::header::HeaderMap;
@@ -107,6 +107,13 @@ impl Inner {
     /// To whichever client of the modern era asked.
     fn tell_edge(&mut self, sid: Sid, line: &Bytes, origin: Option<&Origin>) {
         let Ok(message) = Message::read(line) else { return };
+        if message.id() == Some(OWN_ID) && message.is_refusal() {
+            // The front's own opening was refused, or nobody was there for it.
+            if let Some(session) = self.sessions.get_mut(&sid) {
+                session.heard = Some(String::from_utf8_lossy(line).into_owned());
+            }
+            return;
+        }
         let named = message
             .id()
             .filter(|_| message.is_answer())
