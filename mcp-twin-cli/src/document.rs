@@ -119,12 +119,9 @@ pub(crate) struct Front<'a> {
     pub(crate) standby: Option<Twin>,
     /// `building`, `spawning`, `warming`, `verified`, `committing`.
     pub(crate) standby_stage: Option<&'a str>,
-    /// A twin of the active's own code that stands by (over HTTP), and whether it is verified.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) warm: Option<Twin>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) warm_ready: Option<bool>,
     pub(crate) previous: Option<Twin>,
+    /// The verified twin of the same code that takes over should the active one die.
+    pub(crate) warm: Option<Twin>,
     pub(crate) retiring: Vec<Twin>,
     /// The active twin is on trial.
     pub(crate) baking: bool,
@@ -137,10 +134,9 @@ pub(crate) struct Front<'a> {
     pub(crate) client: Option<&'a str>,
     pub(crate) protocol: Option<&'a str>,
     pub(crate) stale_lists: &'a [String],
-    /// Where clients reach it, over HTTP, and how many sessions they have open.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Where clients reach it, over HTTP.
     pub(crate) url: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Sessions of clients, over HTTP.
     pub(crate) sessions: Option<usize>,
     pub(crate) in_flight: usize,
     pub(crate) held: usize,
@@ -259,9 +255,8 @@ impl<'a> From<&'a FrontStatus> for Front<'a> {
             active: swap.active.as_ref().map(Twin::from),
             standby: swap.standby.as_ref().map(|(twin, _)| twin.into()),
             standby_stage: swap.standby.as_ref().map(|(_, stage)| stage.as_str()),
-            warm: swap.warm.as_ref().map(Twin::from),
-            warm_ready: swap.warm.as_ref().map(|_| swap.warm_ready),
             previous: swap.prev.as_ref().map(Twin::from),
+            warm: swap.warm.as_ref().filter(|_| swap.warm_ready).map(Twin::from),
             retiring: swap.retiring.iter().map(Twin::from).collect(),
             baking: swap.baking,
             degraded: swap.degraded.as_ref(),
