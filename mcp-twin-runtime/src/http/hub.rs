@@ -5,6 +5,7 @@
 
 mod calls;
 mod moves;
+mod own;
 mod pump;
 mod sessions;
 mod traffic;

@@ -1,26 +1,17 @@
 //! The hub as the swap machine's driver sees it: what proves a twin healthy, and where requests go.
 
 use super::pump::gone;
-use super::{Gate, Hub, HubOptions, Inner, Kind, LISTENS, OWN_ID, Session, Sid, Trial, Verdict};
-use crate::http::link::Link;
+use super::{Gate, Hub, HubOptions, Inner, Kind, Session, Sid, Trial};
 use crate::http::stream::Streams;
 use async_trait::async_trait;
 use hyper::header::HeaderMap;
 use mcp_twin_core::host::{Clock, HealthProbe, Traffic};
-use mcp_twin_core::relay::{Relay, SavedSession};
+use mcp_twin_core::relay::Relay;
 use mcp_twin_core::swap::ProbeReport;
-use mcp_twin_core::{Code, Fault, Moment, TwinId};
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use mcp_twin_core::{Fault, Moment, TwinId};
+use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-
-/// The newest version of the legacy era.
-const NEWEST_LEGACY: &str = "2025-11-25";
-/// The version of the modern era.
-const MODERN: &str = "2026-07-28";
-/// The kinds of the front's own sessions, as they stand in `own`.
-const OWN: [Kind; 2] = [Kind::Modern, Kind::Canary];
 
 impl Session {
     pub(super) fn new(kind: Kind, relay: Relay, options: &HubOptions) -> Self {
@@ -43,15 +34,6 @@ impl Session {
 }
 
 impl Hub {
-    /// The front's own sessions begin: their openings wait for the first twin.
-    pub(super) fn begin(&self) {
-        let mut inner = self.lock();
-        for (at, kind) in OWN.into_iter().enumerate() {
-            let sid = inner.open_own(self, kind);
-            inner.own[at] = Some(sid);
-        }
-    }
-
     /// A twin was started.
     pub fn joined(&self, twin: TwinId) {
         let mut inner = self.lock();
@@ -99,83 +81,6 @@ impl Hub {
         waiters.bake.take_if(|(of, _)| *of == twin);
     }
 
-    fn ask(&self, twin: TwinId, force: bool) -> Vec<(usize, Sid, bool, oneshot::Receiver<Verdict>)> {
-        let now = self.now();
-        let mut inner = self.lock();
-        let mut asked = Vec::new();
-        for (at, kind) in OWN.into_iter().enumerate() {
-            let Some(own) = inner.own.get(at).copied().flatten() else { continue };
-            let known = inner.sessions.get(&own).is_some_and(|session| session.relay.is_open());
-            let fresh = inner.sessions.get(&own).is_some_and(|session| session.links.is_empty());
-            // One that the last twin has refused is asked anew, in a session of its own.
-            let sid = if known || fresh {
-                own
-            } else {
-                let sid = inner.open_own(self, kind);
-                if let Some(next) = inner.own_next.entry(twin).or_default().get_mut(at) {
-                    *next = Some(sid);
-                }
-                sid
-            };
-            if !known && inner.sessions.get(&sid).is_some_and(|session| session.heard.is_some()) {
-                // Nobody was there to take it, for longer than an opening waits.
-                inner.send_opening(self, sid);
-            }
-            let (tx, rx) = oneshot::channel();
-            inner.waiters.ready.insert((sid, twin), tx);
-            if let Some(session) = inner.sessions.get_mut(&sid) {
-                session.links.insert(twin, Link::default());
-                session.relay.attach(twin);
-                session.relay.probe(twin, force, now);
-            }
-            inner.pump(self, sid, None);
-            asked.push((at, sid, known, rx));
-        }
-        asked
-    }
-
-    /// Each kind of session that clients have open, tried at a twin on a session of the front's own.
-    async fn try_kinds(&self, twin: TwinId, force: bool) -> Result<(), Fault> {
-        for saved in self.kinds() {
-            let (tx, rx) = oneshot::channel();
-            let sid = {
-                let now = self.now();
-                let mut inner = self.lock();
-                let vouched =
-                    inner.own[1].and_then(|own| inner.sessions.get(&own)).and_then(|own| own.relay.vouch(twin));
-                let relay = Relay::resumed(self.options(), &saved);
-                let sid = inner.add(Session::new(Kind::Canary, relay, &self.shared.options));
-                inner.waiters.ready.insert((sid, twin), tx);
-                if let Some(session) = inner.sessions.get_mut(&sid) {
-                    session.links.insert(twin, Link::default());
-                    match vouched {
-                        Some(vouched) => session.relay.attach_vouched(twin, &vouched),
-                        None => session.relay.attach(twin),
-                    }
-                    session.relay.probe(twin, force, now);
-                }
-                inner.pump(self, sid, None);
-                sid
-            };
-            let verdict = rx.await.unwrap_or_else(|_| Err(gone()));
-            self.lock().end_session(self, sid);
-            verdict.map_err(|fault| Fault {
-                message: format!("a session that a client has open would be lost: {}", fault.message),
-                ..fault
-            })?;
-        }
-        Ok(())
-    }
-
-    fn kinds(&self) -> Vec<SavedSession> {
-        let inner = self.lock();
-        let mut seen = BTreeSet::new();
-        let clients = inner.sessions.values().filter(|session| matches!(session.kind, Kind::Client(_)));
-        // One that the serving twin has refused already says nothing about the next.
-        let saved = clients.filter(|session| session.refused.is_none()).filter_map(|session| session.relay.saved());
-        saved.filter(|saved| seen.insert(saved.kind())).collect()
-    }
-
     /// Waits for all relays that have this twin, each in its own way.
     fn wait_all<T>(
         &self,
@@ -200,6 +105,14 @@ impl Hub {
         waits
     }
 
+    /// Returns when no twin has an open call; requests are held from then on.
+    pub async fn quiet(&self) {
+        let twins: Vec<TwinId> = self.lock().rates.keys().copied().collect();
+        for twin in twins {
+            self.idle(twin).await;
+        }
+    }
+
     fn each(&self, act: impl Fn(&mut Relay, Moment)) {
         let now = self.now();
         let mut inner = self.lock();
@@ -218,37 +131,6 @@ impl Inner {
         let sid = Sid(self.last);
         self.sessions.insert(sid, session);
         sid
-    }
-
-    /// A session of the front's own, with its opening.
-    fn open_own(&mut self, hub: &Hub, kind: Kind) -> Sid {
-        let relay = match kind {
-            Kind::Modern => Relay::for_many(hub.options(), LISTENS),
-            _ => Relay::new(hub.options()),
-        };
-        let sid = self.add(Session::new(kind, relay, &hub.shared.options));
-        self.send_opening(hub, sid);
-        sid
-    }
-
-    fn send_opening(&mut self, hub: &Hub, sid: Sid) {
-        let now = hub.now();
-        let Some(session) = self.sessions.get_mut(&sid) else { return };
-        session.heard = None;
-        let info = format!(r#"{{"name":"mcp-twin","version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
-        if session.kind == Kind::Modern {
-            let opening = format!(
-                r#"{{"jsonrpc":"2.0","id":{OWN_ID},"method":"server/discover","params":{{"_meta":{{"io.modelcontextprotocol/protocolVersion":"{MODERN}","io.modelcontextprotocol/clientCapabilities":{{}},"io.modelcontextprotocol/clientInfo":{info}}}}}}}"#
-            );
-            session.relay.client_line(opening.as_bytes(), now);
-        } else {
-            let opening = format!(
-                r#"{{"jsonrpc":"2.0","id":{OWN_ID},"method":"initialize","params":{{"protocolVersion":"{NEWEST_LEGACY}","capabilities":{{}},"clientInfo":{info}}}}}"#
-            );
-            session.relay.client_line(opening.as_bytes(), now);
-            session.relay.client_line(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, now);
-        }
-        self.pump(hub, sid, None);
     }
 
     fn drop_next(&mut self, twin: TwinId) {
@@ -291,55 +173,6 @@ impl HealthProbe for Hub {
 
     fn last_words(&self, twin: TwinId) -> String {
         self.shared.options.ports.last_words(twin)
-    }
-}
-
-/// How long a twin that was adopted may take to prove itself; it serves all the same if it does not.
-const ADOPTED: Duration = Duration::from_secs(5);
-
-impl Hub {
-    /// A twin that outlived its front: what can be learnt of it is learnt.
-    pub async fn adopted(&self, twin: TwinId) {
-        // Whether it is any good is seen by those who use it.
-        let _ = tokio::time::timeout(ADOPTED, self.check_as(twin, true)).await;
-    }
-
-    /// Returns when no twin has an open call; requests are held from then on.
-    pub async fn quiet(&self) {
-        let twins: Vec<TwinId> = self.lock().rates.keys().copied().collect();
-        for twin in twins {
-            self.idle(twin).await;
-        }
-    }
-
-    async fn check_as(&self, twin: TwinId, force: bool) -> Result<ProbeReport, Fault> {
-        let mut best = None;
-        let mut refusals = Vec::new();
-        for (at, sid, known, verdict) in self.ask(twin, force) {
-            let verdict = verdict.await.unwrap_or_else(|_| Err(gone()));
-            let (open, refusal) = {
-                let inner = self.lock();
-                let session = inner.sessions.get(&sid);
-                (session.is_some_and(|own| own.relay.is_open()), session.and_then(Session::refusal))
-            };
-            match verdict {
-                Err(fault) if known => return Err(fault),
-                Ok(report) if open => best = best.or(Some(report)),
-                Ok(_) => refusals.push((at, refusal.unwrap_or_else(|| "it was refused".to_owned()))),
-                Err(fault) => refusals.push((at, fault.message)),
-            }
-        }
-        let Some(report) = best else {
-            let why: Vec<String> = refusals
-                .into_iter()
-                .map(|(at, why)| format!("{}: {why}", if at == 0 { "server/discover" } else { "initialize" }))
-                .collect();
-            let message = format!("the new server accepts no opening ({})", why.join("; "));
-            let help = "check that its endpoint is at the path of the front (`--path`)";
-            return Err(Fault::new(Code::ProbeRefused, message).with_help(help));
-        };
-        self.try_kinds(twin, force).await?;
-        Ok(report)
     }
 }
 
