@@ -105,7 +105,7 @@ struct Worker {
 
 impl Worker {
     fn new(url: &str, name: usize, shared: Arc<Shared>) -> Self {
-        let client = if name % 2 == 0 { HttpClient::new(url) } else { HttpClient::modern(url) };
+        let client = if name.is_multiple_of(2) { HttpClient::new(url) } else { HttpClient::modern(url) };
         client.open();
         Self { client, name, wire: None, shared }
     }
