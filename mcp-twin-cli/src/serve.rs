@@ -129,13 +129,21 @@ fn address(text: &str) -> Result<SocketAddr, Failure> {
 }
 
 /// `mcp-twin start`: a front of its own, told of once it serves.
-pub(crate) fn start(home: &Home, args: ServeArgs, options: &Options, words: &[OsString], json: bool) -> Result<Exit, Failure> {
+pub(crate) fn start(
+    home: &Home,
+    args: ServeArgs,
+    options: &Options,
+    words: &[OsString],
+    json: bool,
+) -> Result<Exit, Failure> {
     let patience = options.start_timeout + SLACK;
     // What is wrong with the command line is said here, not by a process that nobody sees.
     let name = args.named().map(str::to_owned);
     let command = args.command.clone();
     let order = order(home, args, options.clone())?;
-    let known = name.clone().unwrap_or_else(|| command.first().map_or_else(String::new, |word| word.to_string_lossy().into_owned()));
+    let known = name
+        .clone()
+        .unwrap_or_else(|| command.first().map_or_else(String::new, |word| word.to_string_lossy().into_owned()));
     home.ensure().map_err(|error| Failure::configuration("cli::home", error.to_string()))?;
     let output = detached_output(home, &known);
     let mut child = spawn(words, &output, &order.run.cwd)?;
@@ -204,7 +212,14 @@ fn spawn(words: &[OsString], output: &std::path::Path, cwd: &std::path::Path) ->
     let mut command = Command::new(program);
     command
         .args(["serve", "--detached"])
-        .args(words.iter().enumerate().skip(1).filter(|(index, word)| *index != at && !(*index < at && *word == "--json")).map(|(_, word)| word))
+        .args(
+            words
+                .iter()
+                .enumerate()
+                .skip(1)
+                .filter(|(index, word)| *index != at && !(*index < at && *word == "--json"))
+                .map(|(_, word)| word),
+        )
         .current_dir(cwd)
         .stdin(Stdio::null())
         .stdout(file)

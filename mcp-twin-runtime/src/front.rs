@@ -30,12 +30,12 @@ use mcp_twin_core::swap::{Command, Swap};
 use mcp_twin_core::watch::Debounce;
 use off::{Off, Part};
 use plan::Plan;
+pub use served::serve_http;
 use spawner::TwinSpawner;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
-pub use served::serve_http;
 use voice::Voice;
 
 /// The client is gone: it kills its servers 4 s after it closed their stdin, so everything must be over by then.
@@ -181,7 +181,8 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
         }
     }
     if answers.watching {
-        let watching = watch(Arc::clone(&plan.tree), debounce, handle, store, Arc::clone(&files), Arc::new(wire.clone()));
+        let watching =
+            watch(Arc::clone(&plan.tree), debounce, handle, store, Arc::clone(&files), Arc::new(wire.clone()));
         tokio::spawn(watching_or_saying(watching, Arc::clone(&voice)));
     }
 
@@ -242,13 +243,7 @@ async fn end_twins(wire: &Wire, stop: StopOrder) -> bool {
 }
 
 /// The name under which other commands know this server.
-fn registered(
-    order: &RunOrder,
-    plan: &Plan,
-    transport: Transport,
-    off: &Off,
-    warnings: &mut Vec<String>,
-) -> String {
+fn registered(order: &RunOrder, plan: &Plan, transport: Transport, off: &Off, warnings: &mut Vec<String>) -> String {
     use mcp_twin_core::spec::{ServerName, disambiguate};
     let decide = |known: &[ServerEntry]| {
         let taken: Vec<(ServerName, std::path::PathBuf)> = known

@@ -17,4 +17,4 @@ mod stream;
 pub use book::Book;
 pub use door::{Door, DoorError};
 pub use hub::{Hub, HubOptions, TwinPorts};
-pub use listener::{Listener, ListenOptions};
+pub use listener::{ListenOptions, Listener};

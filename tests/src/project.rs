@@ -117,6 +117,13 @@ impl Project {
         self.save();
     }
 
+    /// Saves the server with other values for some of its constants, in one go.
+    pub fn set_all(&self, constants: &[(&str, Value)]) {
+        let set = constants.iter().map(|(constant, value)| ((*constant).to_owned(), value.to_string()));
+        self.constants.lock().expect("no panic while editing").extend(set);
+        self.save();
+    }
+
     /// Saves the server as this version.
     pub fn save_version(&self, version: &str) {
         self.set("VERSION", &format!("{version:?}"));

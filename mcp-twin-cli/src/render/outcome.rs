@@ -122,8 +122,7 @@ pub(crate) fn outcome(verb: Verb, server: &str, outcome: &Outcome) -> String {
                 let _ = writeln!(text, "  Its front has ended too.");
                 let _ = writeln!(text, "  Run `mcp-twin start {server}` to start it again");
             } else {
-                let _ =
-                    writeln!(text, "  The front stays for its client and answers each request with a clear error.");
+                let _ = writeln!(text, "  The front stays for its client and answers each request with a clear error.");
                 let _ = writeln!(text, "  Run `mcp-twin reload {server}` to start it again");
             }
             text

@@ -28,7 +28,13 @@ pub(crate) fn place(status: &FrontStatus) -> String {
     let swap = &status.swap;
     let standby = swap.warm.as_ref().or(swap.standby.as_ref().map(|(standby, _)| standby));
     if let Some(active) = &swap.active {
-        let standby = standby.map_or_else(String::new, |standby| format!("   Standby: {}{}", twin(standby), if swap.warm.is_some() && !swap.warm_ready { ", starting" } else { "" }));
+        let standby = standby.map_or_else(String::new, |standby| {
+            format!(
+                "   Standby: {}{}",
+                twin(standby),
+                if swap.warm.is_some() && !swap.warm_ready { ", starting" } else { "" }
+            )
+        });
         let _ = writeln!(text, "  Active:  {}{standby}", twin(active));
     }
     text

@@ -91,7 +91,10 @@ mod tests {
     fn id_and_token_are_one_number_inside_and_the_clients_own_outside() {
         let (edge, line) =
             edge(r#"{"id":"abc","method":"tools/call","params":{"_meta":{"progressToken":"p","x":1e2},"name":"t"}}"#);
-        assert_eq!(line, r#"{"id":77,"method":"tools/call","params":{"_meta":{"progressToken":77,"x":1e2},"name":"t"}}"#);
+        assert_eq!(
+            line,
+            r#"{"id":77,"method":"tools/call","params":{"_meta":{"progressToken":77,"x":1e2},"name":"t"}}"#
+        );
         assert_eq!(
             left(&edge, r#"{"method":"notifications/progress","params":{"progressToken":77,"progress":0.50}}"#),
             r#"{"method":"notifications/progress","params":{"progressToken":"p","progress":0.50}}"#
@@ -103,9 +106,7 @@ mod tests {
     fn what_belongs_to_a_listen_names_it_by_the_clients_id() {
         let (edge, _) = edge(r#"{"id":5,"method":"subscriptions/listen","params":{}}"#);
         let tag = |id: &str| {
-            format!(
-                r#"{{"method":"notifications/tools/list_changed","params":{{"_meta":{{"{SUBSCRIPTION}":{id}}}}}}}"#
-            )
+            format!(r#"{{"method":"notifications/tools/list_changed","params":{{"_meta":{{"{SUBSCRIPTION}":{id}}}}}}}"#)
         };
         assert_eq!(left(&edge, &tag("77")), tag("5"));
         let end = |id: &str| format!(r#"{{"id":{id},"result":{{"_meta":{{"{SUBSCRIPTION}":{id}}}}}}}"#);

@@ -134,7 +134,8 @@ impl Relay {
     /// The protocol version that was agreed on with a twin, once it has accepted the session.
     #[must_use]
     pub fn version_at(&self, twin: TwinId) -> Option<&str> {
-        let accepted = self.twins.get(&twin).is_some_and(|state| state.initialized || self.session.opener == Some(twin));
+        let accepted =
+            self.twins.get(&twin).is_some_and(|state| state.initialized || self.session.opener == Some(twin));
         self.version().filter(|_| accepted && self.is_legacy())
     }
 

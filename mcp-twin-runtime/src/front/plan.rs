@@ -163,16 +163,19 @@ mod tests {
         fs::create_dir(&cwd).unwrap();
         fs::write(cwd.join("own"), "").unwrap();
         let plan = |command: &[&str]| {
-            Plan::new(&RunOrder {
-                home: Home::at(dir.path().join("home")),
-                name: None,
-                command: command.iter().map(|&word| word.to_owned()).collect(),
-                watch: Vec::new(),
-                ignore: Vec::new(),
-                options: Options::default(),
-                chosen: Vec::new(),
-                cwd: cwd.clone(),
-            }, Transport::Stdio)
+            Plan::new(
+                &RunOrder {
+                    home: Home::at(dir.path().join("home")),
+                    name: None,
+                    command: command.iter().map(|&word| word.to_owned()).collect(),
+                    watch: Vec::new(),
+                    ignore: Vec::new(),
+                    options: Options::default(),
+                    chosen: Vec::new(),
+                    cwd: cwd.clone(),
+                },
+                Transport::Stdio,
+            )
         };
         let installed = plan(&["sleep", "100"]);
         assert_eq!((installed.name.as_str(), &installed.root), ("notes-sleep", &cwd));

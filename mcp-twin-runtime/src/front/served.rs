@@ -41,11 +41,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// Why it could not begin.
-pub async fn serve_http(
-    order: ServeOrder,
-    token: Option<String>,
-    ready: impl FnOnce(&str),
-) -> Result<u8, ServeError> {
+pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl FnOnce(&str)) -> Result<u8, ServeError> {
     process::become_subreaper();
     tokio::spawn(process::reap_adopted());
     let ServeOrder { run, listen, path, max_sessions, session_idle, .. } = order;
@@ -339,7 +335,13 @@ impl HubSpawner {
 
     fn joined(&self, twin: TwinId, instance: Box<dyn Instance>) -> Box<dyn Instance> {
         self.hub.joined(twin);
-        Box::new(Joined { twin, instance, hub: self.hub.clone(), voice: Arc::clone(&self.voice), told: Mutex::new(false) })
+        Box::new(Joined {
+            twin,
+            instance,
+            hub: self.hub.clone(),
+            voice: Arc::clone(&self.voice),
+            told: Mutex::new(false),
+        })
     }
 }
 

@@ -87,8 +87,7 @@ impl FrontSeat {
         let held = lock_of_server(&lock)?;
         let nonce = nonce();
         let temporary = std::env::temp_dir();
-        let socket =
-            socket::place(home, front, &nonce, &[&temporary, Path::new("/tmp")]).map_err(SeatError::Socket)?;
+        let socket = socket::place(home, front, &nonce, &[&temporary, Path::new("/tmp")]).map_err(SeatError::Socket)?;
         // One that a front before this one left in its place.
         socket::remove(&socket);
         let address = FrontAddress {

@@ -64,7 +64,8 @@ impl Door {
             return Err(DoorError::Host);
         }
         if let Some(origin) = headers.get(ORIGIN) {
-            let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, rest)| host_of(rest));
+            let origin =
+                origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, rest)| host_of(rest));
             let own = origin.is_some_and(|origin| is_local(origin) || (!self.loopback && named == Some(origin)));
             if !own {
                 return Err(DoorError::Origin);
@@ -127,7 +128,9 @@ mod tests {
         for origin in ["http://localhost:3000", "https://127.0.0.1", "http://[::1]:9"] {
             assert_eq!(check(&door, &[("host", "localhost"), ("origin", origin)]).0, Ok(()), "{origin}");
         }
-        for origin in ["http://evil.example", "null", "http://localhost.evil.example:1", "http://evil.example/localhost"] {
+        for origin in
+            ["http://evil.example", "null", "http://localhost.evil.example:1", "http://evil.example/localhost"]
+        {
             let found = check(&door, &[("host", "localhost"), ("origin", origin)]).0;
             assert_eq!(found, Err(DoorError::Origin), "{origin}");
         }

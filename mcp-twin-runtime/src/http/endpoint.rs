@@ -31,7 +31,8 @@ pub async fn answer(hub: Hub, request: Request<Body>) -> Response<Body> {
         Method::GET => get(&hub, &request),
         Method::DELETE => delete(hub, request).await,
         _ => {
-            let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, -32000, "only POST, GET and DELETE are understood");
+            let mut response =
+                refuse(StatusCode::METHOD_NOT_ALLOWED, -32000, "only POST, GET and DELETE are understood");
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
             response
         }
@@ -187,7 +188,8 @@ fn get(hub: &Hub, request: &Request<Body>) -> Response<Body> {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
         return response;
     };
-    let accepts = text(headers, &ACCEPT).is_some_and(|accept| accept.contains("text/event-stream") || accept.contains("*/*"));
+    let accepts =
+        text(headers, &ACCEPT).is_some_and(|accept| accept.contains("text/event-stream") || accept.contains("*/*"));
     if !accepts {
         return refuse(StatusCode::NOT_ACCEPTABLE, -32000, "Not Acceptable: a GET must accept text/event-stream");
     }

@@ -453,13 +453,16 @@ fn events(
 ) -> impl futures_util::Stream<Item = Result<sse_stream::Sse, String>> {
     let since = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&since);
-    let data = TryStreamExt::map_err(BodyStream::new(response.into_body()), std::io::Error::other).try_filter_map(move |frame| {
-        let data = frame.into_data().ok();
-        let read = data.as_ref().map_or(0, Bytes::len);
-        let large = count.fetch_add(read, Ordering::Relaxed) > max_message;
-        let result = if large { Err(std::io::Error::other("an event is larger than `max_message`")) } else { Ok(data) };
-        async move { result }
-    });
+    let data = TryStreamExt::map_err(BodyStream::new(response.into_body()), std::io::Error::other).try_filter_map(
+        move |frame| {
+            let data = frame.into_data().ok();
+            let read = data.as_ref().map_or(0, Bytes::len);
+            let large = count.fetch_add(read, Ordering::Relaxed) > max_message;
+            let result =
+                if large { Err(std::io::Error::other("an event is larger than `max_message`")) } else { Ok(data) };
+            async move { result }
+        },
+    );
     sse_stream::SseByteStream::new(Box::pin(data)).map(move |event| {
         since.store(0, Ordering::Relaxed);
         event.map_err(|error| error.to_string())

@@ -40,8 +40,7 @@ async fn send(hub: &Hub, parts: Parts, path: Option<String>, body: Body) -> Resp
     let mut headers = onward(&parts.headers);
     headers.insert(HOST, value(&passing.at.to_string()));
     let body = Limited::new(body, hub.max_message()).map_err(std::io::Error::other).boxed_unsync();
-    let request =
-        Request::builder().method(parts.method).uri(format!("http://{}{path}", passing.at)).body(body);
+    let request = Request::builder().method(parts.method).uri(format!("http://{}{path}", passing.at)).body(body);
     let Ok(mut request) = request else {
         return refuse(StatusCode::BAD_REQUEST, -32600, "the address of the request is not valid");
     };
@@ -72,11 +71,18 @@ async fn waited(hub: &Hub) -> Result<Passing, Response<Body>> {
         match hub.pass() {
             Ok(passing) => return Ok(passing),
             Err(Some(fault)) => {
-                return Err(refuse(StatusCode::SERVICE_UNAVAILABLE, -32000, &format!("no server runs: {}", fault.message)));
+                return Err(refuse(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    -32000,
+                    &format!("no server runs: {}", fault.message),
+                ));
             }
             Err(None) if Instant::now() >= until => {
-                let mut response =
-                    refuse(StatusCode::SERVICE_UNAVAILABLE, -32000, "the server is being started; try again in a moment");
+                let mut response = refuse(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    -32000,
+                    "the server is being started; try again in a moment",
+                );
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
                 return Err(response);
             }

@@ -4,9 +4,9 @@
 //! answer, that is sent as JSON; else it becomes a stream of events. In the legacy era events have ids and the last ones
 //! are kept, so that a client that lost its connection goes on where it was (2025-11-25 basic/transports: Resumability).
 
+use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::HeaderMap;
-use hyper::StatusCode;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

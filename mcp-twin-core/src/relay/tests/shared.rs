@@ -12,7 +12,6 @@ fn resumed(saved: &SavedSession) -> Rig {
     Rig { relay: Relay::resumed(&options, saved), now: Moment::ZERO, events: Vec::new() }
 }
 
-
 fn saved() -> SavedSession {
     let rig = Rig::open(&full(), &Rig::tools());
     rig.relay.saved().unwrap()
@@ -101,7 +100,8 @@ fn a_saved_session_goes_on_at_another_front() {
     rig.answer(C, &asked[0]["id"], json!({"protocolVersion": saved.version, "capabilities": full()}));
     for asked in rig.twin_reads(C).iter().filter(|message| message.get("id").is_some()) {
         let member = asked["method"].as_str().unwrap().split('/').next().unwrap().to_owned();
-        let member = if asked["method"] == "resources/templates/list" { "resourceTemplates".to_owned() } else { member };
+        let member =
+            if asked["method"] == "resources/templates/list" { "resourceTemplates".to_owned() } else { member };
         rig.answer(C, &asked["id"], json!({member: []}));
     }
     rig.relay.prepare(C, rig.now);
@@ -150,7 +150,10 @@ fn among_many_clients_nobody_chooses_the_handshake_for_all() {
     rig.client_reads();
     rig.client(&ask(2, "initialize"));
     let passed = rig.twin_reads(A);
-    assert!(methods(&passed).contains(&"initialize".to_owned()), "the server itself says what it thinks of it: {passed:?}");
+    assert!(
+        methods(&passed).contains(&"initialize".to_owned()),
+        "the server itself says what it thinks of it: {passed:?}"
+    );
     let id = passed.iter().find(|message| message["method"] == "initialize").unwrap()["id"].clone();
     rig.refuse(A, &id, -32601);
     assert_eq!(answers(&rig.client_reads()), [(2, "error")]);

@@ -230,7 +230,8 @@ impl super::Inner {
         let Some(trial) = self.trial.as_mut().filter(|trial| trial.twin == twin) else { return };
         trial.broken += 1;
         if trial.broken >= BROKEN {
-            let message = format!("{BROKEN} calls in a row had no answer that can be used; the last: {}", fault.message);
+            let message =
+                format!("{BROKEN} calls in a row had no answer that can be used; the last: {}", fault.message);
             self.trial_failed(Fault::new(Code::BakeErrors, message));
         }
     }

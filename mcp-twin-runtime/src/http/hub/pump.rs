@@ -81,8 +81,7 @@ impl Inner {
         let streams = &mut session.streams;
         let plain = Manner::default();
         let of_origin = origin.and_then(|origin| origin.id.as_deref());
-        let manner_of =
-            |ids: &[String]| origin.filter(|_| of_origin.is_some_and(|id| ids.iter().any(|own| own == id)));
+        let manner_of = |ids: &[String]| origin.filter(|_| of_origin.is_some_and(|id| ids.iter().any(|own| own == id)));
         if line.first() == Some(&b'[') {
             // The answers to a batch come as one.
             let ids = ids_of(&line);
@@ -119,7 +118,8 @@ impl Inner {
         let Some(number) = named.filter(|number| self.edges.contains_key(number)).or(of_origin.clone()) else { return };
         let Some(edge) = self.edges.get(&number) else { return };
         let text = Bytes::from(edge.leave(&message));
-        let answers = if message.is_answer() && message.id() == Some(&number) { vec![number.clone()] } else { Vec::new() };
+        let answers =
+            if message.is_answer() && message.id() == Some(&number) { vec![number.clone()] } else { Vec::new() };
         let own = origin.filter(|_| of_origin.as_ref() == Some(&number)).map(|origin| &origin.manner);
         let manner = own.cloned().unwrap_or(Manner { events: answers.is_empty(), ..Manner::default() });
         if let Some(session) = self.sessions.get_mut(&sid) {

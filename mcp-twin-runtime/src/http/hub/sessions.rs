@@ -320,8 +320,12 @@ impl Inner {
         let unused = |session: &Session| {
             matches!(session.kind, Kind::Client(_)) && !session.streams.is_busy() && session.relay.unanswered() == 0
         };
-        let mut lying: Vec<(Instant, Sid)> =
-            self.sessions.iter().filter(|(_, session)| unused(session)).map(|(sid, session)| (session.used, *sid)).collect();
+        let mut lying: Vec<(Instant, Sid)> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| unused(session))
+            .map(|(sid, session)| (session.used, *sid))
+            .collect();
         lying.sort_unstable();
         let over = (self.by_name.len() + 1).saturating_sub(max);
         let expired = lying.iter().filter(|(used, _)| now - *used >= idle).count();

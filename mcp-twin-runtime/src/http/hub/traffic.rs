@@ -131,7 +131,8 @@ impl Hub {
             let sid = {
                 let now = self.now();
                 let mut inner = self.lock();
-                let vouched = inner.own[1].and_then(|own| inner.sessions.get(&own)).and_then(|own| own.relay.vouch(twin));
+                let vouched =
+                    inner.own[1].and_then(|own| inner.sessions.get(&own)).and_then(|own| own.relay.vouch(twin));
                 let relay = Relay::resumed(self.options(), &saved);
                 let sid = inner.add(Session::new(Kind::Canary, relay, &self.shared.options));
                 inner.waiters.ready.insert((sid, twin), tx);
