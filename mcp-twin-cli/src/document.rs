@@ -46,7 +46,7 @@ pub(crate) struct Completions<'a> {
 pub(crate) struct Started<'a> {
     pub(crate) command: &'static str,
     pub(crate) exit: u8,
-    pub(crate) front: &'a FrontStatus,
+    pub(crate) front: Front<'a>,
 }
 
 /// `logs`
@@ -120,6 +120,8 @@ pub(crate) struct Front<'a> {
     /// `building`, `spawning`, `warming`, `verified`, `committing`.
     pub(crate) standby_stage: Option<&'a str>,
     pub(crate) previous: Option<Twin>,
+    /// The verified twin of the same code that takes over should the active one die.
+    pub(crate) warm: Option<Twin>,
     pub(crate) retiring: Vec<Twin>,
     /// The active twin is on trial.
     pub(crate) baking: bool,
@@ -132,6 +134,10 @@ pub(crate) struct Front<'a> {
     pub(crate) client: Option<&'a str>,
     pub(crate) protocol: Option<&'a str>,
     pub(crate) stale_lists: &'a [String],
+    /// Where clients reach it, over HTTP.
+    pub(crate) url: Option<&'a str>,
+    /// Sessions of clients, over HTTP.
+    pub(crate) sessions: Option<usize>,
     pub(crate) in_flight: usize,
     pub(crate) held: usize,
     pub(crate) watched: Option<usize>,
@@ -250,6 +256,7 @@ impl<'a> From<&'a FrontStatus> for Front<'a> {
             standby: swap.standby.as_ref().map(|(twin, _)| twin.into()),
             standby_stage: swap.standby.as_ref().map(|(_, stage)| stage.as_str()),
             previous: swap.prev.as_ref().map(Twin::from),
+            warm: swap.warm.as_ref().filter(|_| swap.warm_ready).map(Twin::from),
             retiring: swap.retiring.iter().map(Twin::from).collect(),
             baking: swap.baking,
             degraded: swap.degraded.as_ref(),
@@ -259,6 +266,8 @@ impl<'a> From<&'a FrontStatus> for Front<'a> {
             client: status.client.as_deref(),
             protocol: status.protocol.as_deref(),
             stale_lists: &status.stale_lists,
+            url: status.url.as_deref(),
+            sessions: status.sessions,
             in_flight: status.in_flight,
             held: status.held,
             watched: status.watched,

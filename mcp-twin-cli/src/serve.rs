@@ -173,7 +173,11 @@ pub(crate) fn start(
     let broken = status.swap.state != "serving";
     let exit = if broken { Exit::Broken } else { Exit::Fine };
     if json {
-        Screen::json(&document::Started { command: "start", exit: exit.status(), front: &status });
+        Screen::json(&document::Started {
+            command: "start",
+            exit: exit.status(),
+            front: document::Front::from(&*status),
+        });
     } else if let (true, Some(why)) = (broken, &status.swap.degraded) {
         let head = format!("{}: the front runs, its server does not", paint(NAME, &front.server));
         Screen::print(&(fault::heading(&head) + &fault::fault_unwatched(why, &front.server)));
@@ -235,7 +239,7 @@ fn not_started(home: &Home, name: &str, code: Option<i32>, said: &str, json: boo
         && let Some((_, status)) = status_of(home, front.pid)
     {
         if json {
-            Screen::json(&document::Started { command: "start", exit: 0, front: &status });
+            Screen::json(&document::Started { command: "start", exit: 0, front: document::Front::from(&*status) });
         } else {
             let line = format!("{} {} is served already\n", paint(GOOD, "✓"), paint(NAME, &front.server));
             Screen::print(&(line + &served::place(&status)));

@@ -186,6 +186,8 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
         tokio::spawn(watching_or_saying(watching, Arc::clone(&voice)));
     }
 
+    #[cfg(target_os = "linux")]
+    process::forget_the_start();
     let stop = tokio::select! {
         end = wire.serve_client(Input::new(pipes::stdin()?)?, order.options.max_message) => {
             voice.write_log(match end {

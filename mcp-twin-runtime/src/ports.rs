@@ -51,8 +51,8 @@ where
     })
 }
 
-/// Whether nobody listens on this port of this machine: what a lease asks. Connections of an earlier listener that are
-/// only remembered (`TIME_WAIT`) do not count, so that a lease does not move for them.
+/// Whether nobody listens on this port of this machine: what a lease asks, and a twin that has one. Connections of an
+/// earlier listener that are only remembered (`TIME_WAIT`) do not count, so that neither moves for them.
 #[must_use]
 pub fn nobody_listens(port: u16) -> bool {
     // Where an address may be bound twice nothing would be learnt that way.
@@ -60,7 +60,7 @@ pub fn nobody_listens(port: u16) -> bool {
 }
 
 /// Whether any server can listen on this port just now, also one that does not ask for the reuse of addresses: what is
-/// asked before a twin is started.
+/// asked first where nobody knows the port yet.
 #[must_use]
 pub fn is_free(port: u16) -> bool {
     free(port, false)
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remembered_connection_moves_no_lease_but_a_twin() {
+    fn a_remembered_connection_is_told_from_a_listener() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();

@@ -16,6 +16,8 @@ mod keep;
 #[cfg_attr(not(target_os = "linux"), path = "process/any_listener.rs")]
 mod listener;
 mod minder;
+#[cfg(target_os = "linux")]
+mod pages;
 mod spawn;
 #[cfg_attr(not(target_os = "linux"), path = "process/polled_survivor.rs")]
 mod survivor;
@@ -32,6 +34,8 @@ pub use identity::{boot_id, start_time};
 pub use keep::KEEP;
 pub use listener::{listeners, listens};
 pub use minder::{Minded, Minder, Pipes, StopOrder};
+#[cfg(target_os = "linux")]
+pub use pages::forget_the_start;
 pub use spawn::{Launch, Launched, not_runnable, spawn};
 pub use survivor::{Survivor, prove};
 pub use sweep::{sweep_token, sweep_token_and_wait};

@@ -17,6 +17,8 @@ pub mod conformance;
 #[cfg(unix)]
 pub mod http;
 pub mod http_client;
+#[cfg(unix)]
+pub mod http_load;
 pub mod inbox;
 #[cfg(unix)]
 pub mod inspector;

@@ -1,5 +1,7 @@
 //! Calls under swaps, counted: the load that the promise "no request lost, none run twice" is tried with.
 
+pub mod http;
+
 use crate::client::{Client, body_of};
 use crate::inbox::{Books, Id};
 use crate::process;

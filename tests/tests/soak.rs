@@ -20,6 +20,20 @@ fn calls_under_swaps_are_neither_lost_nor_run_twice() {
 }
 
 #[test]
+fn calls_over_http_under_swaps_are_neither_lost_nor_run_twice() {
+    let plan = soak::http::Plan { sessions: 8, calls: 2000, swaps: 5 };
+    let row = soak::http::run(plan);
+    assert!(row.flawless(plan.swaps), "\n{}\n{row}", soak::HEADINGS);
+    assert!(row.calls >= plan.calls && row.finished_by_old > 0, "no call was open at a swap\n{row}");
+}
+
+#[test]
+fn descriptors_and_memory_stay_flat_over_http() {
+    let samples = soak::http::cycles(20, |_| {});
+    assert!(soak::flat(&samples), "{samples:?}");
+}
+
+#[test]
 fn descriptors_and_memory_stay_flat() {
     let samples = soak::cycles(20, |_| {});
     assert!(soak::flat(&samples), "{samples:?}");

@@ -32,6 +32,9 @@ pub(crate) fn run(arguments: &[String]) -> Result {
     let script = |name: &str| {
         let mut command = program("python3", [bench.join(name)]);
         command.arg("--mcp-twin").arg(&mcp_twin);
+        if has("--modern") {
+            command.env("BENCH_ERA", "modern");
+        }
         command
     };
     steady(script("paired.py"), &results, &peers, (rounds, calls), socat, has("--peers"))?;

@@ -26,7 +26,7 @@ const TASKS: &[Task] = &[
     ),
     (
         "bench",
-        "speed and size beside the bare server: --peers --rounds N --calls N --reloads N --idle; `bench relay`: one message; `bench http`",
+        "speed and size beside the bare server: --peers --rounds N --calls N --reloads N --idle --modern; `bench relay`: one message; `bench http`",
         bench::run,
     ),
     ("fuzz", "arbitrary lines on both sides of a relay: --inputs N (a million) --seed N", fuzz::run),

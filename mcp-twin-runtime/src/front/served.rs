@@ -167,6 +167,8 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
     let (close, closing) = signal::channel(false);
     let listening = tokio::spawn(listener.serve(hub.clone(), closing, GOODBYE));
     voice.write_log(&format!("listens on {url}"));
+    #[cfg(target_os = "linux")]
+    process::forget_the_start();
     ready(&url);
 
     let by_command = tokio::select! {

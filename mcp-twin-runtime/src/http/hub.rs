@@ -31,6 +31,9 @@ use tokio::time::{Instant, sleep_until};
 /// Subscriptions of the modern era that may be open at once.
 const LISTENS: usize = 4096;
 
+/// The id of the front's own openings; those of clients become numbers.
+const OWN_ID: &str = "\"mcp-twin\"";
+
 /// A session within its front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sid(u64);

@@ -296,11 +296,11 @@ impl Errand {
                 // Refusals that come before a server has read the message name no id.
                 let own = number.to_string();
                 let line = if message.id() == Some(&own) { line.to_vec() } else { message.with_id(&own) };
-                hub.from_twin(self.sid, self.twin, Some(number), &manner, &line);
+                hub.said(self.sid, self.twin, Some(number), &manner, &line);
             }
             _ if status.is_success() => self.lost(hub, &format!("the answer is no message: {}", excerpt(&body))),
             _ => match nameless(&line, number) {
-                Some(line) => hub.from_twin(self.sid, self.twin, Some(number), &manner, &line),
+                Some(line) => hub.said(self.sid, self.twin, Some(number), &manner, &line),
                 None => hub.raw(self.sid, self.twin, number, &manner, body),
             },
         }
@@ -322,7 +322,7 @@ impl Errand {
                     Ok(event) => {
                         gauge.room().await;
                         if let Some(line) = heard.take(event) {
-                            hub.from_twin(self.sid, self.twin, self.number, &manner, &line);
+                            hub.said(self.sid, self.twin, self.number, &manner, &line);
                         }
                     }
                     Err(why) => {
@@ -409,7 +409,7 @@ async fn listen(hub: &Hub, sid: Sid, twin: TwinId, headers: HeaderMap) {
             pause = AGAIN.1;
             gauge.room().await;
             if let Some(line) = heard.take(event) {
-                hub.from_twin(sid, twin, None, &manner, &line);
+                hub.said(sid, twin, None, &manner, &line);
             }
         }
         sleep(heard.retry.unwrap_or(pause)).await;

@@ -127,8 +127,9 @@ struct Stream {
     ear: Ear,
     /// Ids of the requests that are to be answered on it, as the client wrote them.
     open: Vec<String>,
-    /// The answers of a batch and what else came while nobody was told how they come.
+    /// The last event, and the last that a connection was given.
     last: u64,
+    heard: u64,
     kept: VecDeque<(u64, Bytes)>,
     finished: bool,
     /// The client's headers, for the requests to twins that come of it.
@@ -194,7 +195,7 @@ impl Streams {
         for id in &open {
             self.by_id.insert(id.clone(), key);
         }
-        let stream = Stream { ear, open, last: 0, kept: VecDeque::new(), finished: false, headers };
+        let stream = Stream { ear, open, last: 0, heard: 0, kept: VecDeque::new(), finished: false, headers };
         self.streams.insert(key, stream);
         key
     }
@@ -305,11 +306,9 @@ impl Streams {
         let (tx, rx) = self.channel();
         if let Some(stream) = self.streams.get_mut(&key) {
             stream.headers = headers;
-            // What was sent to a connection that is gone may have been lost: only `Last-Event-ID` says what was heard.
-            let unheard: Vec<Bytes> = match stream.ear {
-                Ear::None if stream.last > 0 => stream.kept.iter().map(|(_, event)| event.clone()).collect(),
-                _ => Vec::new(),
-            };
+            // What was given to a connection that is gone may have been lost: only `Last-Event-ID` says what was heard.
+            let unheard = stream.kept.iter().filter(|(at, _)| *at > stream.heard).map(|(_, event)| event.clone());
+            let unheard: Vec<Bytes> = unheard.collect();
             stream.ear = Ear::Events(tx);
             self.prime(key);
             for event in unheard {
@@ -335,6 +334,7 @@ impl Streams {
             gauge.bytes.fetch_add(event.len(), Ordering::Relaxed);
             let _ = tx.send(event.clone());
         }
+        stream.heard = stream.last;
         if !stream.finished {
             stream.ear = Ear::Events(tx);
         }
@@ -393,6 +393,8 @@ impl Streams {
             if events.send(event).is_err() {
                 self.gauge.taken(bytes);
                 stream.ear = Ear::None;
+            } else {
+                stream.heard = stream.last;
             }
         }
     }
@@ -466,3 +468,6 @@ impl std::fmt::Display for Base36 {
         f.write_str(std::str::from_utf8(&digits[at..]).unwrap_or("0"))
     }
 }
+
+#[cfg(test)]
+mod tests;

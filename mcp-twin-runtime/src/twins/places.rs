@@ -19,8 +19,12 @@ pub(super) fn lease(order: &TwinsOrder, own: &[u16]) -> Result<Lease, PortError>
 }
 
 /// A port for a new twin: its slot's, else the other slot's, else one to spare; none that a live twin has (I10).
+///
+/// A leased port is taken where nobody listens, for people know it: practically every server asks for the reuse of
+/// addresses, and can listen where only the connections of an earlier one are remembered. (Those of one that did not ask
+/// count as if somebody listened, on Linux.) Among spare ports, which nobody knows, those without a memory come first.
 pub(super) fn choose(order: &TwinsOrder, lease: Lease, slot: Slot, taken: &[u16]) -> Result<u16, Fault> {
-    let usable = |port: u16| !taken.contains(&port) && is_free(port);
+    let usable = |port: u16| !taken.contains(&port) && nobody_listens(port);
     let leased = match slot {
         Slot::A => [Some(lease.a), Some(lease.b)],
         Slot::B => [Some(lease.b), Some(lease.a)],
@@ -33,7 +37,8 @@ pub(super) fn choose(order: &TwinsOrder, lease: Lease, slot: Slot, taken: &[u16]
     // Not one of our own leased ports either, where the lease could not be written down.
     let spare = |port: u16| usable(port) && ![lease.front, lease.a, lease.b].contains(&port);
     leases
-        .spare(&order.ranges, &order.server, spare)
+        .spare(&order.ranges, &order.server, |port| spare(port) && is_free(port))
+        .or_else(|_| leases.spare(&order.ranges, &order.server, spare))
         .or_else(|error| ephemeral().filter(|port| spare(*port)).ok_or(error))
         .map_err(|error| no_port(&error))
 }

@@ -1,12 +1,12 @@
 //! Whose a port is.
 
-use crate::rig::{Rig, order, record, script, server, up};
+use crate::rig::{Rig, order, record, script, server, tell, up};
 use mcp_twin_core::host::ProcessSpawner;
 use mcp_twin_core::port::PortError;
 use mcp_twin_core::{Slot, TwinId};
-use mcp_twin_runtime::ports::nobody_listens;
+use mcp_twin_runtime::ports::{is_free, nobody_listens};
 use mcp_twin_runtime::process::{boot_id, listens, start_time};
-use mcp_twin_runtime::twins::Unreachable;
+use mcp_twin_runtime::twins::{HttpTwins, Unreachable};
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::time::Duration;
@@ -134,6 +134,42 @@ async fn a_stranger_moves_the_twins_but_never_the_front() {
     assert_eq!(error, PortError::FrontBusy { server: rig.name.clone(), port: lease.front });
     drop(stranger);
     assert_eq!(rig.start().await.lease().front, lease.front);
+}
+
+/// Starts and ends a twin on the leased port of slot A, so that a connection is remembered there.
+async fn used_up(twins: &HttpTwins) -> u16 {
+    let mut twin = up(twins, 0, Slot::A).await;
+    let port = twin.port().unwrap();
+    assert_eq!(port, twins.lease().a);
+    tell(twins.address_of(TwinId(0)).unwrap(), "say hello");
+    twin.stop(Duration::ZERO, Duration::from_millis(100)).await;
+    assert!(!is_free(port), "nothing is remembered at {port}");
+    port
+}
+
+#[tokio::test]
+async fn a_remembered_connection_moves_neither_a_twin_nor_a_lease() {
+    let rig = Rig::new(server());
+    let twins = rig.start().await;
+    let port = used_up(&twins).await;
+    assert_eq!(up(&twins, 1, Slot::A).await.port(), Some(port));
+    let lease = twins.lease();
+    drop(twins);
+    assert_eq!(rig.restart(&record(&[])).await.unwrap().lease(), lease);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_server_that_cannot_listen_there_gets_another_port() {
+    let mut rig = Rig::new(server());
+    rig.command[2] = rig.command[2].replace(
+        r#"socket.create_server(("127.0.0.1", int(sys.argv[1])))"#,
+        r#"socket.socket(); listener.bind(("127.0.0.1", int(sys.argv[1]))); listener.listen()"#,
+    );
+    let twins = rig.start().await;
+    let port = used_up(&twins).await;
+    assert!(!nobody_listens(port));
+    assert_eq!(up(&twins, 1, Slot::A).await.port(), Some(twins.lease().b));
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! `cargo xtask soak`: the load of the tests' short soak in any size, with its numbers as a table.
 //!
 //!     soak [--fronts 10] [--calls 3000] [--swaps 5] [--in-flight 32] [--cycles 1000] [--bare]
+//!     soak --http [--sessions 64] [--calls 200000] [--swaps 50] [--cycles 1000]
 //!     soak --interop [--swaps 20] [--at-once 2] [--only SERVER::CLIENT]
 //!
-//! The second form is the matrix of servers and clients.
+//! The second form is the same over HTTP, the third the matrix of servers and clients.
 #![allow(clippy::expect_used)] // A harness: its panics are its failures.
 
 #[cfg(unix)]
@@ -41,6 +42,14 @@ fn main() -> ExitCode {
             None => matrix(swaps, number("--at-once", 2)),
         };
     }
+    if arguments.iter().any(|argument| argument == "--http") {
+        let plan = soak::http::Plan {
+            sessions: number("--sessions", 64),
+            calls: number("--calls", 200_000),
+            swaps: number("--swaps", 50),
+        };
+        return over_http(plan, number("--cycles", 1000));
+    }
     let plan = Plan {
         fronts: number("--fronts", 10),
         calls: number("--calls", 3000),
@@ -63,9 +72,30 @@ fn main() -> ExitCode {
     let cycles = number("--cycles", 1000);
     if cycles > 0 {
         println!("\none front, {cycles} swaps\n{}", soak::SAMPLE_HEADINGS);
-        let samples = soak::cycles(cycles, |sample| println!("{sample}"));
-        good &= soak::flat(&samples);
+        good &= soak::flat(&soak::cycles(cycles, |sample| println!("{sample}")));
     }
+    verdict(good)
+}
+
+#[cfg(unix)]
+/// The load over HTTP, and the swaps one after the other.
+fn over_http(plan: soak::http::Plan, cycles: usize) -> ExitCode {
+    let mut good = true;
+    if plan.sessions > 0 {
+        println!("{plan:?}\n{}", soak::HEADINGS);
+        let row = soak::http::run(plan);
+        println!("{row}");
+        good &= row.flawless(plan.swaps);
+    }
+    if cycles > 0 {
+        println!("\none front over HTTP, {cycles} swaps\n{}", soak::SAMPLE_HEADINGS);
+        good &= soak::flat(&soak::http::cycles(cycles, |sample| println!("{sample}")));
+    }
+    verdict(good)
+}
+
+#[cfg(unix)]
+fn verdict(good: bool) -> ExitCode {
     println!("\n{}", if good { "0 lost, 0 failed, 0 run twice; nothing grew" } else { "NOT GOOD" });
     status(good)
 }

@@ -124,7 +124,7 @@ impl Hub {
     }
 
     /// A message of a twin, on the stream of the request `number` if on one at all.
-    pub(in crate::http) fn from_twin(&self, sid: Sid, twin: TwinId, number: Option<u64>, manner: &Manner, line: &[u8]) {
+    pub(in crate::http) fn said(&self, sid: Sid, twin: TwinId, number: Option<u64>, manner: &Manner, line: &[u8]) {
         let now = self.now();
         let message = Message::read(line).ok();
         let answer = message.as_ref().filter(|message| message.is_answer());

@@ -1,6 +1,6 @@
 //! What came of an input to a relay: written to clients and twins, and heard.
 
-use super::{Hub, Inner, Kind, Session, Sid};
+use super::{Hub, Inner, Kind, OWN_ID, Session, Sid};
 use crate::http::stream::Manner;
 use hyper::body::Bytes;
 use hyper::header::HeaderMap;
@@ -66,9 +66,9 @@ impl Inner {
         for line in output.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let line = output.slice_ref(line);
             match self.sessions.get(&sid).map(|session| session.kind.clone()) {
-                Some(Kind::Client(_)) => self.to_client(sid, line, origin),
-                Some(Kind::Modern) => self.to_edge(sid, &line, origin),
-                Some(Kind::Canary) => self.to_canary(hub, sid, &line),
+                Some(Kind::Client(_)) => self.tell_client(sid, line, origin),
+                Some(Kind::Modern) => self.tell_edge(sid, &line, origin),
+                Some(Kind::Canary) => self.tell_canary(hub, sid, &line),
                 None => {}
             }
         }
@@ -76,7 +76,7 @@ impl Inner {
     }
 
     /// To a client of the legacy era.
-    fn to_client(&mut self, sid: Sid, line: Bytes, origin: Option<&Origin>) {
+    fn tell_client(&mut self, sid: Sid, line: Bytes, origin: Option<&Origin>) {
         let Some(session) = self.sessions.get_mut(&sid) else { return };
         let streams = &mut session.streams;
         let plain = Manner::default();
@@ -105,8 +105,15 @@ impl Inner {
     }
 
     /// To whichever client of the modern era asked.
-    fn to_edge(&mut self, sid: Sid, line: &Bytes, origin: Option<&Origin>) {
+    fn tell_edge(&mut self, sid: Sid, line: &Bytes, origin: Option<&Origin>) {
         let Ok(message) = Message::read(line) else { return };
+        if message.id() == Some(OWN_ID) && message.is_refusal() {
+            // The front's own opening was refused, or nobody was there for it.
+            if let Some(session) = self.sessions.get_mut(&sid) {
+                session.heard = Some(String::from_utf8_lossy(line).into_owned());
+            }
+            return;
+        }
         let named = message
             .id()
             .filter(|_| message.is_answer())
@@ -134,7 +141,7 @@ impl Inner {
     }
 
     /// To the front itself.
-    fn to_canary(&mut self, hub: &Hub, sid: Sid, line: &Bytes) {
+    fn tell_canary(&mut self, hub: &Hub, sid: Sid, line: &Bytes) {
         let Ok(message) = Message::read(line) else { return };
         if message.is_refusal() {
             let text = String::from_utf8_lossy(line).into_owned();

@@ -1,7 +1,7 @@
 //! The hub as the swap machine's driver sees it: what proves a twin healthy, and where requests go.
 
 use super::pump::gone;
-use super::{Gate, Hub, HubOptions, Inner, Kind, LISTENS, Session, Sid, Trial, Verdict};
+use super::{Gate, Hub, HubOptions, Inner, Kind, LISTENS, OWN_ID, Session, Sid, Trial, Verdict};
 use crate::http::link::Link;
 use crate::http::stream::Streams;
 use async_trait::async_trait;
@@ -83,6 +83,12 @@ impl Hub {
                 }
                 inner.pump(self, sid, None);
             }
+            // One of the front's own that another has taken the place of ends with the last twin that it had.
+            let replaced = !inner.own.contains(&Some(sid));
+            let over = |session: &Session| !matches!(session.kind, Kind::Client(_)) && session.links.is_empty();
+            if replaced && inner.sessions.get(&sid).is_some_and(over) {
+                inner.end_session(self, sid);
+            }
         }
         let waiters = &mut inner.waiters;
         waiters.ready.retain(|(_, of), _| *of != twin);
@@ -111,6 +117,10 @@ impl Hub {
                 }
                 sid
             };
+            if !known && inner.sessions.get(&sid).is_some_and(|session| session.heard.is_some()) {
+                // Nobody was there to take it, for longer than an opening waits.
+                inner.send_opening(self, sid);
+            }
             let (tx, rx) = oneshot::channel();
             inner.waiters.ready.insert((sid, twin), tx);
             if let Some(session) = inner.sessions.get_mut(&sid) {
@@ -212,30 +222,33 @@ impl Inner {
 
     /// A session of the front's own, with its opening.
     fn open_own(&mut self, hub: &Hub, kind: Kind) -> Sid {
-        let info = format!(r#"{{"name":"mcp-twin","version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
-        let opening = match kind {
-            Kind::Modern => format!(
-                r#"{{"jsonrpc":"2.0","id":"mcp-twin","method":"server/discover","params":{{"_meta":{{"io.modelcontextprotocol/protocolVersion":"{MODERN}","io.modelcontextprotocol/clientCapabilities":{{}},"io.modelcontextprotocol/clientInfo":{info}}}}}}}"#
-            ),
-            _ => format!(
-                r#"{{"jsonrpc":"2.0","id":"mcp-twin","method":"initialize","params":{{"protocolVersion":"{NEWEST_LEGACY}","capabilities":{{}},"clientInfo":{info}}}}}"#
-            ),
-        };
         let relay = match kind {
             Kind::Modern => Relay::for_many(hub.options(), LISTENS),
             _ => Relay::new(hub.options()),
         };
-        let legacy = kind != Kind::Modern;
         let sid = self.add(Session::new(kind, relay, &hub.shared.options));
+        self.send_opening(hub, sid);
+        sid
+    }
+
+    fn send_opening(&mut self, hub: &Hub, sid: Sid) {
         let now = hub.now();
-        if let Some(session) = self.sessions.get_mut(&sid) {
+        let Some(session) = self.sessions.get_mut(&sid) else { return };
+        session.heard = None;
+        let info = format!(r#"{{"name":"mcp-twin","version":"{}"}}"#, env!("CARGO_PKG_VERSION"));
+        if session.kind == Kind::Modern {
+            let opening = format!(
+                r#"{{"jsonrpc":"2.0","id":{OWN_ID},"method":"server/discover","params":{{"_meta":{{"io.modelcontextprotocol/protocolVersion":"{MODERN}","io.modelcontextprotocol/clientCapabilities":{{}},"io.modelcontextprotocol/clientInfo":{info}}}}}}}"#
+            );
             session.relay.client_line(opening.as_bytes(), now);
-            if legacy {
-                session.relay.client_line(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, now);
-            }
+        } else {
+            let opening = format!(
+                r#"{{"jsonrpc":"2.0","id":{OWN_ID},"method":"initialize","params":{{"protocolVersion":"{NEWEST_LEGACY}","capabilities":{{}},"clientInfo":{info}}}}}"#
+            );
+            session.relay.client_line(opening.as_bytes(), now);
+            session.relay.client_line(br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, now);
         }
         self.pump(hub, sid, None);
-        sid
     }
 
     fn drop_next(&mut self, twin: TwinId) {
