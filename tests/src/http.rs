@@ -23,6 +23,12 @@ pub enum Http {
     TypeScriptSdk,
     /// On the official TypeScript SDK, version 2: both eras, without sessions.
     TypeScriptSdk2,
+    /// On the official Python SDK, with a tool for each thing that can be open at a swap: both eras, with sessions.
+    PythonOpen,
+    /// The same on the official TypeScript SDK, version 1: legacy, with sessions.
+    TypeScriptOpen,
+    /// On the official TypeScript SDK, version 2, with what the modern era alone has.
+    TypeScript2Open,
     /// `@modelcontextprotocol/server-everything`: legacy, with sessions, an unknown one of which gets 400. It takes its port
     /// from the environment only.
     Everything,
@@ -35,8 +41,8 @@ impl Http {
     #[must_use]
     pub fn file(self) -> &'static str {
         match self {
-            Self::Plain | Self::PythonSdk | Self::Conformance => "server.py",
-            Self::TypeScriptSdk | Self::TypeScriptSdk2 => "server.mjs",
+            Self::Plain | Self::PythonSdk | Self::PythonOpen | Self::Conformance => "server.py",
+            Self::TypeScriptSdk | Self::TypeScriptSdk2 | Self::TypeScriptOpen | Self::TypeScript2Open => "server.mjs",
             Self::Everything => "eyes.mjs",
         }
     }
@@ -49,6 +55,9 @@ impl Http {
             Self::PythonSdk => "sdk_server.py",
             Self::TypeScriptSdk => "sdk_server.mjs",
             Self::TypeScriptSdk2 => "sdk_server2.mjs",
+            Self::PythonOpen => "open_server.py",
+            Self::TypeScriptOpen => "open_server.mjs",
+            Self::TypeScript2Open => "open_server2.mjs",
             Self::Everything => "everything_eyes.mjs",
             Self::Conformance => "../../conformance/fixture_server.py",
         }
@@ -59,8 +68,12 @@ impl Http {
     pub fn command(self, file: &Path) -> Vec<PathBuf> {
         let program = match self {
             Self::Plain => "python3".into(),
-            Self::PythonSdk | Self::Conformance => tools::sdk_python(),
-            Self::TypeScriptSdk | Self::TypeScriptSdk2 | Self::Everything => tools::node(),
+            Self::PythonSdk | Self::PythonOpen | Self::Conformance => tools::sdk_python(),
+            Self::TypeScriptSdk
+            | Self::TypeScriptSdk2
+            | Self::TypeScriptOpen
+            | Self::TypeScript2Open
+            | Self::Everything => tools::node(),
         };
         if self == Self::Everything {
             return vec![program, "--import".into(), file.into(), tools::everything(), "streamableHttp".into()];
@@ -72,8 +85,8 @@ impl Http {
     #[must_use]
     pub fn modules(self) -> Option<PathBuf> {
         match self {
-            Self::TypeScriptSdk => Server::TypeScriptSdk.modules(),
-            Self::TypeScriptSdk2 => Server::TypeScriptSdk2.modules(),
+            Self::TypeScriptSdk | Self::TypeScriptOpen => Server::TypeScriptSdk.modules(),
+            Self::TypeScriptSdk2 | Self::TypeScript2Open => Server::TypeScriptSdk2.modules(),
             _ => None,
         }
     }
@@ -81,7 +94,7 @@ impl Http {
     /// Whether it serves the modern era too.
     #[must_use]
     pub fn modern(self) -> bool {
-        !matches!(self, Self::TypeScriptSdk | Self::Everything)
+        !matches!(self, Self::TypeScriptSdk | Self::TypeScriptOpen | Self::Everything)
     }
 }
 

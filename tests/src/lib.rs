@@ -8,6 +8,8 @@
 // A failed expectation is how a test fails; nothing in here ever ships.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[cfg(unix)]
+pub mod cable;
 pub mod cli;
 pub mod client;
 #[cfg(unix)]
@@ -23,6 +25,8 @@ pub mod inspector;
 #[cfg(unix)]
 pub mod interop;
 #[cfg(unix)]
+pub mod led;
+#[cfg(unix)]
 pub mod process;
 #[cfg(unix)]
 pub mod project;
@@ -37,12 +41,16 @@ pub mod tiny;
 pub mod tools;
 pub mod wait;
 
+#[cfg(unix)]
+pub use cable::Cable;
 pub use cli::Report;
 pub use client::Client;
 #[cfg(unix)]
 pub use http::{Http, Served};
 pub use http_client::HttpClient;
 pub use inbox::{Books, Id};
+#[cfg(unix)]
+pub use led::Led;
 #[cfg(unix)]
 pub use project::Project;
 #[cfg(unix)]

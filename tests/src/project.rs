@@ -6,7 +6,7 @@ use crate::process::{self, Seen};
 use crate::record::Record;
 use crate::server::Server;
 use crate::tools;
-use crate::wait::until;
+use crate::wait::{until, until_right};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -114,6 +114,13 @@ impl Project {
     /// Saves the server with another value for one of its constants; the other constants stay as they were set.
     pub fn set(&self, constant: &str, value: &str) {
         self.constants.lock().expect("no panic while editing").insert(constant.to_owned(), value.to_owned());
+        self.save();
+    }
+
+    /// Saves the server with other values for some of its constants, in one go.
+    pub fn set_all(&self, constants: &[(&str, Value)]) {
+        let set = constants.iter().map(|(constant, value)| ((*constant).to_owned(), value.to_string()));
+        self.constants.lock().expect("no panic while editing").extend(set);
         self.save();
     }
 
@@ -268,12 +275,10 @@ impl Project {
 
     /// Waits until the status of the only front is as wanted.
     pub fn until_status(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let last = std::cell::RefCell::new(Value::Null);
-        until(what, || {
+        until_right(what, || {
             let report = self.cli(&["status", "--json"]);
-            let front = report.fronts().into_iter().next().filter(&wanted);
-            *last.borrow_mut() = front.clone().unwrap_or_else(|| Value::String(format!("{report:?}")));
-            front
+            let front = report.fronts().into_iter().next();
+            front.filter(|front| wanted(front)).ok_or_else(|| format!("{report:?}"))
         })
     }
 

@@ -50,7 +50,11 @@ impl Sdk {
     /// The same, talking to the server at this URL.
     #[must_use]
     pub fn process_over_http(self, project: &Project, options: &[&str], url: &str) -> Command {
-        let mut words = self.words(project, "sdk_client");
+        self.connecting(project, "sdk_client", options, url)
+    }
+
+    fn connecting(self, project: &Project, script: &str, options: &[&str], url: &str) -> Command {
+        let mut words = self.words(project, script);
         words.extend(options.iter().chain(&["--url", url]).map(|option| (*option).to_owned()));
         project.process(&words)
     }
@@ -111,6 +115,12 @@ impl Talker {
     #[must_use]
     pub fn lead(project: &Project, sdk: Sdk, command: &[String]) -> Self {
         Self::spawn(sdk.running(project, "open_client", &[], command))
+    }
+
+    /// The same, talking to the server at this URL.
+    #[must_use]
+    pub fn lead_over_http(project: &Project, sdk: Sdk, url: &str) -> Self {
+        Self::spawn(sdk.connecting(project, "open_client", &[], url))
     }
 
     fn spawn(mut process: Command) -> Self {

@@ -11,14 +11,24 @@ pub fn until<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
     within(PATIENCE, what, ask)
 }
 
-/// The same with a deadline of its own.
+/// The same for what says how it is until it is as wanted; the last that it said stands in the failure.
+pub fn until_right<T>(what: &str, ask: impl FnMut() -> Result<T, String>) -> T {
+    asked(PATIENCE, what, ask)
+}
+
+/// The same as [`until`] with a deadline of its own.
 pub fn within<T>(deadline: Duration, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    asked(deadline, what, || ask().ok_or_else(String::new))
+}
+
+fn asked<T>(deadline: Duration, what: &str, mut ask: impl FnMut() -> Result<T, String>) -> T {
     let begin = Instant::now();
     loop {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        assert!(begin.elapsed() < deadline, "waited {deadline:?} in vain: {what}");
+        let last = match ask() {
+            Ok(answer) => return answer,
+            Err(last) => last,
+        };
+        assert!(begin.elapsed() < deadline, "waited {deadline:?} in vain: {what}\n{last}");
         // The interval of the question, never an assumption about how long something takes.
         std::thread::sleep(Duration::from_millis(10));
     }

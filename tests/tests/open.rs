@@ -5,8 +5,9 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use mcp_twin_tests::talker::{Sdk, Talker};
-use mcp_twin_tests::{Project, Server, process, until};
+use mcp_twin_tests::led::{Led, Pair};
+use mcp_twin_tests::talker::Sdk;
+use mcp_twin_tests::{Server, until};
 use serde_json::{Value, json};
 
 /// No bake, and no twin kept for a rollback: one that owes nothing ends at once.
@@ -14,98 +15,14 @@ const KEEP_NOTHING: &[&str] = &["--bake", "0s", "--keep-old", "0s"];
 
 const URI: &str = "fixture://open";
 
-/// A server, a client, and the revision that they come to.
-#[derive(Clone, Copy)]
-struct Pair(Server, Sdk, &'static str);
-
 const PYTHON_LEGACY: Pair = Pair(Server::PythonOpen, Sdk::PythonLegacy, "2025-11-25");
 const PYTHON_MODERN: Pair = Pair(Server::PythonOpen, Sdk::PythonAuto, "2026-07-28");
 const TYPESCRIPT_2: Pair = Pair(Server::TypeScript2Open, Sdk::TypeScript2Auto, "2026-07-28");
 const TYPESCRIPT: Pair = Pair(Server::TypeScriptOpen, Sdk::TypeScript, "2025-11-25");
 
-/// A client that is led, before a server that is edited once.
-struct Led {
-    project: Project,
-    talker: Talker,
-    /// The process of the old code.
-    old: u32,
-    /// The process of the new code, once there is one.
-    new: u32,
-}
-
-impl Led {
-    fn start(Pair(server, sdk, protocol): Pair, flags: &[&str]) -> Self {
-        let project = Project::new(server);
-        let mut talker = Talker::lead(&project, sdk, &project.front_command(flags));
-        let _ = talker.hear("ready", protocol);
-        let mut led = Self { project, talker, old: 0, new: 0 };
-        led.old = pid(&led.ask("call whoami", "first"));
-        led
-    }
-
-    fn tell(&mut self, line: &str) {
-        self.talker.tell(line);
-    }
-
-    fn hear(&mut self, word: &str, key: &str) -> Value {
-        self.talker.hear(word, key)
-    }
-
-    /// Tells the client to do something and waits until it is done.
-    fn ask(&mut self, verb: &str, key: &str) -> Value {
-        self.tell(&format!("{verb} {key}"));
-        self.hear("done", key)
-    }
-
-    /// Saves version 2, waits until it serves, and sees that a fresh request is answered by it.
-    fn swap(&mut self) {
-        self.project.save_version("v2");
-        let front = self.project.until_status("a swap", |front| front["swaps"] == 1);
-        let fresh = self.ask("call whoami", "fresh");
-        self.new = pid(&fresh);
-        assert_eq!((&fresh["version"], &fresh["pid"]), (&json!("v2"), &front["active"]["pid"]), "{front}");
-        assert_ne!(self.new, self.old);
-    }
-
-    /// This answer is the old code's, and so is the only run of the call.
-    fn is_old(&self, answer: &Value) {
-        self.is_of(answer, "v1", self.old);
-    }
-
-    fn is_new(&self, answer: &Value) {
-        self.is_of(answer, "v2", self.new);
-    }
-
-    fn is_of(&self, answer: &Value, version: &str, process: u32) {
-        assert_eq!((&answer["version"], &answer["pid"]), (&json!(version), &json!(process)), "{answer}");
-        let run = self.project.record().of(answer["key"].as_str().unwrap());
-        assert!(run.is_none_or(|run| run.pid == u64::from(process)), "{answer} was run elsewhere");
-    }
-
-    /// The old twin owes nothing any more, and ends.
-    fn old_ends(&self) {
-        process::gone(self.old);
-    }
-
-    /// Ends the client; it was sent so many messages of these methods, nothing that it was not led to wait for, and nothing
-    /// is left.
-    fn finish(self, counts: &[(&str, usize)]) {
-        let report = self.talker.stop();
-        for (method, count) in counts {
-            assert_eq!(report["wire"][method].as_u64().unwrap_or_default(), *count as u64, "{method}: {report}");
-        }
-        assert_eq!(report["unheard"], json!([]));
-        self.project.nothing_left();
-    }
-}
-
-fn pid(answer: &Value) -> u32 {
-    answer["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap_or_else(|| panic!("no process in {answer}"))
-}
-
 /// A tool asks the client, which answers after the swap only; meanwhile the new code asks too, and is answered first.
 fn question(pair: Pair, tool: &str, method: &str, [first, second]: [&str; 2]) {
-    let mut led = Led::start(pair, KEEP_NOTHING);
+    let mut led = Led::over_stdio(pair, KEEP_NOTHING);
     led.tell(&format!("call {tool} old"));
     let _ = led.hear("asked", first);
     led.swap();
@@ -155,7 +72,7 @@ fn a_question_for_roots_is_answered_to_the_old_code_typescript() {
 
 /// The SDKs give progress to the call whose token it bears; both twins report at a time.
 fn progress(pair: Pair) {
-    let mut led = Led::start(pair, KEEP_NOTHING);
+    let mut led = Led::over_stdio(pair, KEEP_NOTHING);
     let step = |led: &mut Led, key: &str, step: u64, version: &str| {
         let said = led.hear("progress", key);
         assert_eq!((said["step"].as_f64(), &said["version"]), (Some(step as f64), &json!(version)), "{said}");
@@ -207,7 +124,7 @@ fn watched(led: &mut Led, word: &str) {
 }
 
 fn subscription(pair: Pair) {
-    let mut led = Led::start(pair, KEEP_NOTHING);
+    let mut led = Led::over_stdio(pair, KEEP_NOTHING);
     let _ = led.ask("subscribe", URI);
     watched(&mut led, "updated");
     // The new code knows of it, and of its end.
@@ -230,7 +147,7 @@ fn a_subscription_goes_on_with_the_new_code_typescript() {
 
 /// The word is what the client says of what it hears on the stream.
 fn listen(pair: Pair, word: &str) {
-    let mut led = Led::start(pair, KEEP_NOTHING);
+    let mut led = Led::over_stdio(pair, KEEP_NOTHING);
     let opened = led.ask("listen", URI);
     assert_eq!(opened["honored"], json!({"resourceSubscriptions": [URI]}));
     watched(&mut led, word);
@@ -272,7 +189,7 @@ fn completed(led: &mut Led, key: &str) -> Value {
 
 #[test]
 fn a_task_is_finished_by_the_old_code_typescript() {
-    let mut led = Led::start(TYPESCRIPT, KEEP_NOTHING);
+    let mut led = Led::over_stdio(TYPESCRIPT, KEEP_NOTHING);
     task(&mut led);
     assert_eq!(led.ask("tasks", "")["keys"], json!(["new", "old"]));
     // Its end is seen before its result is fetched, as clients do it that poll.
@@ -289,9 +206,9 @@ fn a_task_is_finished_by_the_old_code_typescript() {
 /// The SDK has the extension's frame only; server and client fill in the extension itself, with what the SDK has for that.
 #[test]
 fn a_task_of_the_extension_is_finished_by_the_old_code_python() {
-    let mut led = Led::start(PYTHON_MODERN, KEEP_NOTHING);
+    let mut led = Led::over_stdio(PYTHON_MODERN, KEEP_NOTHING);
     task(&mut led);
-    for (key, version, process) in [("old", "v1", led.old), ("new", "v2", led.new)] {
+    for (key, version, process) in [("old", "v1", led.old.pid), ("new", "v2", led.new.pid)] {
         let result = completed(&mut led, key)["result"].clone();
         assert_eq!((&result["version"], &result["pid"]), (&json!(version), &json!(process)), "{result}");
         assert_eq!(led.project.record().of(key).unwrap().pid, u64::from(process));
@@ -302,7 +219,7 @@ fn a_task_of_the_extension_is_finished_by_the_old_code_python() {
 
 /// Both twins would take the cursor. The list is not owed: here the old twin is kept, as it is by default.
 fn half_read(pair: Pair) {
-    let mut led = Led::start(pair, &[]);
+    let mut led = Led::over_stdio(pair, &[]);
     let page = |led: &mut Led, cursor: &str, names: Value, version: &str, next: Value| {
         led.tell(&format!("page {cursor}"));
         let page = led.hear("done", cursor);
@@ -328,13 +245,13 @@ fn a_half_read_list_is_read_on_from_the_old_code_typescript() {
 
 /// The server's key for its states is made by each process anew: the new code could not read it.
 fn request_state(pair: Pair) {
-    let mut led = Led::start(pair, KEEP_NOTHING);
+    let mut led = Led::over_stdio(pair, KEEP_NOTHING);
     led.tell("call state old");
     let _ = led.hear("asked", "old");
     led.swap();
     led.tell("call state new");
     let _ = led.hear("asked", "new");
-    for (key, process) in [("new", led.new), ("old", led.old)] {
+    for (key, process) in [("new", led.new.pid), ("old", led.old.pid)] {
         led.tell(&format!("answer {key} for-{key}"));
         let done = led.hear("done", key);
         if key == "old" {

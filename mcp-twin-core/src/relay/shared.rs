@@ -131,6 +131,12 @@ impl Relay {
             || self.streams.get(&number).is_some_and(|(_, at)| *at == twin)
     }
 
+    /// Whether this is our number of a subscription at a twin: a request that is answered only when it is over.
+    #[must_use]
+    pub fn is_listen(&self, number: u64) -> bool {
+        self.streams.contains_key(&number)
+    }
+
     /// The protocol version that was agreed on with a twin, once it has accepted the session.
     #[must_use]
     pub fn version_at(&self, twin: TwinId) -> Option<&str> {

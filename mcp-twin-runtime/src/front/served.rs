@@ -398,6 +398,7 @@ impl Instance for Joined {
     }
 
     async fn stop(&mut self, term: Duration, kill: Duration) -> ExitReport {
+        self.hub.leave(self.twin).await;
         let exit = self.instance.stop(term, kill).await;
         self.tell(&exit);
         exit

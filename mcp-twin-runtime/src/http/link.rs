@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::{sleep, timeout};
 
 /// How long what comes behind `initialized` waits for its acceptance.
@@ -43,6 +43,8 @@ pub struct Link {
     open: HashMap<u64, Open>,
     /// The stream of what belongs to no request.
     get: Option<AbortHandle>,
+    /// The twin is about to be ended: no stream is opened there any more.
+    leaving: bool,
     /// Whose turn it is to open the session anew.
     pub turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -147,17 +149,18 @@ impl Link {
 
     /// Listens to what belongs to no request, if nobody does yet.
     pub fn listen(&mut self, hub: &Hub, sid: Sid, twin: TwinId, headers: HeaderMap) {
-        if self.get.as_ref().is_some_and(|task| !task.is_finished()) {
+        if self.leaving || self.get.as_ref().is_some_and(|task| !task.is_finished()) {
             return;
         }
         let hub = hub.clone();
         self.get = Some(tokio::spawn(async move { listen(&hub, sid, twin, headers).await }).abort_handle());
     }
 
-    /// Everything that runs for the session at this twin ends; the twin is told that it is over.
-    pub fn end(&mut self, hub: &Hub, twin: TwinId, headers: HeaderMap) {
+    /// Everything that runs for the session at this twin ends; the twin is told that it is over. What is given back has
+    /// ended when the twin has heard that.
+    pub fn end(&mut self, hub: &Hub, twin: TwinId, headers: HeaderMap) -> Option<JoinHandle<()>> {
         self.silence();
-        if let Some(session) = self.session.take() {
+        self.session.take().map(|session| {
             let (hub, version, behind) = (hub.clone(), self.version.clone(), self.behind.take());
             tokio::spawn(async move {
                 if let Some(mut behind) = behind {
@@ -172,8 +175,27 @@ impl Link {
                 if let Some(request) = hub.request(twin, Method::DELETE, headers, Bytes::new(), None) {
                     let _ = timeout(FAREWELL, hub.caller().send(request)).await;
                 }
-            });
+            })
+        })
+    }
+
+    /// The twin is about to be ended: what is held open there, and would be for ever, ends before, and so does the session
+    /// unless a call is still to be answered.
+    pub fn leave(
+        &mut self,
+        hub: &Hub,
+        twin: TwinId,
+        headers: HeaderMap,
+        listens: impl Fn(u64) -> bool,
+    ) -> Option<JoinHandle<()>> {
+        self.leaving = true;
+        for (_, open) in self.open.extract_if(|number, _| listens(*number)) {
+            open.task.abort();
         }
+        if let Some(get) = self.get.take() {
+            get.abort();
+        }
+        if self.open.is_empty() { self.end(hub, twin, headers) } else { None }
     }
 
     /// Everything that runs for the session at this twin ends.

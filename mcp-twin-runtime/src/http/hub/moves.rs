@@ -1,7 +1,34 @@
 //! The way of one session from twin to twin: opened at the new one, brought up to date, handed over.
 
-use super::{Gate, Hub, Inner, Kind, Sid};
+use super::{Gate, Hub, Inner, Kind, Session, Sid};
 use mcp_twin_core::{Fault, TwinId};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a twin that is about to be ended may take to hear that its sessions are over.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+impl Hub {
+    /// A twin is about to be ended. The streams that are held open there end before: servers that are told to end wait for
+    /// their connections, and these would last for ever.
+    pub async fn leave(&self, twin: TwinId) {
+        let farewells: Vec<_> = {
+            let mut inner = self.lock();
+            let with = |session: &mut Session| {
+                let Session { relay, links, headers, .. } = session;
+                links.get_mut(&twin)?.leave(self, twin, headers.clone(), |number| relay.is_listen(number))
+            };
+            inner.sessions.values_mut().filter_map(with).collect()
+        };
+        let all = async {
+            for farewell in farewells {
+                // A twin that does not hear it is ended all the same.
+                let _ = farewell.await;
+            }
+        };
+        let _ = timeout(FAREWELL, all).await;
+    }
+}
 
 impl Inner {
     /// Lets a session go to the twin that serves, if it is not there. `wanted`: it has something for it.

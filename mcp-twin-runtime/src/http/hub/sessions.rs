@@ -345,7 +345,8 @@ impl Inner {
             self.timeouts.remove(&(at, sid));
         }
         for (twin, mut link) in std::mem::take(&mut session.links) {
-            link.end(hub, twin, session.headers.clone());
+            // Nobody waits for the twin to hear of it.
+            drop(link.end(hub, twin, session.headers.clone()));
             self.passed(twin);
         }
         session.streams.end();
