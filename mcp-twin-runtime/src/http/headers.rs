@@ -84,7 +84,11 @@ pub fn value(text: &str) -> HeaderValue {
 pub fn mirrored(text: &str) -> HeaderValue {
     let plain = text.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) && text == text.trim_matches(' ');
     let wrapped = text.starts_with("=?base64?") && text.ends_with("?=");
-    if plain && !text.is_empty() && !wrapped { value(text) } else { value(&format!("=?base64?{}?=", base64(text.as_bytes()))) }
+    if plain && !text.is_empty() && !wrapped {
+        value(text)
+    } else {
+        value(&format!("=?base64?{}?=", base64(text.as_bytes())))
+    }
 }
 
 fn base64(bytes: &[u8]) -> String {

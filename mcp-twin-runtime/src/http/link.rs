@@ -226,7 +226,10 @@ impl Errand {
                 && let Some(had) = had
             {
                 let body = whole(response, hub.max_message()).await.unwrap_or_default();
-                if is_forgotten(status, &body) && !reopened && reopen(hub, self.sid, self.twin, &had, &self.headers).await {
+                if is_forgotten(status, &body)
+                    && !reopened
+                    && reopen(hub, self.sid, self.twin, &had, &self.headers).await
+                {
                     reopened = true;
                     continue;
                 }
