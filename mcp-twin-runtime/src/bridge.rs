@@ -49,6 +49,8 @@ const ORDER: Duration = Duration::from_secs(5);
 const ACCEPTED: Duration = Duration::from_secs(30);
 /// So many messages without an answer may be on their way.
 const MESSAGES: usize = 64;
+/// So many large bodies are read at once.
+const BODIES: usize = 8;
 /// How long answers that are still owed are waited for after the end of the client's input.
 const OWED: Duration = Duration::from_secs(60);
 /// How long the client may take for the last of them.
@@ -96,6 +98,7 @@ async fn serve(order: BridgeOrder) -> io::Result<u8> {
         complete: watch::Sender::new(0),
         owed: watch::Sender::new(0),
         messages: Arc::new(Semaphore::new(MESSAGES)),
+        bodies: Semaphore::new(BODIES),
         options: order.options,
     });
     let lines = Lines::new(Input::new(pipes::stdin()?)?, bridge.options.max_message);
@@ -135,6 +138,8 @@ struct Bridge {
     /// How many requests are owed an answer.
     owed: watch::Sender<usize>,
     messages: Arc<Semaphore>,
+    /// Whose turn it is to read a large body.
+    bodies: Semaphore,
 }
 
 impl Bridge {

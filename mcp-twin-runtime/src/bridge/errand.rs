@@ -10,7 +10,7 @@ use crate::http::exchange::{
 };
 use crate::http::headers::{self, METHOD, SESSION, VERSION};
 use futures_util::StreamExt;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{HeaderMap, LOCATION};
 use hyper::{Method, Response, StatusCode};
 use mcp_twin_core::relay::{Message, one_line};
@@ -24,6 +24,10 @@ use tokio::time::{Instant, sleep, timeout};
 const MISMATCH: i64 = -32020;
 /// Pages of the list of tools that are fetched after such a refusal.
 const PAGES: usize = 64;
+/// A body of up to so many bytes is read beside any number of others.
+const SMALL: u64 = 64 << 10;
+/// How much is read of a refusal.
+const REFUSAL: usize = 1 << 20;
 /// How long a stream may go on behind its answer, so that its connection can be used again.
 const BEHIND: Duration = Duration::from_secs(1);
 
@@ -68,7 +72,7 @@ impl Errand {
                 return self.hear(bridge, response).await;
             }
             let location = location(&response);
-            let body = whole(response, bridge.options.max_message).await.unwrap_or_default();
+            let body = whole(response, bridge.options.max_message.min(REFUSAL)).await.unwrap_or_default();
             if had && !reopened && is_forgotten(status, &body) {
                 reopened = true;
                 match bridge.reopen(number).await {
@@ -137,6 +141,9 @@ impl Errand {
             return self.hear_events(bridge, response).await;
         }
         let location = location(&response);
+        let large = response.body().size_hint().exact().is_none_or(|bytes| bytes > SMALL);
+        // Only some are read at once: what one waits for in a slow client's queue the others would hold too.
+        let _turn = if large { bridge.bodies.acquire().await.ok() } else { None };
         bridge.mouth.room(SLOW).await;
         match whole(response, bridge.options.max_message).await {
             Ok(body) if body.is_empty() && status == StatusCode::ACCEPTED => {
