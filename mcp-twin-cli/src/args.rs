@@ -105,7 +105,7 @@ pub(crate) enum Verb {
 
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "mcp-twin run [OPTIONS] -- CMD [ARGS]…",
+    override_usage = "mcp-twin run [OPTIONS] -- CMD [ARGS]…\n       mcp-twin run --url URL [--header 'NAME: VALUE']…",
     after_help = "Standard output carries MCP and nothing else; messages of mcp-twin and of the server go to standard \
         error.\nMCP_TWIN_DISABLE=1 makes `run` become the server itself; MCP_TWIN_HOME moves ~/.mcp-twin.\n\
         Durations: 100ms, 2s, 5m, 1h. Sizes: 64KiB, 8MiB."
@@ -127,8 +127,15 @@ pub(crate) struct RunArgs {
     /// Do not add a text item to the first answer after a failed reload, a rollback or a crash
     #[arg(long)]
     pub(crate) no_tell: bool,
+    /// In place of a command: the http:// URL of a server, such as a front of `serve`, for a client that speaks stdio only;
+    /// of the options below only --hold and --max-message count then
+    #[arg(long, value_name = "URL", conflicts_with_all = ["command", "name", "watch", "ignore", "no_watch", "no_tell"])]
+    pub(crate) url: Option<String>,
+    /// A header that goes with every request to --url; repeatable
+    #[arg(long, value_name = "NAME: VALUE", requires = "url", conflicts_with = "command")]
+    pub(crate) header: Vec<String>,
     /// The server's command and its arguments, behind `--`
-    #[arg(last = true, required = true, value_name = "CMD")]
+    #[arg(last = true, required_unless_present = "url", value_name = "CMD")]
     pub(crate) command: Vec<OsString>,
     /// The keys of the options that were given: what the command line itself suggests must not take their place.
     #[arg(skip)]
@@ -275,6 +282,18 @@ mod tests {
         assert_eq!(run.command, ["python", "server.py", "--json", "--name", "x"]);
         assert_eq!((run.name.as_deref(), run.watch), (Some("web"), vec!["src".to_owned(), "*.toml".to_owned()]));
         assert!(!cli.json);
+    }
+
+    #[test]
+    fn a_url_takes_the_place_of_the_command() {
+        let (cli, options) =
+            parsed("mcp-twin run --url http://h/mcp --header 'A: b' --header='C: d' --hold 20s --max-message 1MiB");
+        let Verb::Run(run) = cli.verb else { panic!("not run") };
+        assert_eq!((run.url.as_deref(), run.command.len()), (Some("http://h/mcp"), 0));
+        assert_eq!((run.header, options.hold), (vec!["A: b".to_owned(), "C: d".to_owned()], Duration::from_secs(20)));
+        insta::assert_snapshot!("url_and_command", wrong("mcp-twin run --url http://h/mcp -- python server.py"));
+        insta::assert_snapshot!("url_and_watch", wrong("mcp-twin run --url http://h/mcp --watch src"));
+        insta::assert_snapshot!("header_without_url", wrong("mcp-twin run --header 'A: b' -- python server.py"));
     }
 
     #[test]

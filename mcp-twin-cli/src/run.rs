@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::render::style::{DIM, GOOD, paint};
 use crate::screen::Screen;
 use mcp_twin_core::spec::Options;
+use mcp_twin_runtime::bridge::{BridgeOrder, Target};
 use mcp_twin_runtime::process::not_runnable;
 use mcp_twin_runtime::run::RunOrder;
 use std::ffi::OsString;
@@ -13,6 +14,9 @@ use std::path::Path;
 
 /// Becomes the front, or with `MCP_TWIN_DISABLE=1` the server itself. Returns the exit status.
 pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
+    if let Some(url) = &args.url {
+        return bridge(url, &args, options);
+    }
     if disabled(std::env::var_os("MCP_TWIN_DISABLE").as_deref()) {
         return become_server(&args.command);
     }
@@ -28,7 +32,7 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
             let failure = Failure::broken(fault.message);
             return Err(fault.help.into_iter().fold(failure, |failure, help| failure.advise("try", help)));
         }
-        Screen::error(&greeting(&command));
+        Screen::error(&greeting(&format!("-- {}", shell_words::join(&command))));
     }
     let home = crate::home()?;
     let order = RunOrder {
@@ -45,6 +49,26 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
         .map_err(|error| Failure::configuration("cli::run::cannot_begin", format!("the front cannot begin: {error}")))
 }
 
+/// Becomes the bridge to a server over HTTP. Returns the exit status.
+fn bridge(url: &str, args: &RunArgs, options: Options) -> Result<u8, Failure> {
+    let target = bridge_target(url, &args.header, &args.chosen)?;
+    if std::io::stdin().is_terminal() {
+        Screen::error(&greeting(&format!("--url {}", shell_words::quote(url))));
+    }
+    mcp_twin_runtime::bridge::run(BridgeOrder { target, options })
+        .map_err(|error| Failure::configuration("cli::run::cannot_begin", format!("the bridge cannot begin: {error}")))
+}
+
+/// Where a bridge is to lead, if everything that was said of it makes sense.
+fn bridge_target(url: &str, headers: &[String], chosen: &[&str]) -> Result<Target, Failure> {
+    if let Some(key) = chosen.iter().find(|key| !matches!(**key, "hold" | "max_message")) {
+        let flag = key.replace('_', "-");
+        return Err(Failure::usage(format!("--{flag} means nothing with --url: there are no twins behind it"))
+            .advise("note", format!("give it to `mcp-twin serve`, if one is behind {url}")));
+    }
+    Target::new(url, headers).map_err(|error| Failure::usage(error.to_string()).advise("try", error.help()))
+}
+
 /// A folder is no command, though `run -- .` may well be meant.
 pub(crate) fn not_a_folder(command: &[String], cwd: &Path) -> Result<(), Failure> {
     let Some(program) = command.first() else { return Ok(()) };
@@ -58,13 +82,12 @@ pub(crate) fn not_a_folder(command: &[String], cwd: &Path) -> Result<(), Failure
 }
 
 /// What a person sees who typed the command that is meant for a client's configuration.
-fn greeting(command: &[String]) -> String {
-    let line = shell_words::join(command);
+fn greeting(line: &str) -> String {
     format!(
         "{} this speaks MCP on stdin and stdout: it is meant to be started by an MCP client, such as\n  {}\n\
          It waits for a client now; Ctrl-C ends it. To see what it does: {}\n",
         paint(DIM, "mcp-twin run:"),
-        paint(GOOD, &format!("claude mcp add NAME -- \"$(command -v mcp-twin)\" run -- {line}")),
+        paint(GOOD, &format!("claude mcp add NAME -- \"$(command -v mcp-twin)\" run {line}")),
         paint(GOOD, "mcp-twin demo"),
     )
 }
@@ -106,8 +129,23 @@ mod tests {
     }
 
     #[test]
+    fn what_no_bridge_can_do_is_said() {
+        let shown = |url: &str, headers: &[&str], chosen: &[&str]| {
+            let headers: Vec<String> = headers.iter().map(|header| (*header).to_owned()).collect();
+            let failure = bridge_target(url, &headers, chosen).expect_err(url);
+            assert_eq!(failure.exit_status(), 2, "{url}");
+            anstream::adapter::strip_str(&failure.text()).to_string()
+        };
+        insta::assert_snapshot!("bridge_https", shown("https://example.com/mcp", &[], &[]));
+        insta::assert_snapshot!("bridge_no_url", shown("localhost:8000/mcp", &[], &[]));
+        insta::assert_snapshot!("bridge_header", shown("http://h/mcp", &["Host: a"], &[]));
+        insta::assert_snapshot!("bridge_option", shown("http://h/mcp", &[], &["hold", "bake"]));
+        assert!(bridge_target("http://h/mcp", &["A: b".to_owned()], &["hold", "max_message"]).is_ok());
+    }
+
+    #[test]
     fn a_person_is_told_what_it_is_for() {
-        let text = greeting(&["python".to_owned(), "my server.py".to_owned()]);
+        let text = greeting("-- python 'my server.py'");
         insta::assert_snapshot!(anstream::adapter::strip_str(&text).to_string());
     }
 

@@ -82,6 +82,8 @@ codes! {
     OwnerGone = "twin::request::owner_gone",
     /// The request passed the time-out that `--call-timeout` asked for.
     CallTimeout = "twin::request::timeout",
+    /// A server over HTTP refused the request with a status, and without a word of JSON-RPC.
+    HttpStatus = "twin::request::http_status",
     /// Nothing serves: the server cannot be started.
     Down = "twin::down",
     /// The server was stopped by `mcp-twin stop`.

@@ -49,6 +49,7 @@ pub use bake::is_worse;
 pub use edge::Edge;
 pub use event::{LastGood, Owed, RelayEvent};
 pub use message::{Message, NoMessage, one_line};
+pub use refusal::{error_line, oversize_line, unreadable_line};
 pub use shared::{SavedSession, Vouched};
 
 use crate::error::Fault;

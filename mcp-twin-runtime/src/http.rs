@@ -4,10 +4,11 @@
 //! (`mcp_twin_core::relay`): there is one for each session of the legacy era, and one for all requests of the modern era.
 
 mod book;
-mod caller;
+pub(crate) mod caller;
 mod door;
 mod endpoint;
-mod headers;
+pub(crate) mod exchange;
+pub(crate) mod headers;
 mod hub;
 mod link;
 mod listener;

@@ -1,5 +1,6 @@
 //! The world under mcp-twin: the only crate that knows an operating system.
 
+pub mod bridge;
 pub mod control;
 pub mod files;
 mod front;

@@ -1,5 +1,6 @@
 //! Servers over HTTP, bare and behind `mcp-twin serve`: how each is started, where it listens, and how it ends.
 
+use crate::client::Client;
 use crate::http_client::HttpClient;
 use crate::process;
 use crate::project::Project;
@@ -273,6 +274,19 @@ impl Project {
     #[must_use]
     pub fn serve(&self, flags: &[&str]) -> Served {
         Served::front(&mut self.process(&self.serve_command(flags)))
+    }
+
+    /// The command of a bridge to this URL, for a client that speaks stdio.
+    #[must_use]
+    pub fn bridge_command(&self, url: &str, flags: &[&str]) -> Vec<String> {
+        let words = [tools::mcp_twin().display().to_string(), "run".to_owned(), "--url".to_owned(), url.to_owned()];
+        words.into_iter().chain(flags.iter().map(|flag| (*flag).to_owned())).collect()
+    }
+
+    /// A client behind a bridge to this URL; not opened.
+    #[must_use]
+    pub fn bridge(&self, url: &str, flags: &[&str]) -> Client {
+        Client::spawn(&mut self.process(&self.bridge_command(url, flags)))
     }
 
     /// Ends a front as its user does, and checks that nothing stays: no twin, no socket, no held lock.

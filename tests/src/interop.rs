@@ -337,7 +337,8 @@ impl Pairing {
 }
 
 /// Compares what the client saw with what the servers ran.
-fn judged(project: &Project, report: &Value) -> Row {
+#[must_use]
+pub fn judged(project: &Project, report: &Value) -> Row {
     let number = |name: &str| usize::try_from(report[name].as_u64().unwrap_or_default()).expect("a count");
     let list = |name: &str| report[name].as_array().cloned().unwrap_or_default();
     let (failed, answers) = (list("failed"), list("answers"));

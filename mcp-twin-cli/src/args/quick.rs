@@ -5,17 +5,19 @@ use super::{RunArgs, options};
 use mcp_twin_core::spec::{Kind, Options};
 use std::ffi::OsString;
 
-/// `run [FLAGS] -- CMD…`, if every word of it is plain. `None`: clap reads it, and explains what is wrong with it.
+/// `run [FLAGS] -- CMD…` or `run --url URL [FLAGS]`, if every word of it is plain. `None`: clap reads it, and explains what is wrong with it.
 pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
     let (_, words) = args.split_first().filter(|(_, words)| words.first().is_some_and(|word| word == "run"))?;
-    let dashes = words.iter().position(|word| word == "--")?;
-    let command = words[dashes + 1..].to_vec();
+    let dashes = words.iter().position(|word| word == "--");
+    let (flags, command) = dashes.map_or((words, Vec::new()), |at| (&words[..at], words[at + 1..].to_vec()));
     let mut read = RunArgs {
         name: None,
         watch: Vec::new(),
         ignore: Vec::new(),
         no_watch: false,
         no_tell: false,
+        url: None,
+        header: Vec::new(),
         command,
         chosen: Vec::new(),
     };
@@ -23,7 +25,7 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
     let mut seen = Vec::new();
     // What was given to the options that may be repeated.
     let mut lists: Vec<(&'static str, Vec<String>)> = Vec::new();
-    let mut flags = words[1..dashes].iter().map(|word| word.to_str());
+    let mut flags = flags[1..].iter().map(|word| word.to_str());
     while let Some(word) = flags.next() {
         let (flag, joined) = word?.split_once('=').map_or((word?, None), |(flag, value)| (flag, Some(value)));
         let mut value = || joined.or_else(|| flags.next().flatten()).filter(|value| !value.starts_with('-'));
@@ -31,6 +33,7 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
         match flag {
             "--watch" => read.watch.push(value()?.to_owned()),
             "--ignore" => read.ignore.push(value()?.to_owned()),
+            "--header" => read.header.push(value()?.to_owned()),
             _ if let Some(option) = options::offered().find(|it| it.flag == flag && it.kind == Kind::Names) => {
                 let value = value()?.to_owned();
                 Options::default().set(option.key, &value).ok()?;
@@ -43,6 +46,7 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
             "--no-watch" if joined.is_none() => read.no_watch = true,
             "--no-tell" if joined.is_none() => read.no_tell = true,
             "--name" => read.name = Some(value()?.to_owned()),
+            "--url" => read.url = Some(value()?.to_owned()),
             _ => {
                 let option = options::offered().find(|option| option.flag == flag)?;
                 options.set(option.key, value()?).ok()?;
@@ -60,7 +64,12 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
     // In the order of the table, as clap gives them.
     let chosen = options::offered().map(|option| option.key).filter(|key| read.chosen.contains(key)).collect();
     read.chosen = chosen;
-    (!read.command.is_empty()).then_some((read, options))
+    let foreign = ["--name", "--watch", "--ignore", "--no-watch", "--no-tell"];
+    let whole = match &read.url {
+        Some(_) => dashes.is_none() && !seen.iter().any(|flag| foreign.contains(flag)),
+        None => !read.command.is_empty() && read.header.is_empty(),
+    };
+    whole.then_some((read, options))
 }
 
 #[cfg(test)]
@@ -105,6 +114,10 @@ mod tests {
             "--keep-children a/b",
             "--watch-files",
             "--name ''",
+            "--url http://h/mcp",
+            "--url=http://h/mcp",
+            "--header 'A: b'",
+            "--header=-",
         ];
         let ends = ["-- python server.py --json", "-- x -- y", "--", ""];
         let mut lines = Vec::new();
@@ -135,6 +148,7 @@ mod tests {
             "mcp-twin run -- python server.py",
             "/usr/bin/mcp-twin run --name web --watch src --watch '*.toml' --no-tell -- uv run server.py --name x",
             "mcp-twin run --promote manual --bake 30s -- node build/index.js",
+            "mcp-twin run --url http://127.0.0.1:8000/mcp --header 'Authorization: Bearer x' --hold 20s",
         ] {
             assert!(run(&words(line)).is_some(), "{line}");
         }

@@ -343,8 +343,7 @@ impl Relay {
 
     pub(super) fn refuse_oversize_of_client(&mut self, beginning: &[u8], _now: Moment) {
         let beginning = Beginning::read(beginning);
-        let fault = Fault::new(Code::TooLarge, "the message is larger than `max_message` and was dropped")
-            .with_help("send less, or raise `--max-message`");
+        let fault = refusal::too_large();
         let number = beginning.id.and_then(ids::number);
         if !beginning.method
             && let Some(ask) = number.and_then(|number| self.asks.remove(&number))

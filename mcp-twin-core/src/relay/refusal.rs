@@ -2,6 +2,7 @@
 
 use super::Relay;
 use super::calls::Method;
+use super::frame::{Beginning, Frame, Unreadable};
 use super::ids::ClientId;
 use crate::error::{Code, Fault};
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ pub(super) fn number(code: Code) -> i32 {
         Code::CallTimeout => -31005,
         Code::Down => -31006,
         Code::Stopped => -31007,
+        Code::HttpStatus => -31008,
         Code::BadMessage | Code::TooLarge => INVALID_REQUEST,
         Code::CapabilityLost => METHOD_NOT_FOUND,
         // What a server answers to a cursor or a task that it does not know.
@@ -43,6 +45,53 @@ pub(super) fn object(number: i32, fault: &Fault) -> String {
         }
     }
     json!({ "code": number, "message": fault.message, "data": data }).to_string()
+}
+
+/// The answer to a request of the client, by its id as written, with an error of our own.
+#[must_use]
+pub fn error_line(id: &str, fault: &Fault) -> Vec<u8> {
+    line(id, number(fault.code), fault)
+}
+
+/// The answer to a line of the client that is no message; `None` if there is nothing to answer. `open` says whether an id
+/// is in use, for under such a one the refusal would pass for the answer to an earlier request.
+#[must_use]
+pub fn unreadable_line(bytes: &[u8], open: impl Fn(&str) -> bool) -> Option<Vec<u8>> {
+    let bad = |message: String| Fault::new(Code::BadMessage, message);
+    match Frame::read(bytes) {
+        Ok(_) | Err(Unreadable::Blank) => None,
+        Err(Unreadable::NotJson(why)) => {
+            Some(line("null", PARSE_ERROR, &bad(format!("the message is not JSON: {why}"))))
+        }
+        Err(Unreadable::Batch) => {
+            let message = "only revision 2025-03-26 has batches, and they are not empty; send one message a line";
+            Some(error_line("null", &bad(message.to_owned())))
+        }
+        Err(Unreadable::Invalid(id, why)) => {
+            let id = id.filter(|id| !open(id)).unwrap_or("null");
+            Some(error_line(id, &bad(format!("the message is not MCP: {why}"))))
+        }
+    }
+}
+
+/// The answer to a line of the client that was too large, of which only the beginning was kept; `None` if it was no request.
+#[must_use]
+pub fn oversize_line(beginning: &[u8], open: impl Fn(&str) -> bool) -> Option<Vec<u8>> {
+    let beginning = Beginning::read(beginning);
+    if beginning.answer {
+        return None;
+    }
+    Some(error_line(beginning.id.filter(|id| !open(id)).unwrap_or("null"), &too_large()))
+}
+
+/// A message was too large.
+pub(super) fn too_large() -> Fault {
+    Fault::new(Code::TooLarge, "the message is larger than `max_message` and was dropped")
+        .with_help("send less, or raise `--max-message`")
+}
+
+fn line(id: &str, number: i32, fault: &Fault) -> Vec<u8> {
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{}}}", object(number, fault)).into_bytes()
 }
 
 /// The last 4 KB of the server's stderr: what a person reads in a client's window.
@@ -144,11 +193,31 @@ impl Relay {
 
     /// Tells the client of a message that cannot be answered under an id.
     pub(super) fn answer_null(&mut self, number: i32, fault: &Fault) {
-        let error = object(number, fault);
-        let line = format!("{{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{error}}}");
+        let line = line("null", number, fault);
         match self.reading {
-            None => self.client.push(&line),
-            Some(batch) => self.collect_stray(batch, line.into_bytes().into()),
+            None => self.client.push_bytes(&line),
+            Some(batch) => self.collect_stray(batch, line.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_answered_under_an_id_that_is_free() {
+        let answer = |line: Option<Vec<u8>>| {
+            let answer: Value = serde_json::from_slice(&line.expect("an answer")).expect("JSON");
+            (answer["id"].clone(), answer["error"]["code"].clone())
+        };
+        let open = |id: &str| id == "1";
+        assert_eq!(answer(unreadable_line(b"{", open)), (Value::Null, json!(-32700)));
+        assert_eq!(answer(unreadable_line(b"[]", open)), (Value::Null, json!(-32600)));
+        assert_eq!(answer(unreadable_line(b"{\"id\":1}", open)), (Value::Null, json!(-32600)));
+        assert_eq!(answer(unreadable_line(b"{\"id\":\"a\"}", open)), (json!("a"), json!(-32600)));
+        assert_eq!(unreadable_line(b" ", open), None);
+        assert_eq!(answer(oversize_line(b"{\"id\":2,\"method\":\"a\",\"params\":", open)), (json!(2), json!(-32600)));
+        assert_eq!(oversize_line(b"{\"id\":2,\"result\":{\"a\"", open), None);
     }
 }

@@ -5,7 +5,7 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::{Request, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
@@ -40,10 +40,19 @@ impl Caller {
     /// A caller without connections.
     #[must_use]
     pub fn new() -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT));
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(KEPT).build(connector);
+        let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(KEPT).build(connector(CONNECT));
+        Self { client }
+    }
+
+    /// A caller of a server that is not ours: it may be far away, and may close connections that are idle. One that was
+    /// idle for longer than `idle` is not used again, for a request on it could be lost.
+    #[must_use]
+    pub fn foreign(connect: Duration, idle: Duration) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(KEPT)
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(idle)
+            .build(connector(connect));
         Self { client }
     }
 
@@ -62,6 +71,13 @@ impl Caller {
             if error.is_connect() { CallError::NotSent(text) } else { CallError::Broken(text) }
         })
     }
+}
+
+fn connector(connect: Duration) -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(connect));
+    connector.set_nodelay(true);
+    connector
 }
 
 /// A whole body, which says when it was taken to be written.

@@ -13,6 +13,8 @@ pub const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 pub const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 /// The method of a request of the modern era (2026-07-28 basic/transports/streamable-http).
 pub const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+/// What a request of the modern era is about: a tool, a prompt, a resource or a task.
+pub const NAME: HeaderName = HeaderName::from_static("mcp-name");
 /// Our own token, for a server that uses `Authorization` itself.
 pub const TOKEN: HeaderName = HeaderName::from_static("mcp-twin-token");
 
@@ -76,6 +78,33 @@ pub fn value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
 
+/// A value of a message in a header: as it is where a header can carry it, else in Base64 (2026-07-28
+/// basic/transports/streamable-http: Value Encoding).
+#[must_use]
+pub fn mirrored(text: &str) -> HeaderValue {
+    let plain = text.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) && text == text.trim_matches(' ');
+    let wrapped = text.starts_with("=?base64?") && text.ends_with("?=");
+    if plain && !text.is_empty() && !wrapped {
+        value(text)
+    } else {
+        value(&format!("=?base64?{}?=", base64(text.as_bytes())))
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for at in 0..4 {
+            let digit = usize::try_from(bits >> (18 - 6 * at) & 63).unwrap_or(0);
+            text.push(if at <= chunk.len() { char::from(DIGITS[digit]) } else { '=' });
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,5 +135,22 @@ mod tests {
         assert_eq!(out.get_all("x-unknown").iter().count(), 2);
         assert_eq!(out.len(), 4, "{out:?}");
         assert_eq!(onward(&headers).get("mcp-session-id").unwrap(), "ours");
+    }
+
+    #[test]
+    fn what_a_header_cannot_carry_is_wrapped() {
+        let shown = |text: &str| mirrored(text).to_str().unwrap().to_owned();
+        assert_eq!(shown("us-west 1"), "us-west 1");
+        for (text, wanted) in [
+            ("", ""),
+            ("a", "YQ=="),
+            ("é", "w6k="),
+            (" ab", "IGFi"),
+            ("a\r\nb", "YQ0KYg=="),
+            ("=?base64?YQ==?=", "PT9iYXNlNjQ/WVE9PT89"),
+            ("\u{ffff}~\u{10ffff}", "77+/fvSPv78="),
+        ] {
+            assert_eq!(shown(text), format!("=?base64?{wanted}?="), "{text:?}");
+        }
     }
 }

@@ -1,20 +1,20 @@
 //! One session at one twin: its requests there, each a POST of its own, and the stream of what belongs to none of them.
 
-use super::caller::{CallError, Payload, Whole};
-use super::headers::{self, METHOD, SESSION, VERSION};
+use super::caller::CallError;
+use super::exchange::{
+    AGAIN, Heard, LONGEST_PAUSE, describe, events, excerpt, is_forgotten, is_stream, nameless, whole,
+};
+use super::headers::{self, SESSION, VERSION};
 use super::hub::{Hub, Sid};
 use super::stream::Manner;
-use futures_util::{StreamExt, TryStreamExt};
-use http_body_util::{BodyExt, BodyStream, Limited};
+use futures_util::StreamExt;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::{Method, Response, StatusCode};
 use mcp_twin_core::relay::{Message, one_line};
 use mcp_twin_core::{Code, Fault, TwinId};
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
@@ -24,8 +24,6 @@ use tokio::time::{sleep, timeout};
 const BEHIND: Duration = Duration::from_secs(5);
 /// How long the end of a session at a twin may take: nobody waits for it.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// How often, and how far apart, a broken stream is taken up again.
-const AGAIN: (usize, Duration) = (5, Duration::from_millis(200));
 
 /// A session at a twin.
 #[derive(Debug, Default)]
@@ -244,16 +242,16 @@ impl Errand {
                 Err(CallError::Broken(why)) => return self.lost(hub, &format!("the connection broke: {why}")),
             };
             let status = response.status();
-            // Servers that have forgotten a session say 404, some 400 (2025-11-25 basic/transports: Session Management).
             if matches!(status, StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST)
                 && !self.opens
                 && !self.modern
                 && let Some(had) = had
             {
                 let body = whole(response, hub.max_message()).await.unwrap_or_default();
-                let text = String::from_utf8_lossy(&body).to_ascii_lowercase();
-                let forgotten = status == StatusCode::NOT_FOUND || text.contains("session");
-                if forgotten && !reopened && reopen(hub, self.sid, self.twin, &had, &self.headers).await {
+                if is_forgotten(status, &body)
+                    && !reopened
+                    && reopen(hub, self.sid, self.twin, &had, &self.headers).await
+                {
                     reopened = true;
                     continue;
                 }
@@ -286,8 +284,7 @@ impl Errand {
         if self.opens && status.is_success() {
             hub.opened(self.sid, self.twin, session);
         }
-        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        if kind.starts_with("text/event-stream") && status.is_success() {
+        if is_stream(&response) {
             return self.hear_events(hub, response, kept).await;
         }
         match whole(response, hub.max_message()).await {
@@ -321,7 +318,7 @@ impl Errand {
                 hub.said(self.sid, self.twin, Some(number), &manner, &line);
             }
             _ if status.is_success() => self.lost(hub, &format!("the answer is no message: {}", excerpt(&body))),
-            _ => match nameless(&line, number) {
+            _ => match nameless(&line, &number.to_string()) {
                 Some(line) => hub.said(self.sid, self.twin, Some(number), &manner, &line),
                 None => hub.raw(self.sid, self.twin, number, &manner, body),
             },
@@ -361,8 +358,8 @@ impl Errand {
             }
             tries -= 1;
             hub.pause(self.sid, number, heard.retry);
-            sleep(heard.retry.unwrap_or(pause).min(Duration::from_secs(10))).await;
-            match heard.again(hub, self.sid, self.twin, &self.headers).await {
+            sleep(heard.retry.unwrap_or(pause).min(LONGEST_PAUSE)).await;
+            match again(hub, &heard, self.sid, self.twin, &self.headers).await {
                 Some(response) => body = Some(response),
                 None if hub.is_open(self.sid, self.twin, number) => {
                     return self.lost(hub, "the stream ended before the answer came, and could not be taken up again");
@@ -385,36 +382,16 @@ impl Errand {
     }
 }
 
-/// What was heard on a stream of events, to go on behind it.
-#[derive(Default)]
-struct Heard {
-    last: Option<String>,
-    retry: Option<Duration>,
-}
-
-impl Heard {
-    fn take(&mut self, event: sse_stream::Sse) -> Option<Vec<u8>> {
-        if let Some(id) = event.id.filter(|id| !id.is_empty()) {
-            self.last = Some(id);
-        }
-        if let Some(retry) = event.retry {
-            self.retry = Some(Duration::from_millis(retry));
-        }
-        let data = event.data.filter(|data| !data.is_empty())?;
-        event.event.is_none_or(|kind| kind == "message").then(|| one_line(data.as_bytes()).into_owned())
+/// Takes a stream up again behind what was heard of it.
+async fn again(hub: &Hub, heard: &Heard, sid: Sid, twin: TwinId, headers: &HeaderMap) -> Option<Response<Incoming>> {
+    let mut headers = headers.clone();
+    hub.dress(sid, twin, &mut headers, false);
+    if let Some(last) = &heard.last {
+        headers.insert(headers::LAST_EVENT, headers::value(last));
     }
-
-    async fn again(&self, hub: &Hub, sid: Sid, twin: TwinId, headers: &HeaderMap) -> Option<Response<Incoming>> {
-        let mut headers = headers.clone();
-        hub.dress(sid, twin, &mut headers, false);
-        if let Some(last) = &self.last {
-            headers.insert(headers::LAST_EVENT, headers::value(last));
-        }
-        let request = hub.request(twin, Method::GET, headers, Bytes::new(), None)?;
-        let response = hub.caller().send(request).await.ok()?;
-        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        (response.status().is_success() && kind.starts_with("text/event-stream")).then_some(response)
-    }
+    let request = hub.request(twin, Method::GET, headers, Bytes::new(), None)?;
+    let response = hub.caller().send(request).await.ok()?;
+    is_stream(&response).then_some(response)
 }
 
 /// Listens to what a twin says that belongs to no request, as long as the session is there.
@@ -425,7 +402,7 @@ async fn listen(hub: &Hub, sid: Sid, twin: TwinId, headers: HeaderMap) {
     let Some(gauge) = hub.gauge(sid) else { return };
     loop {
         // A server without such a stream answers 405, and that is fine.
-        let Some(response) = heard.again(hub, sid, twin, &headers).await else { return };
+        let Some(response) = again(hub, &heard, sid, twin, &headers).await else { return };
         let mut stream = Box::pin(events(response, hub.max_message()));
         while let Some(Ok(event)) = stream.next().await {
             pause = AGAIN.1;
@@ -468,37 +445,6 @@ async fn reopen(hub: &Hub, sid: Sid, twin: TwinId, had: &HeaderValue, headers: &
     true
 }
 
-/// The events of a body. One of them may be as large as a message may be.
-fn events(
-    response: Response<Incoming>,
-    max_message: usize,
-) -> impl futures_util::Stream<Item = Result<sse_stream::Sse, String>> {
-    let since = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&since);
-    let data = TryStreamExt::map_err(BodyStream::new(response.into_body()), std::io::Error::other).try_filter_map(
-        move |frame| {
-            let data = frame.into_data().ok();
-            let read = data.as_ref().map_or(0, Bytes::len);
-            let large = count.fetch_add(read, Ordering::Relaxed) > max_message;
-            let result =
-                if large { Err(std::io::Error::other("an event is larger than `max_message`")) } else { Ok(data) };
-            async move { result }
-        },
-    );
-    sse_stream::SseByteStream::new(Box::pin(data)).map(move |event| {
-        since.store(0, Ordering::Relaxed);
-        event.map_err(|error| error.to_string())
-    })
-}
-
-/// A whole body within the bound.
-async fn whole(response: Response<Incoming>, max_message: usize) -> Result<Bytes, String> {
-    match Limited::new(response.into_body(), max_message).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) => Err(format!("its answer could not be read: {error}")),
-    }
-}
-
 /// Headers of a twin's answer that are the client's to see.
 fn kept(headers: &HeaderMap) -> HeaderMap {
     let mut kept = headers::onward(headers);
@@ -507,56 +453,4 @@ fn kept(headers: &HeaderMap) -> HeaderMap {
     kept.remove(hyper::header::CACHE_CONTROL);
     kept.remove(hyper::header::DATE);
     kept
-}
-
-/// An error answer whose id is null, as servers send it that refuse a request unread.
-fn nameless(line: &[u8], number: u64) -> Option<Vec<u8>> {
-    let mut value: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(line).ok()?;
-    if !value.get("error")?.is_object() || value.get("id").is_some_and(|id| !id.is_null()) {
-        return None;
-    }
-    value.insert("id".to_owned(), number.into());
-    serde_json::to_vec(&value).ok()
-}
-
-/// The headers that say what a request of the modern era says (2026-07-28 basic/transports/streamable-http).
-pub(super) fn describe(message: &Message<'_>, headers: &mut HeaderMap) {
-    if let Some(method) = message.method() {
-        headers.insert(METHOD, headers::value(method));
-    }
-    if let Some(version) = message.version() {
-        headers.insert(VERSION, headers::value(&version));
-    }
-}
-
-/// The request to a twin, which expects JSON or events.
-pub(super) fn request(
-    at: SocketAddr,
-    path: &str,
-    method: Method,
-    mut headers: HeaderMap,
-    body: Bytes,
-    sent: Option<oneshot::Sender<()>>,
-) -> Option<Request<Payload>> {
-    headers.insert(HOST, headers::value(&at.to_string()));
-    if method == Method::POST {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json, text/event-stream"));
-    } else if method == Method::GET {
-        headers.remove(CONTENT_TYPE);
-        headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-    } else {
-        headers.remove(CONTENT_TYPE);
-    }
-    let mut request = Request::builder()
-        .method(method)
-        .uri(format!("http://{at}{path}"))
-        .body(Whole::new(body, sent).map_err(|never| match never {}).boxed_unsync())
-        .ok()?;
-    *request.headers_mut() = headers;
-    Some(request)
-}
-
-fn excerpt(body: &[u8]) -> String {
-    String::from_utf8_lossy(body.get(..200).unwrap_or(body)).trim().to_owned()
 }

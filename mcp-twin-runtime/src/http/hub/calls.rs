@@ -3,7 +3,7 @@
 use super::pump::Origin;
 use super::{Hub, Kind, Sid};
 use crate::http::caller::{Caller, Payload};
-use crate::http::link;
+use crate::http::exchange;
 use crate::http::stream::{Gauge, Manner};
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderValue};
@@ -38,7 +38,7 @@ impl Hub {
         sent: Option<oneshot::Sender<()>>,
     ) -> Option<Request<Payload>> {
         let at = self.shared.options.ports.address(twin)?;
-        link::request(at, &self.shared.options.path, method, headers, body, sent)
+        exchange::request(&at.to_string(), &self.shared.options.path, method, headers, body, sent)
     }
 
     pub(in crate::http) fn dress(&self, sid: Sid, twin: TwinId, headers: &mut HeaderMap, opens: bool) {
