@@ -23,6 +23,8 @@ pub mod inspector;
 #[cfg(unix)]
 pub mod interop;
 #[cfg(unix)]
+pub mod killer;
+#[cfg(unix)]
 pub mod process;
 #[cfg(unix)]
 pub mod project;
