@@ -81,7 +81,7 @@ fn headers_without_end_are_refused() {
     let client = front.client();
     let large = "x".repeat(100 << 10);
     let mut refused = client.raw("POST", &[JSON, BOTH, ("X-Large", &large)], b"{}");
-    assert_eq!(refused.status(), 431);
+    assert!([400, 431].contains(&refused.status()), "{refused:?}");
     let many: Vec<(String, &str)> = (0..200).map(|n| (format!("X-{n}"), "1")).collect();
     let many: Vec<(&str, &str)> = many.iter().map(|(name, value)| (name.as_str(), *value)).collect();
     let status = client.raw("POST", &many, b"{}").status();

@@ -4,7 +4,7 @@
 use crate::project;
 use mcp_twin_tests::killer::Killer;
 use mcp_twin_tests::{HttpClient, Project, Served, process, until};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A reload and swap writes its record at least so often: intent, the twin's process, commit, the end of the bake.
 const LEAST: usize = 4;
@@ -19,17 +19,18 @@ fn open(killer: &Killer, project: &Project) -> Served {
     Served::front(&mut command)
 }
 
-/// Whether nothing is going on: one twin serves this version, one of the same code waits, and no other process is there.
-fn at_rest(project: &Project, front: &Served, version: &str) -> bool {
-    if project.processes().len() != 3 || front.modern().version() != version {
-        return false;
+/// The source of the active twin, once nothing is going on: one twin serves, one of the same code waits, and no other process
+/// is there.
+fn at_rest(project: &Project) -> Option<Value> {
+    if project.processes().len() != 3 {
+        return None;
     }
     let fronts = project.fronts();
-    let [status] = &fronts[..] else { return false };
-    status["warm"]["pid"].is_u64()
-        && status["baking"] == false
+    let [status] = &fronts[..] else { return None };
+    let calm = status["baking"] == false
         && ["standby", "previous"].iter().all(|key| status[*key].is_null())
-        && status["retiring"] == json!([])
+        && status["retiring"] == json!([]);
+    (calm && status["warm"]["pid"].is_u64()).then(|| status["active"]["source"].clone())
 }
 
 fn killed_at_each_write(when: &str) {
@@ -37,17 +38,18 @@ fn killed_at_each_write(when: &str) {
     let project = project(&[]);
     let mut front = open(&killer, &project);
     let session = front.client().session();
-    let mut version = "v1".to_owned();
     for number in 1..=MOST {
-        until("a front at rest", || at_rest(&project, &front, &version).then_some(()));
-        version = format!("v{}", number + 1);
+        let before = until("a front at rest", || at_rest(&project));
+        let version = format!("v{}", number + 1);
         killer.arm(number, when);
         project.save_version(&version);
         until("a kill, or the end of the swap", || {
-            (!process::alive(front.pid()) || at_rest(&project, &front, &version)).then_some(())
+            let swapped = || at_rest(&project).is_some_and(|source| source != before);
+            (!process::alive(front.pid()) || swapped()).then_some(())
         });
         let writes = killer.disarm();
         if process::alive(front.pid()) {
+            assert_eq!(front.modern().version(), version);
             assert!(writes >= LEAST && writes < number, "{writes} writes were seen, the kill was to be at {number}");
             project.finish_http(&front);
             return;

@@ -24,10 +24,8 @@ fn of_one_run(project: &Project) -> Vec<PathBuf> {
     let kept = |path: &Path| {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         // What outlives each run, by intent.
-        ["servers.json", "ports.json", "servers.lock", "ports.lock"].contains(&name.as_str())
-            || name.ends_with(".log")
-            || name.ends_with(".last_good.json")
-            || name.starts_with('.') && name.ends_with(".lock")
+        ["servers.json", "ports.json"].contains(&name.as_str())
+            || [".log", ".last_good.json", ".json.lock"].iter().any(|end| name.ends_with(end))
             || path.parent().unwrap().ends_with("history")
     };
     found.retain(|path| !kept(path));
