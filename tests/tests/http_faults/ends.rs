@@ -154,7 +154,11 @@ fn two_servers_of_one_name_in_two_projects_live_side_by_side() {
 
 #[test]
 fn a_restart_is_on_the_same_ports() {
-    let (project, front) = served(&[]);
+    // A name of its own: servers of other tests, on machines of their own, want the ports of theirs.
+    let name = format!("ports-{}", std::process::id());
+    let flags = [FLAGS, &["--name", &name]].concat();
+    let project = project(&[]);
+    let front = project.serve(&flags);
     let ports = |project: &Project| {
         let _ = both(project);
         let status = project.status();
@@ -165,7 +169,7 @@ fn a_restart_is_on_the_same_ports() {
     let before = ports(&project);
     assert_eq!(front.client().text("echo", json!({"text": "x"})), "x");
     project.finish_http(&front);
-    let front = project.serve(FLAGS);
+    let front = project.serve(&flags);
     assert_eq!(ports(&project), before);
     project.finish_http(&front);
 }

@@ -88,7 +88,7 @@ fn a_twin_that_never_listens_does_not_take_over() {
     project.set("BOOT_SECONDS", "600.0");
     let status = project.until_degraded();
     let text = status["degraded"].to_string();
-    assert!(text.contains("PORT") || text.contains("port"), "{text}");
+    assert!(text.contains("nothing accepts connections on port"), "{text}");
     assert_eq!(client.version(), "v1");
     assert_eq!(project.cli(&["reload", "--json"]).outcome(), "failed");
     project.set("BOOT_SECONDS", "0.0");

@@ -272,6 +272,10 @@ impl HealthProbe for Hub {
     fn last_words(&self, twin: TwinId) -> String {
         self.shared.options.ports.last_words(twin)
     }
+
+    fn obstacle(&self, twin: TwinId) -> Option<String> {
+        self.shared.options.ports.obstacle(twin)
+    }
 }
 
 /// How long a twin that was adopted may take to prove itself; it serves all the same if it does not.
