@@ -34,9 +34,14 @@ pub(crate) fn serve(home: &Home, args: ServeArgs, options: Options) -> Result<Ex
     if args.detached {
         mcp_twin_runtime::process::leave_terminal();
     }
+    let detached = args.detached;
     let order = order(home, args, options)?;
     let name = order.run.name.clone().unwrap_or_default();
     let status = serve_front(order, |url| {
+        if detached {
+            // From here on `status` and `logs` tell.
+            return mcp_twin_runtime::process::fall_silent();
+        }
         let name = if name.is_empty() { "the server" } else { &name };
         Screen::error(&format!("{} {name} listens on {url}\n", paint(DIM, "mcp-twin:")));
     });
@@ -163,6 +168,7 @@ pub(crate) fn start(
         }
         if begun.elapsed() > patience {
             drop(waiting);
+            let _ = std::fs::remove_file(&output);
             return Err(Failure::broken(format!("`{known}` is not ready after {} s", begun.elapsed().as_secs()))
                 .advise("see", format!("mcp-twin status {known}"))
                 .advise("end it", format!("mcp-twin stop {known}")));
@@ -170,6 +176,8 @@ pub(crate) fn start(
         std::thread::sleep(LOOK);
     };
     drop(waiting);
+    // It said nothing of use, and goes on without it.
+    let _ = std::fs::remove_file(&output);
     let broken = status.swap.state != "serving";
     let exit = if broken { Exit::Broken } else { Exit::Fine };
     if json {

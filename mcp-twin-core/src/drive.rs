@@ -137,7 +137,10 @@ impl Driver {
                 Either::Right((Either::Right(((), _)), _)) => {
                     let now = self.host.clock.now();
                     if let Some((twin, fault)) = self.swap.overdue(now) {
-                        let fault = with_last_words(fault, &*self.host.probe, twin);
+                        let mut fault = with_last_words(fault, &*self.host.probe, twin);
+                        if let Some(obstacle) = self.host.probe.obstacle(twin) {
+                            fault.message = format!("{}: {obstacle}", fault.message);
+                        }
                         self.event(Event::Unhealthy { twin, fault });
                     }
                     self.swap.handle_timeout(now);

@@ -67,6 +67,11 @@ pub trait HealthProbe: Send + Sync {
         let _ = twin;
         String::new()
     }
+    /// What stands in this twin's way, if it can be told; it goes into the reason too.
+    fn obstacle(&self, twin: TwinId) -> Option<String> {
+        let _ = twin;
+        None
+    }
 }
 
 /// Keeps the record.

@@ -66,6 +66,38 @@ pub fn is_free(port: u16) -> bool {
     free(port, false)
 }
 
+/// A port that is spoken for until this is dropped: between the choice of a port and the moment when a twin listens on it
+/// another front must not choose it too. Fronts of one state directory have their leases for that; this holds between
+/// those of several. On Linux only, where such a claim needs no file and ends with its process.
+#[derive(Debug)]
+pub struct Claim {
+    #[cfg(target_os = "linux")]
+    _socket: Option<std::os::unix::net::UnixDatagram>,
+}
+
+/// Speaks for a port; `None` if another front does.
+#[must_use]
+pub fn claim(port: u16) -> Option<Claim> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::linux::net::SocketAddrExt;
+        use std::os::unix::net::{SocketAddr, UnixDatagram};
+        let bound = SocketAddr::from_abstract_name(format!("mcp-twin-port-{port}"))
+            .and_then(|address| UnixDatagram::bind_addr(&address));
+        match bound {
+            Ok(socket) => Some(Claim { _socket: Some(socket) }),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => None,
+            // Where there are no such names nobody has one.
+            Err(_) => Some(Claim { _socket: None }),
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = port;
+        Some(Claim {})
+    }
+}
+
 /// A port that the system has to spare, free for v4 and v6.
 #[must_use]
 pub fn ephemeral() -> Option<u16> {
@@ -178,5 +210,15 @@ mod tests {
         let port = ephemeral().unwrap();
         assert!(is_free(port) && nobody_listens(port));
         TcpListener::bind(("127.0.0.1", port)).unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_port_is_spoken_for_once() {
+        let port = ephemeral().unwrap();
+        let held = claim(port).unwrap();
+        assert!(claim(port).is_none() && is_free(port));
+        drop(held);
+        assert!(claim(port).is_some());
     }
 }

@@ -21,6 +21,7 @@ pub(crate) use variables::{name_of, variables};
 
 use crate::fronts::{seat::nonce, token_prefix};
 use crate::home::{Home, make_private};
+use crate::ports::{Claim, claim};
 use crate::process::{
     self, Launch, Minded, Minder, StopOrder, Survivor, listeners, prove, spawn_detached, sweep_token,
     sweep_token_and_wait,
@@ -112,6 +113,8 @@ struct Live {
     output: Option<Arc<TwinOutput>>,
     /// Where it was reached last.
     at: Option<SocketAddr>,
+    /// No other front chooses its port.
+    _claim: Option<Claim>,
 }
 
 impl HttpTwins {
@@ -164,7 +167,7 @@ impl HttpTwins {
                 return None;
             }
             let token = identity.token.clone();
-            live.insert(twin.twin, Live { token, port, identity: None, minder: None, output: None, at: None });
+            live.insert(twin.twin, Live::reserved(token, port, claim(port)));
         }
         let name = name_of(twin.slot, twin.source.generation);
         self.order.listener.note(&format!("adopted {name}: process {}, port {port}", identity.pid));
@@ -286,9 +289,8 @@ impl ProcessSpawner for HttpTwins {
         let port = {
             let mut live = self.live.lock();
             let taken: Vec<u16> = live.values().map(|other| other.port).collect();
-            let port = places::choose(&self.order, self.lease, order.slot, &taken)?;
-            let reserved = Live { token: token.clone(), port, identity: None, minder: None, output: None, at: None };
-            live.insert(twin, reserved);
+            let (port, claim) = places::choose(&self.order, self.lease, order.slot, &taken)?;
+            live.insert(twin, Live::reserved(token.clone(), port, Some(claim)));
             port
         };
         self.order.listener.named(twin, name_of(order.slot, order.source.generation));
@@ -326,6 +328,13 @@ impl ProcessSpawner for HttpTwins {
         let ours = format!("{}{}.", token_prefix(&self.order.front), self.nonce);
         let spare = |token: &str| token.starts_with(&ours) || kept.iter().any(|kept| kept == token);
         sweep_token_and_wait(&token_prefix(&self.order.front), spare, &self.live.leaders()).await;
+    }
+}
+
+impl Live {
+    /// A twin that is about to run.
+    fn reserved(token: String, port: u16, claim: Option<Claim>) -> Self {
+        Self { token, port, identity: None, minder: None, output: None, at: None, _claim: claim }
     }
 }
 

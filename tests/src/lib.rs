@@ -25,6 +25,8 @@ pub mod inspector;
 #[cfg(unix)]
 pub mod interop;
 #[cfg(unix)]
+pub mod killer;
+#[cfg(unix)]
 pub mod led;
 #[cfg(unix)]
 pub mod process;

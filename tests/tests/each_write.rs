@@ -3,69 +3,25 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use mcp_twin_tests::{Client, Project, Server, process, tools, until};
+use mcp_twin_tests::killer::Killer;
+use mcp_twin_tests::{Client, Project, Server, process, until};
 use serde_json::{Value, json};
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 
 /// A reload and swap writes its record at least so often: intent, the twin's process, commit, the end of the bake.
 const LEAST: usize = 4;
 /// And at most so often; more would be a loop.
 const MOST: usize = 40;
 
-/// The killing library, and the file that tells it when.
-struct Killer {
-    folder: tempfile::TempDir,
-    library: PathBuf,
-}
-
-impl Killer {
-    /// Builds it. A C compiler is what Rust itself links with, so it is there.
-    fn build() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let library = folder.path().join("kill_at_rename.so");
-        let source = tools::fixture("preload").join("kill_at_rename.c");
-        let mut build = Command::new("cc");
-        build.args(["-shared", "-fPIC", "-O1", "-o"]).args([&library, &source]).arg("-ldl");
-        let output = build.output().expect("a C compiler");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Self { folder, library }
-    }
-
-    fn armed(&self) -> PathBuf {
-        self.folder.path().join("armed")
-    }
-
-    fn count(&self) -> PathBuf {
-        self.folder.path().join("armed.count")
-    }
-
-    /// From now on changes count, and the one with this number is the last.
-    fn arm(&self, number: usize, when: &str) {
-        let _ = fs::remove_file(self.count());
-        // Whole at once: the front may be reading.
-        let new = self.folder.path().join("new");
-        fs::write(&new, format!("{number} {when}")).unwrap();
-        fs::rename(new, self.armed()).unwrap();
-    }
-
-    /// How many changes there were since; they count no longer.
-    fn disarm(&self) -> usize {
-        fs::remove_file(self.armed()).unwrap();
-        fs::metadata(self.count()).map_or(0, |meta| usize::try_from(meta.len()).unwrap())
-    }
-
-    fn open(&self, project: &Project) -> Client {
-        // Bake and keeping end soon: their writes belong to the swap too.
-        let words = project.front_command(&["--bake", "50ms", "--keep-old", "50ms"]);
-        let mut command = project.process(&words);
-        command.env("LD_PRELOAD", &self.library).env("KILL_AT", self.armed());
-        let client = Client::spawn(&mut command);
-        client.open();
-        let _ = client.text("echo", json!({"text": ""}));
-        client
-    }
+fn open(killer: &Killer, project: &Project) -> Client {
+    // Bake and keeping end soon: their writes belong to the swap too.
+    let words = project.front_command(&["--bake", "50ms", "--keep-old", "50ms"]);
+    let mut command = project.process(&words);
+    killer.dress(&mut command);
+    let client = Client::spawn(&mut command);
+    client.open();
+    let _ = client.text("echo", json!({"text": ""}));
+    client
 }
 
 /// Whether the swap of this front is over to its last write.
@@ -94,7 +50,7 @@ fn assert_readable(project: &Project) {
 fn killed_at_each_write(when: &str) {
     let killer = Killer::build();
     let project = Project::new(Server::Plain);
-    let mut client = killer.open(&project);
+    let mut client = open(&killer, &project);
     for number in 1..=MOST {
         let version = format!("v{}", number + 1);
         killer.arm(number, when);
@@ -113,7 +69,7 @@ fn killed_at_each_write(when: &str) {
         let _ = client.exit_status();
         until("the end of all twins", || project.processes().is_empty().then_some(()));
         assert_readable(&project);
-        client = killer.open(&project);
+        client = open(&killer, &project);
         assert_eq!(client.version(), version, "after a kill {when} write {number}");
         assert_eq!(project.fronts().len(), 1, "the dead front must not be shown");
     }

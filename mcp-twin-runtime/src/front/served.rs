@@ -15,7 +15,7 @@ use crate::process;
 use crate::serve::{ServeError, ServeOrder};
 use crate::servers::ServerKey;
 use crate::store::{FileStore, Loaded, last_good};
-use crate::twins::{CONNECT_TIMEOUT, HttpTwins, TwinsListener, TwinsOrder, suggests_handoff};
+use crate::twins::{CONNECT_TIMEOUT, HttpTwins, TwinsListener, TwinsOrder, Unreachable, suggests_handoff};
 use async_trait::async_trait;
 use mcp_twin_core::drive::{Driver, Handle};
 use mcp_twin_core::host::{Host, Instance, ProcessSpawner, Sources, SpawnOrder};
@@ -315,6 +315,11 @@ impl TwinPorts for Ports {
 
     fn last_words(&self, twin: TwinId) -> String {
         self.twins.last_words(twin)
+    }
+
+    fn obstacle(&self, twin: TwinId) -> Option<String> {
+        let port = self.twins.port_of(twin).filter(|_| self.twins.address_of(twin).is_none())?;
+        Some(Unreachable::Refused(port).to_string())
     }
 
     fn end(&self, twin: TwinId) {

@@ -48,6 +48,8 @@ pub trait TwinPorts: Send + Sync {
     async fn accepts(&self, twin: TwinId) -> bool;
     /// The last that it wrote to its stderr.
     fn last_words(&self, twin: TwinId) -> String;
+    /// Why a twin that runs has no address yet.
+    fn obstacle(&self, twin: TwinId) -> Option<String>;
     /// Nothing can be asked of it any more: it is to be ended.
     fn end(&self, twin: TwinId);
 }

@@ -327,7 +327,7 @@ impl Errand {
 
     async fn hear_events(self, hub: &Hub, response: Response<Incoming>, headers: HeaderMap) {
         let manner = Manner { events: true, status: StatusCode::OK, headers };
-        let Some(gauge) = hub.gauge(self.sid) else { return };
+        let Some(gauge) = hub.gauge(self.sid, self.number) else { return };
         if let Some(number) = self.number {
             hub.events_begin(self.sid, number, &manner);
         }
@@ -399,7 +399,7 @@ async fn listen(hub: &Hub, sid: Sid, twin: TwinId, headers: HeaderMap) {
     let manner = Manner { events: true, ..Manner::default() };
     let mut heard = Heard::default();
     let mut pause = AGAIN.1;
-    let Some(gauge) = hub.gauge(sid) else { return };
+    let Some(gauge) = hub.gauge(sid, None) else { return };
     loop {
         // A server without such a stream answers 405, and that is fine.
         let Some(response) = again(hub, &heard, sid, twin, &headers).await else { return };

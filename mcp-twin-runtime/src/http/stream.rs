@@ -134,6 +134,7 @@ struct Stream {
     finished: bool,
     /// The client's headers, for the requests to twins that come of it.
     headers: HeaderMap,
+    gauge: Arc<Gauge>,
 }
 
 /// All streams of one client.
@@ -171,15 +172,17 @@ impl Streams {
         }
     }
 
-    /// What waits for the client.
+    /// What waits for the client that is to hear the answer to this request, or for that of the session.
     #[must_use]
-    pub fn gauge(&self) -> Arc<Gauge> {
-        Arc::clone(&self.gauge)
+    pub fn gauge(&self, id: Option<&str>) -> Arc<Gauge> {
+        let stream = id.and_then(|id| self.of(id)).and_then(|key| self.streams.get(&key));
+        Arc::clone(stream.map_or(&self.gauge, |stream| &stream.gauge))
     }
 
-    fn channel(&self) -> (mpsc::UnboundedSender<Bytes>, Events) {
+    fn channel(&self, key: u64) -> (mpsc::UnboundedSender<Bytes>, Events) {
         let (tx, events) = mpsc::unbounded_channel();
-        (tx, Events { events, gauge: Arc::clone(&self.gauge) })
+        let gauge = self.streams.get(&key).map_or(&self.gauge, |stream| &stream.gauge);
+        (tx, Events { events, gauge: Arc::clone(gauge) })
     }
 
     /// A POST with these requests begins.
@@ -195,7 +198,9 @@ impl Streams {
         for id in &open {
             self.by_id.insert(id.clone(), key);
         }
-        let stream = Stream { ear, open, last: 0, heard: 0, kept: VecDeque::new(), finished: false, headers };
+        // In the modern era the streams are those of all clients: one that does not read must not keep the others waiting.
+        let gauge = if self.resumable { Arc::clone(&self.gauge) } else { Arc::default() };
+        let stream = Stream { ear, open, last: 0, heard: 0, kept: VecDeque::new(), finished: false, headers, gauge };
         self.streams.insert(key, stream);
         key
     }
@@ -289,7 +294,7 @@ impl Streams {
 
     /// An undecided stream becomes one of events.
     fn decide(&mut self, key: u64, manner: &Manner) {
-        let (tx, events) = self.channel();
+        let (tx, events) = self.channel(key);
         let Some(stream) = self.streams.get_mut(&key) else { return };
         if let Ear::Waiting(_) = stream.ear
             && let Ear::Waiting(reply) = std::mem::replace(&mut stream.ear, Ear::None)
@@ -303,7 +308,7 @@ impl Streams {
     /// The client opens its GET; the one before, if it was forgotten, ends. What nobody heard is sent now.
     pub fn open_get(&mut self, headers: HeaderMap) -> Events {
         let key = self.standing();
-        let (tx, rx) = self.channel();
+        let (tx, rx) = self.channel(key);
         if let Some(stream) = self.streams.get_mut(&key) {
             stream.headers = headers;
             // What was given to a connection that is gone may have been lost: only `Last-Event-ID` says what was heard.
@@ -326,7 +331,7 @@ impl Streams {
         if epoch != self.epoch {
             return None;
         }
-        let (tx, rx) = self.channel();
+        let (tx, rx) = self.channel(key);
         let gauge = Arc::clone(&self.gauge);
         let stream = self.streams.get_mut(&key)?;
         stream.headers = headers;
@@ -389,9 +394,9 @@ impl Streams {
             && let Ear::Events(events) = &stream.ear
         {
             let bytes = event.len();
-            self.gauge.bytes.fetch_add(bytes, Ordering::Relaxed);
+            stream.gauge.bytes.fetch_add(bytes, Ordering::Relaxed);
             if events.send(event).is_err() {
-                self.gauge.taken(bytes);
+                stream.gauge.taken(bytes);
                 stream.ear = Ear::None;
             } else {
                 stream.heard = stream.last;

@@ -166,6 +166,15 @@ pub fn leave_terminal() {
     let _ = rustix::process::setsid();
 }
 
+/// What this process writes to stdout and stderr goes nowhere from now on: nobody reads it, and a file would grow for ever.
+pub fn fall_silent() {
+    // Without /dev/null it stays as it is.
+    if let Ok(nowhere) = std::fs::OpenOptions::new().write(true).open("/dev/null") {
+        let _ = rustix::stdio::dup2_stdout(&nowhere);
+        let _ = rustix::stdio::dup2_stderr(&nowhere);
+    }
+}
+
 /// Waits until this process is told to end, and says by what.
 pub async fn told_to_end() -> &'static str {
     let wait = async |kind| match signal(kind) {

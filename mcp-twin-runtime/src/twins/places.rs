@@ -1,9 +1,10 @@
 //! Which ports the twins of a server get.
 
 use super::{TwinsOrder, no_port};
-use crate::ports::{self, ephemeral, is_free, nobody_listens};
+use crate::ports::{self, Claim, claim, ephemeral, is_free, nobody_listens};
 use mcp_twin_core::port::{Lease, Leases, PortError};
-use mcp_twin_core::{Fault, Slot};
+use mcp_twin_core::{Code, Fault, Slot};
+use std::cell::RefCell;
 
 /// The lease of the server. Where it cannot be written down it holds for this front's life.
 pub(super) fn lease(order: &TwinsOrder, own: &[u16]) -> Result<Lease, PortError> {
@@ -23,22 +24,33 @@ pub(super) fn lease(order: &TwinsOrder, own: &[u16]) -> Result<Lease, PortError>
 /// A leased port is taken where nobody listens, for people know it: practically every server asks for the reuse of
 /// addresses, and can listen where only the connections of an earlier one are remembered. (Those of one that did not ask
 /// count as if somebody listened, on Linux.) Among spare ports, which nobody knows, those without a memory come first.
-pub(super) fn choose(order: &TwinsOrder, lease: Lease, slot: Slot, taken: &[u16]) -> Result<u16, Fault> {
-    let usable = |port: u16| !taken.contains(&port) && nobody_listens(port);
+pub(super) fn choose(order: &TwinsOrder, lease: Lease, slot: Slot, taken: &[u16]) -> Result<(u16, Claim), Fault> {
+    // The claim comes first: what is seen behind it stays so.
+    let claimed = |port: u16, free: fn(u16) -> bool| {
+        let claim = (!taken.contains(&port)).then(|| claim(port)).flatten()?;
+        free(port).then_some(claim)
+    };
     let leased = match slot {
         Slot::A => [Some(lease.a), Some(lease.b)],
         Slot::B => [Some(lease.b), Some(lease.a)],
         Slot::Extra => [None, None],
     };
-    if let Some(port) = leased.into_iter().flatten().find(|port| usable(*port)) {
-        return Ok(port);
+    if let Some(found) = leased.into_iter().flatten().find_map(|port| Some((port, claimed(port, nobody_listens)?))) {
+        return Ok(found);
     }
     let leases: Leases = ports::load(&order.home).unwrap_or_default();
+    let found = RefCell::new(None);
     // Not one of our own leased ports either, where the lease could not be written down.
-    let spare = |port: u16| usable(port) && ![lease.front, lease.a, lease.b].contains(&port);
-    leases
-        .spare(&order.ranges, &order.server, |port| spare(port) && is_free(port))
-        .or_else(|_| leases.spare(&order.ranges, &order.server, spare))
-        .or_else(|error| ephemeral().filter(|port| spare(*port)).ok_or(error))
-        .map_err(|error| no_port(&error))
+    let spare = |port: u16, free: fn(u16) -> bool| {
+        let own = [lease.front, lease.a, lease.b].contains(&port);
+        *found.borrow_mut() = (!own).then(|| claimed(port, free)).flatten();
+        found.borrow().is_some()
+    };
+    let port = leases
+        .spare(&order.ranges, &order.server, |port| spare(port, is_free))
+        .or_else(|_| leases.spare(&order.ranges, &order.server, |port| spare(port, nobody_listens)))
+        .or_else(|error| ephemeral().filter(|port| spare(*port, is_free)).ok_or(error))
+        .map_err(|error| no_port(&error))?;
+    let claim = found.take().ok_or_else(|| Fault::new(Code::SpawnFailed, "there is no port for the new twin"))?;
+    Ok((port, claim))
 }

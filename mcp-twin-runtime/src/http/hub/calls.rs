@@ -55,8 +55,12 @@ impl Hub {
         self.lock().sessions.get(&sid)?.links.get(&twin)?.reopening()
     }
 
-    pub(in crate::http) fn gauge(&self, sid: Sid) -> Option<Arc<Gauge>> {
-        self.lock().sessions.get(&sid).map(|session| session.streams.gauge())
+    /// What waits for the client of a request, or of a session.
+    pub(in crate::http) fn gauge(&self, sid: Sid, number: Option<u64>) -> Option<Arc<Gauge>> {
+        let inner = self.lock();
+        let session = inner.sessions.get(&sid)?;
+        let id = number.and_then(|number| session.relay.client_id(number));
+        Some(session.streams.gauge(id.as_deref()))
     }
 
     /// Waits for the turn to open a session anew; `None` if somebody else has done it meanwhile.

@@ -174,6 +174,10 @@ impl HealthProbe for Hub {
     fn last_words(&self, twin: TwinId) -> String {
         self.shared.options.ports.last_words(twin)
     }
+
+    fn obstacle(&self, twin: TwinId) -> Option<String> {
+        self.shared.options.ports.obstacle(twin)
+    }
 }
 
 #[async_trait]

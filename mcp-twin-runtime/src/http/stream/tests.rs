@@ -132,7 +132,7 @@ async fn a_paused_stream_ends_for_now_and_keeps_its_answer() {
 async fn what_is_kept_is_bounded_and_so_is_what_waits() {
     let mut streams = streams();
     let mut get = streams.open_get(HeaderMap::new());
-    let gauge = streams.gauge();
+    let gauge = streams.gauge(None);
     let big = "x".repeat(64 << 10);
     for _ in 0..64 {
         streams.send(None, message(&big), &[], &events());
