@@ -52,6 +52,7 @@ struct Open {
     task: AbortHandle,
     /// The request has gone out.
     sent: Option<oneshot::Receiver<()>>,
+    line: Bytes,
 }
 
 /// What goes to a twin, and for whom.
@@ -93,6 +94,7 @@ impl Link {
         let wait = self.behind.clone();
         let done = self.completes(&method, &line);
         let sent_first = self.after_sent(&method, &message);
+        let kept = line.clone();
         let errand = Errand { sid, twin, number, modern, opens, line, headers };
         let (sent_tx, sent) = oneshot::channel();
         let hub = hub.clone();
@@ -109,7 +111,7 @@ impl Link {
             }
         });
         if let Some(number) = number {
-            self.open.insert(number, Open { task: task.abort_handle(), sent: Some(sent) });
+            self.open.insert(number, Open { task: task.abort_handle(), sent: Some(sent), line: kept });
         }
     }
 
@@ -138,6 +140,13 @@ impl Link {
         if let Some(open) = self.open.remove(&number) {
             open.task.abort();
         }
+    }
+
+    /// Requests of which nothing has gone out, so that the twin has certainly not seen them.
+    pub fn unsent(&mut self) -> Vec<Bytes> {
+        // Where the sender is gone without a word its request was given back unsent. A cancelled one counts as seen.
+        let waits = |open: &mut Open| open.sent.as_mut().is_some_and(|sent| sent.try_recv().is_err());
+        self.open.values_mut().filter_map(|open| waits(open).then(|| open.line.clone())).collect()
     }
 
     /// A request is over.

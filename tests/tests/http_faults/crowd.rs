@@ -67,11 +67,11 @@ fn ten_thousand_abandoned_sessions_cost_nothing_and_a_live_one_is_served() {
     project.finish_http(&front);
 }
 
-/// A server that says 200 MB, in pieces of 64 KiB, before it answers `flood`.
+/// A server that says 50 MB, in pieces of 64 KiB, before it answers `flood`.
 fn flooding(project: &Project) {
     project.set("EXTRA_TOOLS", "[\"flood\"]");
     let code = std::fs::read_to_string(project.file()).unwrap();
-    let flood = "            if name == \"flood\":\n                piece = \"x\" * 65536\n                for _ in range(3200):\n                    \
+    let flood = "            if name == \"flood\":\n                piece = \"x\" * 65536\n                for _ in range(800):\n                    \
                  self.stream.say({\"method\": \"notifications/message\", \"params\": {\"level\": \"info\", \"data\": piece}})\n            \
                  return text(VERSION)\n";
     let flooded = code.replace("            return text(VERSION)\n", flood);
@@ -114,7 +114,7 @@ fn a_client_that_does_not_read_holds_no_memory_and_no_other_client() {
             }
             pieces += 1;
         };
-        assert_eq!((pieces, &answer["result"]["content"][0]["text"]), (3200, &json!("v1")));
+        assert_eq!((pieces, &answer["result"]["content"][0]["text"]), (800, &json!("v1")));
         // And who leaves instead frees it.
         let mut left = client.call("flood", json!({}));
         assert_eq!(left.status(), 200);

@@ -58,7 +58,15 @@ impl Hub {
             if let Some(session) = inner.sessions.get_mut(&sid)
                 && let Some(mut link) = session.links.remove(&twin)
             {
+                let unsent = link.unsent();
                 link.silence();
+                if !unsent.is_empty() {
+                    // What was on its way to a twin that was dead already goes to the next one.
+                    session.relay.twin_input_closed(twin, now);
+                    for line in unsent {
+                        session.relay.twin_returned(twin, &line, now);
+                    }
+                }
                 session.relay.twin_gone(twin, fault, now);
                 if session.moving == Some(twin) {
                     inner.session_refused(self, sid, twin, fault.clone());
