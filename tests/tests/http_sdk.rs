@@ -60,7 +60,7 @@ fn begun(led: &Led, key: &str) {
 
 /// Swaps, every second time with one tool more; `word` is what the client then hears of the list, and of a resource.
 fn hear_of_swap(led: &mut Led, number: u32, listed: &str, updated: &str) {
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let tools: Vec<String> = (1..=number / 2).map(|tool| format!("extra_{tool}")).collect();
         led.swap_with_tools(&tools.iter().map(String::as_str).collect::<Vec<_>>());
         let _ = led.hear(listed, "tools");

@@ -88,9 +88,7 @@ fn advice(code: Code, server: &str, mend: &str) -> Option<String> {
         | Code::ProbeRefused
         | Code::ListFailed
         | Code::BuildFailed => mend.to_owned(),
-        Code::ProbeTimeout => {
-            "see what it waits for; `--start-timeout` gives it more time".to_owned()
-        }
+        Code::ProbeTimeout => "see what it waits for; `--start-timeout` gives it more time".to_owned(),
         Code::VersionChanged => "reconnect the client: another protocol version takes a new session".to_owned(),
         Code::CapabilityLost => format!("mcp-twin swap {server} --force, if it is meant so"),
         Code::BreakingWaits => format!("mcp-twin swap {server}, if it is meant so"),

@@ -46,7 +46,11 @@ fn a_killed_twin_costs_the_calls_that_it_had_and_nothing_else() {
             }
             Fate::Failed(answer) => {
                 assert!(is_clear(&answer), "{answer}");
-                assert!(ran.is_empty() || ran == [u64::from(active)], "{} ran elsewhere ({ran:?}), and failed", call.key);
+                assert!(
+                    ran.is_empty() || ran == [u64::from(active)],
+                    "{} ran elsewhere ({ran:?}), and failed",
+                    call.key
+                );
                 failed.push((call.key, answer, ran));
             }
             Fate::Lost(why) => panic!("{} was lost: {why}", call.key),
