@@ -63,7 +63,11 @@ fn ten_thousand_abandoned_sessions_cost_nothing_and_a_live_one_is_served() {
     let book =
         book.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "sessions")).unwrap();
     assert!(std::fs::metadata(book).unwrap().len() < 4 << 20);
-    assert_eq!(stream.next(std::time::Duration::ZERO), Next::Nothing, "its stream is still open, and nothing was said on it");
+    assert_eq!(
+        stream.next(std::time::Duration::ZERO),
+        Next::Nothing,
+        "its stream is still open, and nothing was said on it"
+    );
     project.finish_http(&front);
 }
 
