@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(shown("us-west 1"), "us-west 1");
         for (text, wanted) in [
             ("", ""),
-            ("a", "YQ=="),
+            ("\u{1}", "AQ=="),
             ("é", "w6k="),
             (" ab", "IGFi"),
             ("a\r\nb", "YQ0KYg=="),
