@@ -93,6 +93,15 @@ impl Lists {
         self.lists[index(kind)].is_some() && !self.touched[index(kind)]
     }
 
+    /// Takes over what is known here and not of these.
+    pub(super) fn learn(&mut self, other: &Self) {
+        for (own, other) in self.lists.iter_mut().zip(&other.lists) {
+            if own.is_none() {
+                own.clone_from(other);
+            }
+        }
+    }
+
     fn set(&mut self, kind: ListKind, list: List, touched: bool) {
         self.lists[index(kind)] = Some(Arc::new(list));
         self.touched[index(kind)] = touched;

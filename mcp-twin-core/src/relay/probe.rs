@@ -35,8 +35,8 @@ pub(super) enum Stage {
     Replay { force: bool },
     /// Its lists are being fetched.
     Listing { force: bool, server: Option<String> },
-    /// Its lists are there; those of the serving twin are being fetched.
-    Comparing { force: bool, server: Option<String> },
+    /// Its lists are there; those of the serving twin, if one serves, are being fetched.
+    Comparing { force: bool, server: Option<String>, with: Option<TwinId> },
     /// It can take over.
     Ready,
     /// It cannot.
@@ -224,23 +224,29 @@ impl Relay {
     /// A list of this twin has come, or none is to come: the probe may be over, or others may wait for it.
     pub(super) fn fetched(&mut self, twin: TwinId, now: Moment) {
         let active = self.active();
+        let compared = active == Some(twin) || (active.is_none() && self.is_compared_with(twin));
         let Some(state) = self.twins.get_mut(&twin) else { return };
         if !state.fetches.is_empty() {
             return;
         }
         if let Stage::Listing { force, server } = &mut state.stage {
             let (force, server) = (*force, server.take());
-            state.stage = Stage::Comparing { force, server };
+            state.stage = Stage::Comparing { force, server, with: active };
             let waits = active.filter(|active| *active != twin).is_some_and(|active| self.refresh(active));
             if waits {
                 self.timers.insert((now + BASELINE, Timer::Baseline(twin)));
             } else {
                 self.compare(twin);
             }
-        } else if active == Some(twin) {
+        } else if compared {
+            // Requests may be held since the comparison began: it is that twin's lists all the same that the client knows.
             self.known = state.lists.clone();
             self.compare_waiting();
         }
+    }
+
+    fn is_compared_with(&self, twin: TwinId) -> bool {
+        self.twins.values().any(|other| matches!(other.stage, Stage::Comparing { with, .. } if with == Some(twin)))
     }
 
     /// The lists of the serving twin will not come in time.
@@ -265,7 +271,7 @@ impl Relay {
     fn compare(&mut self, twin: TwinId) {
         self.timers.retain(|(_, timer)| *timer != Timer::Baseline(twin));
         let Some(state) = self.twins.get_mut(&twin) else { return };
-        let Stage::Comparing { force, server } = &mut state.stage else { return };
+        let Stage::Comparing { force, server, .. } = &mut state.stage else { return };
         let (force, server) = (*force, server.take());
         let emptied = compare::emptied(&self.known, &state.lists);
         if !force && !emptied.is_empty() {

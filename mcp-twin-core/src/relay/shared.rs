@@ -156,6 +156,13 @@ impl Relay {
         self.twins.entry(twin).or_default().lists = vouched.0.clone();
     }
 
+    /// What another relay has fetched meanwhile of the lists of a twin that this one has: it need not ask for them.
+    pub fn learn_lists(&mut self, twin: TwinId, vouched: &Vouched) {
+        if let Some(state) = self.twins.get_mut(&twin) {
+            state.lists.learn(&vouched.0);
+        }
+    }
+
     /// The client's id of an open request, as the client wrote it, given our number for it.
     #[must_use]
     pub fn client_id(&self, number: u64) -> Option<String> {

@@ -33,6 +33,63 @@ fn lists_that_another_relay_has_fetched_are_not_asked_for_again() {
     assert!(rig.relay.is_ready_at(B));
 }
 
+/// A session that was opened before anybody had fetched the lists of its twin.
+fn without_lists() -> Rig {
+    let mut rig = Rig::new();
+    rig.initialize();
+    rig.relay.attach(A);
+    rig.relay.probe(A, false, rig.now);
+    let asked = rig.twin_reads(A);
+    rig.answer(A, &asked[0]["id"], Rig::welcome(&full()));
+    rig.initialized();
+    rig.relay.handover(A, rig.now).unwrap();
+    rig.twin_reads(A);
+    rig.client_reads();
+    rig
+}
+
+#[test]
+fn lists_that_another_relay_has_fetched_meanwhile_are_compared_with() {
+    let mut first = Rig::open(&full(), &Rig::tools());
+    let old = first.relay.vouch(A).unwrap();
+    first.swap(B, &full(), &Rig::tools());
+    let new = first.relay.vouch(B).unwrap();
+    let mut rig = without_lists();
+    rig.relay.learn_lists(A, &old);
+    rig.relay.hold(rig.now);
+    rig.relay.attach_vouched(B, &new);
+    rig.relay.probe(B, false, rig.now);
+    let asked = rig.twin_reads(B);
+    rig.answer(B, &asked[0]["id"], Rig::welcome(&full()));
+    assert!(rig.relay.is_ready_at(B) && rig.twin_reads(A).is_empty());
+    rig.relay.handover(B, rig.now).unwrap();
+    assert!(rig.client_reads().is_empty(), "the lists do not differ");
+}
+
+#[test]
+fn a_comparison_ends_with_the_lists_it_waits_for_though_requests_are_held_by_then() {
+    let mut first = Rig::open(&full(), &Rig::tools());
+    first.swap(B, &full(), &Rig::tools());
+    let new = first.relay.vouch(B).unwrap();
+    let mut rig = without_lists();
+    rig.relay.attach_vouched(B, &new);
+    rig.relay.probe(B, false, rig.now);
+    let asked = rig.twin_reads(B);
+    rig.answer(B, &asked[0]["id"], Rig::welcome(&full()));
+    let asked = rig.twin_reads(A);
+    assert!(!asked.is_empty() && !rig.relay.is_ready_at(B), "the lists of the serving twin are not known");
+    rig.relay.hold(rig.now);
+    for asked in asked {
+        let method = asked["method"].as_str().unwrap();
+        let member = if method.contains("templates") { "resourceTemplates" } else { method.split('/').next().unwrap() };
+        let list = if member == "tools" { Rig::tools() } else { json!([]) };
+        rig.answer(A, &asked["id"], json!({member: list}));
+    }
+    assert!(rig.relay.is_ready_at(B));
+    rig.relay.handover(B, rig.now).unwrap();
+    assert!(rig.client_reads().is_empty(), "the lists do not differ");
+}
+
 #[test]
 fn a_request_that_never_reached_its_twin_goes_to_the_next() {
     let mut rig = Rig::open(&full(), &Rig::tools());

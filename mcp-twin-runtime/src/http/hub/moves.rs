@@ -35,7 +35,10 @@ impl Inner {
     pub(super) fn follow(&mut self, hub: &Hub, sid: Sid, wanted: bool) {
         let Some(active) = self.active.filter(|_| matches!(self.gate, Gate::Open)) else { return };
         let canary = self.own[1];
-        let vouched = canary.and_then(|own| self.sessions.get(&own)).and_then(|own| own.relay.vouch(active));
+        let before = self.sessions.get(&sid).and_then(|session| session.relay.serving());
+        let own = canary.and_then(|own| self.sessions.get(&own));
+        let vouched = own.and_then(|own| own.relay.vouch(active));
+        let vouched_before = own.zip(before).and_then(|(own, before)| own.relay.vouch(before));
         let Some(session) = self.sessions.get_mut(&sid) else { return };
         if !matches!(session.kind, Kind::Client(_)) {
             return;
@@ -55,6 +58,10 @@ impl Inner {
         session.moving = Some(active);
         session.leaving = serving;
         session.refused = None;
+        if let Some((before, vouched)) = serving.zip(vouched_before) {
+            // Else the twin that it leaves would be asked, once for each session, while requests wait.
+            session.relay.learn_lists(before, &vouched);
+        }
         let now = hub.now();
         if serving.is_some() && wanted {
             // What the client asks from now on is for the new twin.
