@@ -24,8 +24,10 @@ const KEEP_NOTHING: &[&str] = &[
     "20ms",
 ];
 
-/// How many swaps each test makes.
-const SWAPS: u32 = 20;
+/// So many swaps in each test; 20 by hand (`MCP_TWIN_SDK_SWAPS=20 cargo nextest run -p mcp-twin-tests -E 'binary(http_sdk)'`).
+static SWAPS: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| {
+    std::env::var("MCP_TWIN_SDK_SWAPS").ok().and_then(|swaps| swaps.parse().ok()).unwrap_or(4)
+});
 
 const URI: &str = "fixture://open";
 
@@ -40,7 +42,7 @@ fn start(pair: Pair) -> Led {
 
 /// Swaps so often, each time with `begun` in flight, and sees that the call is finished by the old code afterwards.
 fn each_swap(led: &mut Led, mut swap: impl FnMut(&mut Led, u32)) {
-    for number in 1..=SWAPS {
+    for number in 1..=*SWAPS {
         let old = format!("old-{number}");
         led.tell(&format!("call late {old}"));
         begun(led, &old);
@@ -50,7 +52,7 @@ fn each_swap(led: &mut Led, mut swap: impl FnMut(&mut Led, u32)) {
         led.is_old(&done);
         led.old_ends();
     }
-    assert_eq!(led.swaps(), SWAPS);
+    assert_eq!(led.swaps(), *SWAPS);
 }
 
 /// Waits until a call runs.
@@ -121,7 +123,7 @@ fn a_held_listen_outlives_twenty_swaps_typescript_2() {
 /// new code asks and is answered first.
 fn questions(pair: Pair) {
     let mut led = start(pair);
-    for number in 1..=SWAPS {
+    for number in 1..=*SWAPS {
         let kinds = [("sample", "sampling"), ("ask", "elicitation")];
         for (tool, kind) in kinds {
             let old = format!("{tool}-old-{number}");
@@ -144,7 +146,7 @@ fn questions(pair: Pair) {
         }
         led.old_ends();
     }
-    let asked = 2 * SWAPS as usize;
+    let asked = 2 * *SWAPS as usize;
     led.finish(&[("sampling/createMessage", asked), ("elicitation/create", asked)]);
 }
 
@@ -167,7 +169,7 @@ fn resumed(pair: Pair, streams: u32) {
         let said = led.hear("progress", key);
         assert_eq!((said["step"].as_f64(), &said["version"]), (Some(step as f64), &json!(by.version)), "{said}");
     };
-    for number in 1..=SWAPS {
+    for number in 1..=*SWAPS {
         let key = format!("steps-{number}");
         led.tell(&format!("call steps {key}"));
         let by = led.new.clone();
@@ -189,7 +191,7 @@ fn resumed(pair: Pair, streams: u32) {
         led.old_ends();
     }
     led.finish(&[
-        ("notifications/progress", 3 * SWAPS as usize),
+        ("notifications/progress", 3 * *SWAPS as usize),
         ("notifications/resources/updated", streams as usize),
     ]);
 }
@@ -201,13 +203,13 @@ fn a_cut_stream_is_resumed_over_each_swap_python() {
 
 #[test]
 fn a_cut_stream_is_resumed_over_each_swap_typescript() {
-    resumed(TYPESCRIPT, SWAPS);
+    resumed(TYPESCRIPT, *SWAPS);
 }
 
 /// A state is brought back to who made it, and a call that is given up is cancelled where it runs: each time after a swap.
 fn states_and_cancellations(pair: Pair) {
     let mut led = start(pair);
-    for number in 1..=SWAPS {
+    for number in 1..=*SWAPS {
         let [state, left] = ["state", "left"].map(|what| format!("{what}-{number}"));
         led.tell(&format!("call state {state}"));
         let _ = led.hear("asked", &state);
@@ -241,7 +243,7 @@ fn states_and_cancellations_go_to_the_owner_typescript_2() {
 /// refuses that in words that reach the client, which lists again and calls again.
 fn mirrored(pair: Pair) {
     let mut led = Led::over_http(pair, KEEP_NOTHING, &[("MIRROR", "\"Region-1\"")]);
-    for number in 1..=SWAPS {
+    for number in 1..=*SWAPS {
         let names = led.ask("tools", "")["names"].clone();
         assert!(names.as_array().unwrap().contains(&json!("whoami")));
         // The first call of the new code is the one that is refused at first.
@@ -292,7 +294,7 @@ fn a_server_without_sessions_is_swapped_under_a_client_typescript_2() {
 fn forgotten(sdk: Sdk, status: &str) {
     let pair = Pair(Server::Http(Http::Plain), sdk, "2025-11-25");
     let mut led = Led::over_http(pair, KEEP_NOTHING, &[("UNKNOWN_SESSION", status)]);
-    for number in 1..=SWAPS {
+    for number in 1..=*SWAPS {
         for side in ["before", "after"] {
             let opened = led.project.noted("opened").len();
             let forgot = led.ask("call forget", &format!("forget-{side}-{number}"));
@@ -323,7 +325,7 @@ fn a_session_that_a_twin_forgets_is_opened_again_unseen_typescript() {
 #[test]
 fn twenty_swaps_with_a_trial_and_a_warm_standby_are_not_noticed() {
     let mut led = Led::over_http(PYTHON_LEGACY, &["--settle", "0s", "--bake", "1s", "--keep-old", "0s"], &[]);
-    for number in 1..=SWAPS {
+    for number in 1..=*SWAPS {
         let old = format!("old-{number}");
         led.tell(&format!("call late {old}"));
         begun(&led, &old);
