@@ -219,14 +219,15 @@ fn states_and_cancellations(pair: Pair) {
         led.tell(&format!("call late {left}"));
         begun(&led, &left);
         led.swap();
-        led.tell(&format!("answer {state} for-{state}"));
-        let done = led.hear("done", &state);
-        led.is_old(&done);
-        assert_eq!((&done["began"]["pid"], &done["said"]), (&json!(led.old.pid), &json!(format!("for-{state}"))));
         led.tell(&format!("cancel {left}"));
         let cancelled = format!("{left}-cancelled");
         begun(&led, &cancelled);
         assert_eq!(led.project.record().of(&cancelled).unwrap().pid, u64::from(led.old.pid));
+        // The state is what the old twin is still there for.
+        led.tell(&format!("answer {state} for-{state}"));
+        let done = led.hear("done", &state);
+        led.is_old(&done);
+        assert_eq!((&done["began"]["pid"], &done["said"]), (&json!(led.old.pid), &json!(format!("for-{state}"))));
         led.old_ends();
     }
     led.finish(&[]);
