@@ -216,8 +216,7 @@ impl Method {
 
 /// The `params._meta.progressToken` of a message, as written.
 pub(super) fn progress_token(params: Option<&str>) -> Option<&str> {
-    // Parsing is paid only by messages that can have one. An escape may hide the name.
-    let params = params.filter(|params| params.contains("progressToken") || params.contains("\\u"))?;
+    let params = params.filter(|params| frame::may_name(params, "progressToken"))?;
     let token = frame::member(frame::member(params, "_meta")?, "progressToken")?;
     frame::is_id(token).then_some(token)
 }

@@ -39,8 +39,7 @@ pub(super) struct Envelope {
 impl Envelope {
     /// Reads the metadata of a request; none if the request is not a modern one.
     pub(super) fn read(params: Option<&str>) -> Option<Self> {
-        // Parsing is paid only by messages that can have it. An escape may hide the name.
-        let params = params.filter(|params| params.contains(VERSION) || params.contains('\\'))?;
+        let params = params.filter(|params| frame::may_name(params, VERSION))?;
         let meta = frame::member(params, "_meta")?;
         let version = frame::member(meta, VERSION).and_then(frame::string)?.into_owned();
         let part = |info, name| frame::member(info, name).and_then(frame::string).unwrap_or_default().into_owned();
@@ -67,8 +66,7 @@ fn own(meta: &str) -> String {
 
 /// The id in `params._meta` or `result._meta` that says to which `subscriptions/listen` a message belongs, as written.
 pub(super) fn subscription(part: Option<&str>) -> Option<&str> {
-    // Some servers write every `/` with an escape.
-    let part = part.filter(|part| part.contains(SUBSCRIPTION) || part.contains('\\'))?;
+    let part = part.filter(|part| frame::may_name(part, SUBSCRIPTION))?;
     frame::member(frame::member(part, "_meta")?, SUBSCRIPTION)
 }
 

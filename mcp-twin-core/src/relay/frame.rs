@@ -1,5 +1,8 @@
 //! The envelope of one message: which kind it is, its id, its method. Everything else stays the bytes that came.
 
+mod members;
+
+pub(super) use members::{may_name, member, members};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -170,76 +173,10 @@ pub(super) fn is_id(raw: &str) -> bool {
     matches!(raw.as_bytes().first(), Some(b'"' | b'-' | b'0'..=b'9'))
 }
 
-/// The member `name` of a raw JSON object, as written.
-pub(super) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
-    let mut found = None;
-    let mut reader = serde_json::Deserializer::from_str(object);
-    let seed = Member { name, found: &mut found };
-    if object.starts_with('{') && seed.deserialize(&mut reader).is_ok() { found } else { None }
-}
-
-/// All members of a raw JSON object, names and values as written, in their order; none of what is not an object.
-pub(super) fn members(object: &str) -> Vec<(&str, &str)> {
-    let mut reader = serde_json::Deserializer::from_str(object);
-    if object.starts_with('{') { Members.deserialize(&mut reader).unwrap_or_default() } else { Vec::new() }
-}
-
-struct Members;
-
-impl<'de> DeserializeSeed<'de> for Members {
-    type Value = Vec<(&'de str, &'de str)>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Vec<(&'de str, &'de str)>;
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some(name) = map.next_key::<&'de RawValue>()? {
-            members.push((name.get(), map.next_value::<&'de RawValue>()?.get()));
-        }
-        Ok(members)
-    }
-}
-
 /// The elements of a raw JSON array, as written; none of what is not an array.
 pub(super) fn elements(array: &str) -> Vec<&str> {
     let elements: Result<Vec<&RawValue>, _> = serde_json::from_str(array);
     elements.map(|elements| elements.into_iter().map(RawValue::get).collect()).unwrap_or_default()
-}
-
-struct Member<'f, 'n, 'a> {
-    name: &'n str,
-    found: &'f mut Option<&'a str>,
-}
-
-impl<'de> DeserializeSeed<'de> for Member<'_, '_, 'de> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Member<'_, '_, 'de> {
-    type Value = ();
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key::<&'de RawValue>()? {
-            if key(name.get()) == self.name {
-                *self.found = Some(map.next_value::<&'de RawValue>()?.get());
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// What can be known of a message whose end is missing.

@@ -117,10 +117,9 @@ fn hash(text: &str) -> u64 {
     hash_of(&Token::read(text))
 }
 
-/// A string member of raw params or a raw result, by hash. The name is looked for first: parsing is paid only by
-/// messages that can have it.
+/// A string member of raw params or a raw result, by hash.
 pub(super) fn named(part: Option<&str>, name: &str) -> Option<u64> {
-    let part = part.filter(|part| part.contains(name) || part.contains("\\u"))?;
+    let part = part.filter(|part| frame::may_name(part, name))?;
     frame::member(part, name).filter(|value| value.starts_with('"')).map(hash)
 }
 
@@ -136,7 +135,7 @@ impl Relay {
                 state.map(|due| due.twin).filter(lives).map_or(Owner::Any, Owner::Twin)
             }
             Method::List(_) | Method::TaskList => {
-                let cursor = params.filter(|params| params.contains("cursor"));
+                let cursor = params.filter(|params| frame::may_name(params, "cursor"));
                 let Some(cursor) = cursor.and_then(|params| frame::member(params, "cursor")) else { return Owner::Any };
                 match self.owners.cursors.by_key.get(&(method, hash(cursor))) {
                     None => Owner::Any,
@@ -171,7 +170,9 @@ impl Relay {
     }
 
     fn brought_state(&self, params: Option<&str>) -> Option<u64> {
-        let params = params.filter(|params| params.contains("requestState"))?;
+        // Where none is remembered none needs to be looked for.
+        let params = params.filter(|_| !self.owners.states.by_key.is_empty());
+        let params = params.filter(|params| frame::may_name(params, "requestState"))?;
         frame::member(params, "requestState").map(hash)
     }
 
@@ -225,7 +226,7 @@ impl Relay {
     pub(super) fn learn(&mut self, twin: TwinId, call: &Call, result: &str, now: Moment) {
         match call.method {
             Method::List(_) | Method::TaskList => {
-                let cursor = Some(result).filter(|result| result.contains("nextCursor"));
+                let cursor = Some(result).filter(|result| frame::may_name(result, "nextCursor"));
                 let cursor = cursor.and_then(|result| frame::member(result, "nextCursor"));
                 if let Some(cursor) = cursor.filter(|cursor| cursor.starts_with('"')) {
                     self.owners.cursors.insert((call.method, hash(cursor)), twin);
@@ -236,10 +237,10 @@ impl Relay {
                     let used = self.owners.states.remove(&state);
                     self.undue(used);
                 }
-                if self.is_modern() && result.contains("requestState") {
+                if self.is_modern() && frame::may_name(result, "requestState") {
                     self.learn_state(twin, result, now);
                 }
-                if call.method == Method::ToolCall && result.contains("taskId") {
+                if call.method == Method::ToolCall && frame::may_name(result, "taskId") {
                     self.learn_task(twin, call, result, now);
                 }
             }
@@ -288,7 +289,7 @@ impl Relay {
 
     /// The elicitations that an error of code -32042 asks for.
     pub(super) fn learn_links(&mut self, twin: TwinId, error: &str, now: Moment) {
-        let data = Some(error).filter(|error| error.contains("elicitationId"));
+        let data = Some(error).filter(|error| frame::may_name(error, "elicitationId"));
         let list = data.and_then(|error| frame::member(frame::member(error, "data")?, "elicitations"));
         let ids: Vec<u64> = list
             .map(frame::elements)
@@ -315,7 +316,7 @@ impl Relay {
                 None => self.lent_over(id),
             },
             None => {
-                let task = result.filter(|result| result.contains("taskId"));
+                let task = result.filter(|result| frame::may_name(result, "taskId"));
                 let task = task.and_then(|result| frame::member(result, "task"));
                 let Some((id, task)) = named(task, "taskId").zip(task) else { return };
                 let due = Due { twin: ask.twin, until: None };

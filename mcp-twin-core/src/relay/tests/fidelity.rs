@@ -3,6 +3,7 @@
 //! the holes: the fields that the relay may write.
 
 mod json;
+mod members;
 mod openings;
 mod shape;
 
