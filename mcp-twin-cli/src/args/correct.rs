@@ -55,6 +55,9 @@ fn plain(error: &clap::Error) -> Failure {
             advice.extend((!tip.starts_with("to pass ")).then_some(("tip", tip)));
         } else if let Some(usage) = line.strip_prefix("Usage: ") {
             advice.push(("usage", usage));
+        } else if line.starts_with("mcp-twin ") && advice.iter().any(|(label, _)| *label == "usage") {
+            // A command that can be written in two ways.
+            advice.push(("or", line));
         } else if !line.starts_with("For more information") {
             message = format!("{message} {line}");
         }
