@@ -2,7 +2,7 @@
 
 use super::{Gate, Hub, Inner, Kind, Session, Sid};
 use crate::http::posts::Posts;
-use mcp_twin_core::{Fault, TwinId};
+use mcp_twin_core::{Code, Fault, TwinId};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -141,7 +141,9 @@ impl Inner {
         match (stays, processes) {
             (true, _) => {}
             (false, true) => {
-                let asked = session.relay.asked().map(|asked| (asked.to_owned(), false));
+                // Where only the code for one is missing, the session waits for the next code, opened.
+                let waits = fault.code == Code::CodeGone;
+                let asked = session.relay.asked().filter(|_| waits).map(|asked| (asked.to_owned(), false));
                 session.relay.set_last_good(asked.and_then(|asked| self.last_good.get(&asked).cloned()));
                 session.relay.refuse_at_once(fault, now);
             }
