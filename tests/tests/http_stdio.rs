@@ -4,13 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mcp_twin_tests::client::body_of;
+use mcp_twin_tests::led::{Led, Pair};
+use mcp_twin_tests::talker::Sdk;
 use mcp_twin_tests::{HttpClient, Project, Served, Server, until};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Saves count and take over without a rest.
-const FLAGS: &[&str] =
-    &["--stdio", "--settle", "0s", "--bake", "0s", "--breaking", "warn", "--watch-quiet", "20ms"];
+const FLAGS: &[&str] = &["--stdio", "--settle", "0s", "--bake", "0s", "--breaking", "warn", "--watch-quiet", "20ms"];
 
 /// The old twin is kept for a rollback; else it ends as soon as it owes nothing.
 const KEEP: &[&str] = &["--keep-old", "5m"];
@@ -90,7 +91,8 @@ fn a_swap_in_the_middle_of_calls_loses_none_and_runs_none_twice() {
         for round in 1..=3 {
             let before: Vec<u64> = clients.iter().map(|client| count(client).0).collect();
             let keys: Vec<String> = (0..clients.len()).map(|of| format!("old-{round}-{of}")).collect();
-            let mut open: Vec<_> = clients.iter().zip(&keys).map(|(client, key)| client.work(1500, key)).collect();
+            let mut open: Vec<_> =
+                clients.iter().zip(&keys).map(|(client, key)| client.call("late", json!({"key": key}))).collect();
             keys.iter().for_each(|key| behind.begun(key));
             behind.swap();
             for (client, old) in clients.iter().zip(&before) {
@@ -98,6 +100,7 @@ fn a_swap_in_the_middle_of_calls_loses_none_and_runs_none_twice() {
                 assert_eq!((version, counted), (format!("v{}", round + 1), 1));
                 assert_ne!(pid, *old);
             }
+            keys.iter().for_each(|key| behind.project.open_gate(key));
             for ((exchange, key), old) in open.iter_mut().zip(&keys).zip(&before) {
                 let body = body_of(&exchange.answer());
                 assert_eq!((&body["pid"], &body["version"]), (&json!(old), &json!(format!("v{round}"))), "{body}");
@@ -208,7 +211,10 @@ fn what_the_server_asks_reaches_the_session_that_it_is_about() {
     // On the call's own stream where nobody listens, and on the GET where somebody does.
     let (mut first, mut second) = (ask(&one), ask(&two));
     let (asked, other) = (first.told(), second.told());
-    assert_eq!((&asked["method"], &other["method"]), (&json!("sampling/createMessage"), &json!("sampling/createMessage")));
+    assert_eq!(
+        (&asked["method"], &other["method"]),
+        (&json!("sampling/createMessage"), &json!("sampling/createMessage"))
+    );
     behind.swap();
     two.reply(&other["id"], json!({"of": "two"}));
     one.reply(&asked["id"], json!({"of": "one"}));
@@ -297,7 +303,8 @@ fn there_are_no_more_sessions_than_allowed() {
     let clients = [behind.front.client(), behind.front.client()];
     let streams = [clients[0].get(), clients[1].get()];
     let third = HttpClient::new(behind.front.url());
-    let params = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}});
+    let params =
+        json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}});
     let mut refused = third.send("initialize", params);
     assert_eq!(refused.status(), 503);
     assert_eq!(refused.head().header("retry-after"), Some("5"));
@@ -311,7 +318,7 @@ fn there_are_no_more_sessions_than_allowed() {
 fn the_front_answers_what_concerns_http() {
     let behind = Behind::start(&[], &[("MIRRORED", json!({"echo": {"text": "Text"}}))]);
     let modern = behind.front.modern();
-    assert_eq!(modern.tools().len(), 12);
+    assert_eq!(modern.tools().len(), 13);
     let echo = json!({"name": "echo", "arguments": {"text": "é"}});
     let message = modern.message(Some(json!(7)), "tools/call", echo);
     let right = [
@@ -390,10 +397,56 @@ fn under_handoff_all_processes_end_before_the_next_code_starts() {
     behind.swap();
     assert_eq!((count(&client).1, count(&modern).1), ("v2".to_owned(), "v2".to_owned()));
     let noted = std::fs::read_to_string(behind.project.root().with_file_name("shop.notes")).unwrap();
-    let at = |line: String| noted.lines().position(|noted| noted == line).unwrap_or_else(|| panic!("{line} in {noted}"));
+    let at =
+        |line: String| noted.lines().position(|noted| noted == line).unwrap_or_else(|| panic!("{line} in {noted}"));
     let third = noted.lines().filter(|line| line.starts_with("began")).nth(2).unwrap().to_owned();
     for old in before {
         assert!(at(format!("ended {old}")) < at(third.clone()), "{noted}");
     }
     behind.finish();
+}
+
+/// A client on an official SDK, over four swaps with a call in flight at each.
+fn four_swaps(sdk: Sdk, protocol: &'static str) {
+    let mut led = Led::over_http(Pair(Server::PythonOpen, sdk, protocol), &[FLAGS, KEEP_NOTHING].concat(), &[]);
+    for number in 1..=4 {
+        let old = format!("old-{number}");
+        led.tell(&format!("call late {old}"));
+        until(&format!("the call {old}"), || led.project.record().of(&old).map(drop));
+        led.swap();
+        led.project.open_gate(&old);
+        let done = led.hear("done", &old);
+        led.is_old(&done);
+        led.old_ends();
+    }
+    led.finish(&[]);
+}
+
+#[test]
+fn a_legacy_client_on_the_python_sdk_notices_no_swap() {
+    four_swaps(Sdk::PythonLegacy, "2025-11-25");
+}
+
+#[test]
+fn a_modern_client_on_the_python_sdk_notices_no_swap() {
+    four_swaps(Sdk::PythonAuto, "2026-07-28");
+}
+
+#[test]
+fn a_sampling_request_of_the_python_sdk_is_answered_to_the_old_code() {
+    let pair = Pair(Server::PythonOpen, Sdk::PythonLegacy, "2025-11-25");
+    let mut led = Led::over_http(pair, &[FLAGS, KEEP_NOTHING].concat(), &[]);
+    led.tell("call sample old");
+    let _ = led.hear("asked", "old");
+    led.swap();
+    led.tell("call sample new");
+    let _ = led.hear("asked", "new");
+    for key in ["new", "old"] {
+        led.tell(&format!("answer {key} file:///of-{key}"));
+        let done = led.hear("done", key);
+        assert_eq!(done["said"], format!("file:///of-{key}"));
+        if key == "new" { led.is_new(&done) } else { led.is_old(&done) }
+    }
+    led.old_ends();
+    led.finish(&[("sampling/createMessage", 2)]);
 }

@@ -114,28 +114,38 @@ impl Inner {
         let own = self.own.contains(&Some(sid));
         let client = matches!(session.kind, Kind::Client(_));
         let starting = session.moving == Some(twin);
-        if starting {
+        // The twin that it was about to leave is one that it leaves no more, until it is on its way again.
+        let left = if starting {
             session.moving = None;
-        }
+            session.leaving.take()
+        } else {
+            None
+        };
         let name = session.name();
         self.untie(hub, sid, twin, fault);
         self.pump(hub, sid, None);
-        if self.families.get(&twin).is_none_or(|family| family.ending) || !(own || client) {
-            return;
+        if self.families.get(&twin).is_some_and(|family| !family.ending) && (own || client) {
+            hub.log(twin, &format!("the process of {name} ended: {}", fault.message));
+            self.start_again(hub, sid, twin, starting, left, fault);
         }
-        hub.log(twin, &format!("the process of {name} ended: {}", fault.message));
+        if let Some(left) = left {
+            self.passed(left);
+        }
+    }
+
+    fn start_again(&mut self, hub: &Hub, sid: Sid, twin: TwinId, starting: bool, left: Option<TwinId>, fault: &Fault) {
         let Some(session) = self.sessions.get_mut(&sid) else { return };
         session.deaths.note(starting);
         if starting && session.deaths.failed >= FAILURES {
             session.deaths.barred = Some(twin);
-            session.moving = Some(twin);
+            (session.moving, session.leaving) = (Some(twin), left);
             let help = "repair it and save; `mcp-twin logs` shows what it said";
             let message =
                 format!("{FAILURES} processes in a row ended before they had taken the session: {}", fault.message);
             self.session_refused(hub, sid, twin, Fault { message, help: Some(help.to_owned()), ..fault.clone() });
             return self.pump(hub, sid, None);
         }
-        if own {
+        if self.own.contains(&Some(sid)) {
             session.moving = Some(twin);
             self.tie(hub, sid, twin, None, false);
             self.pump(hub, sid, None);
@@ -238,6 +248,34 @@ impl Hub {
             drop(turn);
             sleep(LOOK).await;
         }
+    }
+}
+
+impl Hub {
+    /// The process of a session has taken it. What it runs is looked at once more: a save in the moment in which it was
+    /// started would else serve unproved.
+    pub(super) async fn confirm(self, sid: Sid, twin: TwinId, number: u64) {
+        let Some(processes) = self.processes() else { return };
+        let code = processes.same_code(twin).await;
+        let mut inner = self.lock();
+        if !inner.wants(sid, twin, number) {
+            return;
+        }
+        match code {
+            SameCode::Yes => inner.session_ready(&self, sid, twin),
+            // It waits for the code that is to serve, or is told why there is none: as if it had not been started.
+            SameCode::InQuestion | SameCode::Unseen(_) | SameCode::No(_) => {
+                self.log(twin, "the files were changed while a process of it was started, which is ended therefore");
+                inner.untie(&self, sid, twin, &changed());
+                if let Some(session) = inner.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin)) {
+                    session.moving = None;
+                    let left = session.leaving.take();
+                    inner.follow(&self, sid, true);
+                    left.into_iter().for_each(|left| inner.passed(left));
+                }
+            }
+        }
+        inner.pump(&self, sid, None);
     }
 }
 

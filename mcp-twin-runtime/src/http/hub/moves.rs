@@ -2,6 +2,7 @@
 
 use super::{Gate, Hub, Inner, Kind, Session, Sid};
 use crate::http::posts::Posts;
+use mcp_twin_core::relay::Vouched;
 use mcp_twin_core::{Code, Fault, TwinId};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -32,14 +33,20 @@ impl Hub {
 }
 
 impl Inner {
+    /// The lists of a twin, as one of the front's own relays has fetched them.
+    pub(super) fn vouched(&self, hub: &Hub, twin: TwinId) -> Option<Vouched> {
+        let [modern, canary] = self.own.map(|own| self.sessions.get(&own?));
+        let of = |own: Option<&Session>| own?.relay.vouch(twin);
+        // Over stdio a twin has only one of the two.
+        of(canary).or_else(|| of(modern.filter(|_| hub.processes().is_some())))
+    }
+
     /// Lets a session go to the twin that serves, if it is not there. `wanted`: it has something for it.
     pub(super) fn follow(&mut self, hub: &Hub, sid: Sid, wanted: bool) {
         let Some(active) = self.active.filter(|_| matches!(self.gate, Gate::Open)) else { return };
-        let canary = self.own[1];
         let before = self.sessions.get(&sid).and_then(|session| session.relay.serving());
-        let own = canary.and_then(|own| self.sessions.get(&own));
-        let vouched = own.and_then(|own| own.relay.vouch(active));
-        let vouched_before = own.zip(before).and_then(|(own, before)| own.relay.vouch(before));
+        let vouched = self.vouched(hub, active);
+        let vouched_before = before.and_then(|before| self.vouched(hub, before));
         let Some(session) = self.sessions.get_mut(&sid) else { return };
         if !matches!(session.kind, Kind::Client(_)) {
             return;

@@ -110,8 +110,7 @@ impl Hub {
             let (tx, rx) = oneshot::channel();
             let sid = {
                 let mut inner = self.lock();
-                let vouched =
-                    inner.own[1].and_then(|own| inner.sessions.get(&own)).and_then(|own| own.relay.vouch(twin));
+                let vouched = inner.vouched(self, twin);
                 let relay = Relay::resumed(self.options(), &saved);
                 let sid = inner.add(Session::new(Kind::Canary, relay, &self.shared.options));
                 inner.waiters.ready.insert((sid, twin), tx);

@@ -237,7 +237,10 @@ impl Inner {
             RelayEvent::Ready(twin, report) => match waiters.ready.remove(&(sid, twin)) {
                 // A waiter that has given up needs no answer.
                 Some(waiter) => drop(waiter.send(Ok(report))),
-                None => self.session_ready(hub, sid, twin),
+                None => match self.sessions.get(&sid).and_then(|session| session.links.get(&twin)?.process()) {
+                    Some(number) => drop(tokio::spawn(hub.clone().confirm(sid, twin, number))),
+                    None => self.session_ready(hub, sid, twin),
+                },
             },
             RelayEvent::NotReady(twin, fault) => match waiters.ready.remove(&(sid, twin)) {
                 Some(waiter) => drop(waiter.send(Err(fault))),
