@@ -201,7 +201,9 @@ pub(crate) fn start(
         });
     } else if let (true, Some(why)) = (broken, &status.swap.degraded) {
         let head = format!("{}: the front runs, its server does not", paint(NAME, &front.server));
-        Screen::print(&(fault::heading(&head) + &fault::fault_unwatched(why, &front.server)));
+        let told: String =
+            status.warnings.iter().map(|warning| format!("  {} {warning}\n", paint(DIM, "warning:"))).collect();
+        Screen::print(&(fault::heading(&head) + &fault::fault_unwatched(why, &front.server) + &told));
     } else {
         Screen::print(&served::started(&status));
     }

@@ -131,6 +131,7 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
     let listener = listener.map_err(|source| ServeError::Address { address, source })?;
     let url = format!("http://{}{path}", shown(listener.address()?));
 
+    let asks = run.command.iter().any(|word| word.contains("{port}"));
     let hub = Hub::new(HubOptions {
         options: run.options.clone(),
         path,
@@ -139,7 +140,7 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
         session_idle,
         listener: Arc::clone(&voice) as Arc<_>,
         book: Mutex::new(Book::open(run.home.state().join(format!("{front}.sessions")))),
-        behind: twins.behind(run.options.stop_kill),
+        behind: twins.behind(run.options.stop_kill, asks),
         last_good: last_good::load(&run.home, &key),
     });
     let told = hub.clone();
@@ -156,7 +157,12 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
     );
     let _ = listening.files.set(Arc::downgrade(&files));
     let store = Arc::new(store);
-    let spawner = Arc::new(HubSpawner { spawner: twins.spawner(&hub), hub: hub.clone(), voice: Arc::clone(&voice) });
+    let spawner = Arc::new(HubSpawner {
+        spawner: twins.spawner(&hub),
+        hub: hub.clone(),
+        voice: Arc::clone(&voice),
+        listens: stdio || asks,
+    });
     let host = Host {
         spawner: Arc::clone(&spawner) as Arc<_>,
         probe: Arc::new(hub.clone()),
@@ -354,9 +360,14 @@ impl TwinsListener for TwinVoice {
     }
 }
 
+/// What may be wrong with a server that never listens.
+const NO_LISTENER: &str = "if it speaks stdio, serve it with --stdio";
+
 struct Ports {
     twins: Arc<HttpTwins>,
     kill: Duration,
+    /// The command asks for a port.
+    asks: bool,
 }
 
 #[async_trait]
@@ -375,7 +386,8 @@ impl TwinPorts for Ports {
 
     fn obstacle(&self, twin: TwinId) -> Option<String> {
         let port = self.twins.port_of(twin).filter(|_| self.twins.address_of(twin).is_none())?;
-        Some(Unreachable::Refused(port).to_string())
+        let why = Unreachable::Refused(port).to_string();
+        Some(if self.asks { why } else { format!("{why}; {NO_LISTENER}") })
     }
 
     fn end(&self, twin: TwinId) {
@@ -392,9 +404,9 @@ enum Twins {
 }
 
 impl Twins {
-    fn behind(&self, kill: Duration) -> Behind {
+    fn behind(&self, kill: Duration, asks: bool) -> Behind {
         match self {
-            Self::Ports(ports) => Behind::Ports(Arc::new(Ports { twins: Arc::clone(ports), kill })),
+            Self::Ports(ports) => Behind::Ports(Arc::new(Ports { twins: Arc::clone(ports), kill, asks })),
             Self::Families(families) => Behind::Processes(Arc::clone(families) as Arc<_>),
         }
     }
@@ -433,6 +445,8 @@ struct HubSpawner {
     spawner: Arc<dyn ProcessSpawner>,
     hub: Hub,
     voice: Arc<Voice>,
+    /// It is certain that the server is of this transport.
+    listens: bool,
 }
 
 impl HubSpawner {
@@ -449,6 +463,7 @@ impl HubSpawner {
             hub: self.hub.clone(),
             voice: Arc::clone(&self.voice),
             told: Mutex::new(false),
+            listens: self.listens,
         })
     }
 }
@@ -472,6 +487,7 @@ struct Joined {
     hub: Hub,
     voice: Arc<Voice>,
     told: Mutex<bool>,
+    listens: bool,
 }
 
 impl Joined {
@@ -480,6 +496,10 @@ impl Joined {
         if !std::mem::replace(&mut told, true) {
             let message = format!("the server {}", exit.describe());
             self.hub.left(self.twin, &Fault::new(Code::Crashed, message).with_stderr(exit.stderr_tail.clone()));
+            // There is no input for a server over HTTP: one over stdio takes that for the end.
+            if !self.listens && exit.code == Some(0) && !self.hub.is_ready() {
+                self.voice.warn(&format!("the server ended by itself before it listened; {NO_LISTENER}"));
+            }
             if let Some(help) = suggests_handoff(&exit.stderr_tail).filter(|_| self.hub.is_ready()) {
                 self.voice.warn(help);
             }

@@ -171,6 +171,8 @@ struct Inner {
     families: BTreeMap<TwinId, Family>,
     /// Which arguments are mirrored in headers, where the front has to see to it.
     params: BTreeMap<TwinId, Params>,
+    /// The server says nothing to `server/discover`.
+    mute: bool,
     /// What the server last answered to openings, by what was asked.
     last_good: BTreeMap<(String, bool), LastGood>,
 }

@@ -60,7 +60,7 @@ impl Hub {
 
 impl Inner {
     /// Whether the server speaks the modern era.
-    fn is_modern(&self) -> bool {
+    pub(super) fn is_modern(&self) -> bool {
         self.own[0].and_then(|own| self.sessions.get(&own)).is_some_and(|own| own.relay.is_open())
     }
 

@@ -27,23 +27,17 @@ impl Hub {
     /// # Errors
     /// It cannot be started.
     pub fn start_family(&self, twin: TwinId) -> Result<(ProcessIdentity, watch::Receiver<Option<ExitReport>>), Fault> {
-        let Some(processes) = self.processes() else {
-            return Err(Fault::new(Code::Host, "the twins of this front are not spoken to over stdio"));
-        };
         let mut inner = self.lock();
-        let number = inner.number();
-        let started = processes.start(twin, number)?;
-        let identity = started.0.identity.clone();
         let (exit, exited) = watch::channel(None);
         let last = ExitReport { code: None, signal: None, stderr_tail: String::new() };
-        inner.families.insert(twin, Family { first: Some(number), proved: false, ending: false, last, exit });
-        // Which of the front's own relays it carries is found out when it is asked.
-        let sid = inner.own[0].unwrap_or(Sid(number));
-        inner.join(self, number, (sid, twin), started, None).map_err(|error| {
-            inner.families.remove(&twin);
-            Fault::new(Code::SpawnFailed, format!("its pipes could not be set up: {error}"))
-        })?;
-        Ok((identity, exited))
+        inner.families.insert(twin, Family { first: None, proved: false, ending: false, last, exit });
+        match inner.start_first(self, twin) {
+            Ok(identity) => Ok((identity, exited)),
+            Err(fault) => {
+                inner.families.remove(&twin);
+                Err(fault)
+            }
+        }
     }
 
     /// Ends all processes of a twin.
@@ -56,6 +50,24 @@ impl Inner {
     pub(super) fn number(&mut self) -> u64 {
         self.last += 1;
         self.last
+    }
+
+    /// Starts the first process of a twin.
+    pub(super) fn start_first(&mut self, hub: &Hub, twin: TwinId) -> Result<ProcessIdentity, Fault> {
+        let Some(processes) = hub.processes() else {
+            return Err(Fault::new(Code::Host, "the twins of this front are not spoken to over stdio"));
+        };
+        let number = self.number();
+        let started = processes.start(twin, number)?;
+        let identity = started.0.identity.clone();
+        // Which of the front's own relays it carries is found out when it is asked.
+        let sid = self.own[0].unwrap_or(Sid(number));
+        self.join(hub, number, (sid, twin), started, None)
+            .map_err(|error| Fault::new(Code::SpawnFailed, format!("its pipes could not be set up: {error}")))?;
+        if let Some(family) = self.families.get_mut(&twin) {
+            family.first = Some(number);
+        }
+        Ok(identity)
     }
 
     /// Whether a twin can be given requests.

@@ -6,10 +6,17 @@ use super::pump::gone;
 use super::{Hub, Verdict};
 use mcp_twin_core::swap::ProbeReport;
 use mcp_twin_core::{Code, Fault, TwinId};
+use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// What is asked, in this order.
 const OPENINGS: [&str; 2] = ["server/discover", "initialize"];
+
+/// Which of them asks whether the server speaks the modern era.
+const DISCOVERY: usize = 0;
+/// A server that says nothing to a method that it does not know is given up so soon, and is asked in the other era.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// What came of one opening.
 enum Answer {
@@ -22,8 +29,24 @@ impl Hub {
     pub(super) async fn check_first(&self, twin: TwinId, force: bool) -> Result<ProbeReport, Fault> {
         let mut refusals = Vec::new();
         for (at, method) in OPENINGS.into_iter().enumerate() {
+            if at == DISCOVERY && self.lock().mute {
+                continue;
+            }
             let Some(verdict) = self.ask_first(twin, at, force) else { return Err(gone()) };
-            let verdict = verdict.await.unwrap_or_else(|_| Err(gone()));
+            let known = self.lock().is_modern();
+            let verdict = if at == DISCOVERY && !known {
+                match timeout(SILENCE, verdict).await {
+                    Ok(verdict) => verdict,
+                    Err(_) => {
+                        refusals.push(format!("{method}: no answer within {} s", SILENCE.as_secs()));
+                        self.ask_another(twin)?;
+                        continue;
+                    }
+                }
+            } else {
+                verdict.await
+            };
+            let verdict = verdict.unwrap_or_else(|_| Err(gone()));
             match self.answer_of(twin, at, verdict) {
                 Answer::Accepted(report) => {
                     self.try_kinds(twin, force).await?;
@@ -60,6 +83,20 @@ impl Hub {
         session.relay.probe(twin, force, now);
         inner.pump(self, sid, None);
         Some(rx)
+    }
+
+    /// The first process says nothing to `server/discover`: another one takes its place, and is not asked that.
+    fn ask_another(&self, twin: TwinId) -> Result<(), Fault> {
+        let mut inner = self.lock();
+        inner.mute = true;
+        self.log(twin, "does not answer `server/discover`; it is opened with `initialize`, and so are its successors");
+        let silent = inner.families.get_mut(&twin).and_then(|family| family.first.take()).ok_or_else(gone)?;
+        if let Some(sid) = inner.own[DISCOVERY] {
+            inner.untie(self, sid, twin, &gone());
+            inner.pump(self, sid, None);
+        }
+        inner.end_process(self, silent);
+        inner.start_first(self, twin).map(drop)
     }
 
     fn answer_of(&self, twin: TwinId, at: usize, verdict: Verdict) -> Answer {

@@ -6,7 +6,7 @@ use crate::http::posts::Posts;
 #[derive(Debug)]
 pub(super) enum Link {
     /// Requests over HTTP.
-    Posts(Posts),
+    Posts(Box<Posts>),
     /// A process of its own, by our number; it runs if it is among the pipes, else it is being started.
     Process(u64),
 }

@@ -86,7 +86,7 @@ impl Inner {
             tokio::spawn(hub.clone().start_member(sid, twin, number, pause));
         }
         let Some(session) = self.sessions.get_mut(&sid) else { return };
-        session.links.entry(twin).or_insert_with(|| Link::Posts(crate::http::posts::Posts::default()));
+        session.links.entry(twin).or_insert_with(|| Link::Posts(Box::default()));
         match vouched {
             Some(vouched) => session.relay.attach_vouched(twin, vouched),
             None => session.relay.attach(twin),

@@ -4,7 +4,6 @@
 use super::link::Link;
 use super::pump::gone;
 use super::{Hub, Inner, Kind, LISTENS, OWN_ID, Session, Sid, Verdict};
-use crate::http::posts::Posts;
 use mcp_twin_core::relay::{Relay, SavedSession};
 use mcp_twin_core::swap::ProbeReport;
 use mcp_twin_core::{Code, Fault, TwinId};
@@ -93,7 +92,7 @@ impl Hub {
             let (tx, rx) = oneshot::channel();
             inner.waiters.ready.insert((sid, twin), tx);
             if let Some(session) = inner.sessions.get_mut(&sid) {
-                session.links.insert(twin, Link::Posts(Posts::default()));
+                session.links.insert(twin, Link::Posts(Box::default()));
                 session.relay.attach(twin);
                 session.relay.probe(twin, force, now);
             }
