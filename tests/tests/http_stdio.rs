@@ -406,6 +406,63 @@ fn under_handoff_all_processes_end_before_the_next_code_starts() {
     behind.finish();
 }
 
+#[test]
+fn a_server_that_ignores_what_it_does_not_know_is_opened_with_initialize() {
+    let mut behind = Behind::start(&[], &[("MUTE", json!(1))]);
+    let client = behind.front.client();
+    assert_eq!(count(&client).1, "v1");
+    assert_eq!(behind.front.modern().send("tools/list", json!({})).status(), 400);
+    // The next one is not asked again.
+    behind.swap();
+    assert_eq!(count(&client).1, "v2");
+    until("the end of the old processes", || (behind.servers().len() == 2).then_some(()));
+    behind.finish();
+}
+
+#[test]
+fn a_stubborn_process_is_ended_all_the_same() {
+    let behind = Behind::start(&["--stop-term", "100ms"], &[("STUBBORN", json!(1))]);
+    let client = behind.front.client();
+    let pid = u32::try_from(count(&client).0).unwrap();
+    assert_eq!(client.delete(), 200);
+    mcp_twin_tests::process::gone(pid);
+    let client = behind.front.client();
+    assert_eq!(count(&client).2, 1);
+    behind.finish();
+}
+
+#[test]
+fn how_a_server_is_spoken_to_is_remembered() {
+    let project = Project::new(Server::Pipe);
+    // A front over HTTP gives a server no input, which one over stdio takes for the end.
+    let front = project.serve(&["--name", "shop"]);
+    let said = front.until_said("before it listened");
+    assert!(said.contains("serve it with --stdio"), "{said}");
+    project.finish_http(&front);
+    // What a stdio front has run is known to speak stdio.
+    project.finish(&project.open_with(&["--name", "shop"]));
+    let command = project.command();
+    let start = [
+        &["start", "shop", "--listen", "127.0.0.1:0", "--json", "--"][..],
+        &command.iter().map(String::as_str).collect::<Vec<_>>(),
+    ]
+    .concat();
+    let started = |arguments: &[&str]| {
+        let report = project.cli(arguments);
+        assert_eq!(report.status, 0, "{report:?}");
+        let status = project.status();
+        assert_eq!((&status["stdio_twins"], &status["server"]), (&json!(true), &json!("shop")), "{status}");
+        let client = HttpClient::new(status["url"].as_str().unwrap());
+        client.open();
+        assert_eq!(count(&client).2, 1);
+        assert!(project.cli(&["status"]).stdout.contains("over stdio, a process for each session"));
+        assert_eq!(project.cli(&["stop", "shop"]).status, 0);
+        project.nothing_left();
+    };
+    started(&start);
+    started(&["start", "shop", "--listen", "127.0.0.1:0"]);
+}
+
 /// A client on an official SDK, over four swaps with a call in flight at each.
 fn four_swaps(sdk: Sdk, protocol: &'static str) {
     let mut led = Led::over_http(Pair(Server::PythonOpen, sdk, protocol), &[FLAGS, KEEP_NOTHING].concat(), &[]);
