@@ -108,6 +108,9 @@ pub(crate) struct Front<'a> {
     pub(crate) command: &'a [String],
     pub(crate) cwd: &'a str,
     pub(crate) transport: &'a str,
+    /// Over HTTP: the server itself is spoken to over stdio.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) stdio_twins: bool,
     pub(crate) front: &'a str,
     pub(crate) front_pid: u32,
     pub(crate) release: &'a str,
@@ -247,6 +250,7 @@ impl<'a> From<&'a FrontStatus> for Front<'a> {
             command: &status.command,
             cwd: &status.cwd,
             transport: &status.transport,
+            stdio_twins: status.stdio_twins,
             front: &status.front,
             front_pid: status.pid,
             release: &status.release,

@@ -20,8 +20,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A session that lies idle for so long makes room for a new one.
-const IDLE: Duration = Duration::from_secs(30 * 60);
+/// So many sessions there may be, over HTTP and where each has a process of its own.
+const SESSIONS: (u32, u32) = (1024, 32);
 /// How long a front gets beyond the start of its twins before `start` stops waiting for it.
 const SLACK: Duration = Duration::from_secs(15);
 /// How often `start` looks.
@@ -69,12 +69,16 @@ fn order(home: &Home, args: ServeArgs, options: Options) -> Result<ServeOrder, F
     let here = std::env::current_dir().map_err(|error| {
         Failure::configuration("cli::cwd::none", format!("the working directory cannot be read: {error}"))
     })?;
-    let (command, cwd) = if args.command.is_empty() {
+    let (command, cwd, stdio) = if args.command.is_empty() {
         remembered(home, named.as_deref())?
     } else {
-        (args.command.into_iter().map(crate::run::text).collect::<Result<Vec<_>, _>>()?, here)
+        let command = args.command.into_iter().map(crate::run::text).collect::<Result<Vec<_>, _>>()?;
+        let stdio = is_known_as_stdio(home, &command, &here);
+        (command, here, stdio)
     };
+    let stdio = args.stdio || stdio && !command.iter().any(|word| word.contains("{port}"));
     crate::run::not_a_folder(&command, &cwd)?;
+    let max_sessions = args.max_sessions.unwrap_or(if stdio { SESSIONS.1 } else { SESSIONS.0 });
     let run = RunOrder {
         home: home.clone(),
         name: named,
@@ -88,15 +92,24 @@ fn order(home: &Home, args: ServeArgs, options: Options) -> Result<ServeOrder, F
     Ok(ServeOrder {
         run,
         listen,
+        stdio,
         path: args.path,
         token_file: args.token_file,
-        max_sessions: usize::try_from(args.max_sessions).unwrap_or(usize::MAX),
-        session_idle: IDLE,
+        max_sessions: usize::try_from(max_sessions).unwrap_or(usize::MAX),
+        session_idle: args.session_idle,
     })
 }
 
-/// The command of the last serve or start of this name.
-fn remembered(home: &Home, name: Option<&str>) -> Result<(Vec<String>, PathBuf), Failure> {
+/// Whether this very command is known as a server over stdio: from `run`, or from an earlier `serve`.
+fn is_known_as_stdio(home: &Home, command: &[String], cwd: &std::path::Path) -> bool {
+    let known = servers::load(home).unwrap_or_default().into_iter();
+    let mut same =
+        known.filter(|entry| entry.cwd == cwd && std::iter::once(&entry.command).chain(&entry.args).eq(command.iter()));
+    same.next().is_some_and(|entry| entry.stdio || entry.transport == Transport::Stdio)
+}
+
+/// The command of the last serve or start of this name, where it runs, and whether it speaks stdio.
+fn remembered(home: &Home, name: Option<&str>) -> Result<(Vec<String>, PathBuf, bool), Failure> {
     let known: Vec<_> = servers::load(home)
         .unwrap_or_default()
         .into_iter()
@@ -112,7 +125,7 @@ fn remembered(home: &Home, name: Option<&str>) -> Result<(Vec<String>, PathBuf),
     match known.iter().find(|entry| entry.name == wanted.as_str()) {
         Some(entry) => {
             let command = std::iter::once(entry.command.clone()).chain(entry.args.iter().cloned()).collect();
-            Ok((command, entry.cwd.clone()))
+            Ok((command, entry.cwd.clone(), entry.stdio))
         }
         None => {
             let failure = Failure::usage(format!("nothing is known of `{name}` yet: give its command behind `--`"))
@@ -188,7 +201,9 @@ pub(crate) fn start(
         });
     } else if let (true, Some(why)) = (broken, &status.swap.degraded) {
         let head = format!("{}: the front runs, its server does not", paint(NAME, &front.server));
-        Screen::print(&(fault::heading(&head) + &fault::fault_unwatched(why, &front.server)));
+        let told: String =
+            status.warnings.iter().map(|warning| format!("  {} {warning}\n", paint(DIM, "warning:"))).collect();
+        Screen::print(&(fault::heading(&head) + &fault::fault_unwatched(why, &front.server) + &told));
     } else {
         Screen::print(&served::started(&status));
     }
@@ -198,7 +213,7 @@ pub(crate) fn start(
 /// Whether there is something to tell: both twins are there (or one, and enough time has passed), or it does not work.
 fn settled(status: &FrontStatus, late: bool) -> bool {
     match status.swap.state.as_str() {
-        "serving" => late || status.swap.warm.is_some(),
+        "serving" => late || status.stdio_twins || status.swap.warm.is_some(),
         "down" => true,
         _ => status.swap.degraded.is_some(),
     }

@@ -95,6 +95,9 @@ pub struct FrontStatus {
     pub cwd: String,
     /// `stdio` or `http`.
     pub transport: String,
+    /// Over HTTP: whether the server itself is spoken to over stdio.
+    #[serde(default)]
+    pub stdio_twins: bool,
     /// Process id of the front.
     pub pid: u32,
     /// Seconds since 1970 at the front's start.

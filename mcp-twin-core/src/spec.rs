@@ -6,6 +6,7 @@ mod value;
 
 pub use name::{NameError, ServerId, ServerName, default_name, disambiguate, slug};
 pub use table::{Kind, OPTIONS, OptionError, OptionInfo, nearest};
+pub use value::duration;
 
 use crate::detect::launch::Launch;
 use serde::{Deserialize, Serialize};

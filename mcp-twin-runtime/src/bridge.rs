@@ -9,7 +9,6 @@ mod books;
 mod errand;
 mod listen;
 mod mouth;
-mod params;
 mod session;
 mod target;
 
@@ -17,6 +16,7 @@ pub use target::{Target, TargetError};
 
 use crate::http::caller::{CallError, Caller, Payload};
 use crate::http::exchange::{excerpt, nameless, request};
+use crate::http::params::Params;
 use crate::pipes::{self, Input, Line, Lines, Output};
 use crate::process;
 use books::{Asked, Books, Cancelled, NotTaken, Ticket};
@@ -28,7 +28,6 @@ use mcp_twin_core::relay::{Message, NoMessage, error_line, oversize_line, unread
 use mcp_twin_core::spec::Options;
 use mcp_twin_core::{Code, Fault};
 use mouth::{Mouth, STUCK};
-use params::Params;
 use serde_json::value::RawValue;
 use session::Session;
 use std::io;

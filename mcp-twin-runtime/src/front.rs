@@ -2,6 +2,7 @@
 
 mod answers;
 mod check;
+mod families;
 mod files;
 mod off;
 mod plan;
@@ -31,7 +32,7 @@ use mcp_twin_core::watch::Debounce;
 use off::{Off, Part};
 use plan::Plan;
 pub use served::serve_http;
-use spawner::TwinSpawner;
+use spawner::{ServerCommand, TwinSpawner};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -63,7 +64,7 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
     let mut warnings: Vec<String> = plan.warnings.drain(..).collect();
     let off = Off::find(&order.home);
     warnings.extend(off.line());
-    let name = registered(&order, &plan, Transport::Stdio, &off, &mut warnings);
+    let name = registered(&order, &plan, Kind { transport: Transport::Stdio, stdio: false }, &off, &mut warnings);
     let key = ServerKey::new(&name, &plan.root);
     let (swept, containers_left) = sweep_the_dead(&order);
     let info = FrontInfo { server: name.clone(), display: order.name.clone(), root: plan.root.clone() };
@@ -118,17 +119,20 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
         Containers::new(run, order.command.clone(), order.cwd.clone(), &order.home, &front, Arc::clone(&say))
     });
     let own_containers = containers.is_some();
-    let spawner = Arc::new(TwinSpawner {
+    let command = ServerCommand {
         command: order.command.clone(),
         cwd: order.cwd.clone(),
         front: front.clone(),
         server: name.clone(),
         keep: order.options.keep_children.clone(),
         containers,
+        voice: Arc::clone(&voice),
+    };
+    let spawner = Arc::new(TwinSpawner {
+        command,
         leaders: Arc::default(),
         max_message: order.options.max_message,
         wire: wire.clone(),
-        voice: Arc::clone(&voice),
         files: Arc::clone(&files),
     });
     let host = Host {
@@ -244,8 +248,17 @@ async fn end_twins(wire: &Wire, stop: StopOrder) -> bool {
     true
 }
 
+/// How a server is spoken to.
+#[derive(Clone, Copy)]
+struct Kind {
+    /// By its clients.
+    transport: Transport,
+    /// Over stdio by a front that its clients reach over HTTP.
+    stdio: bool,
+}
+
 /// The name under which other commands know this server.
-fn registered(order: &RunOrder, plan: &Plan, transport: Transport, off: &Off, warnings: &mut Vec<String>) -> String {
+fn registered(order: &RunOrder, plan: &Plan, kind: Kind, off: &Off, warnings: &mut Vec<String>) -> String {
     use mcp_twin_core::spec::{ServerName, disambiguate};
     let decide = |known: &[ServerEntry]| {
         let taken: Vec<(ServerName, std::path::PathBuf)> = known
@@ -258,7 +271,8 @@ fn registered(order: &RunOrder, plan: &Plan, transport: Transport, off: &Off, wa
             command: order.command.first().cloned().unwrap_or_default(),
             args: order.command.iter().skip(1).cloned().collect(),
             cwd: order.cwd.clone(),
-            transport,
+            transport: kind.transport,
+            stdio: kind.stdio,
             env_names: Vec::new(),
             last_used: seconds_now(),
         }

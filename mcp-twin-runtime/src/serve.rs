@@ -14,6 +14,8 @@ pub struct ServeOrder {
     pub run: RunOrder,
     /// Where to listen; by default on the port that is leased to the server, on this machine only.
     pub listen: Option<SocketAddr>,
+    /// Whether the server speaks stdio.
+    pub stdio: bool,
     /// The path of the endpoint, at the front and at the twins.
     pub path: String,
     /// The file that holds the token which clients must have.

@@ -74,6 +74,9 @@ pub struct ServerEntry {
     pub cwd: PathBuf,
     /// How the client talks to it.
     pub transport: Transport,
+    /// Over HTTP: whether the server itself speaks stdio.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stdio: bool,
     /// Names of the environment variables that its configuration sets. Never their values.
     #[serde(default)]
     pub env_names: Vec<String>,
@@ -180,6 +183,7 @@ mod tests {
             args: vec!["server.py".into()],
             cwd: root.into(),
             transport: Transport::Stdio,
+            stdio: false,
             env_names: vec!["API_KEY".into()],
             last_used,
         }

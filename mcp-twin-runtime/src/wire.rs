@@ -4,22 +4,20 @@
 //! where a pipe was full. So a message costs one read and one write on each side and no hand-over between tasks.
 
 mod client;
+pub(crate) mod end;
 mod traffic;
 mod twin;
 
 pub use client::ClientEnd;
-pub use twin::TwinPipes;
 
-use crate::logs::StderrTail;
 use crate::pipes::Output;
-use crate::process::{Minder, StopOrder};
+use end::{TwinEnd, Wrote};
 use mcp_twin_core::relay::{LastGood, Relay, RelayEvent};
 use mcp_twin_core::swap::ProbeReport;
 use mcp_twin_core::{Fault, Moment, TwinId};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 
@@ -63,19 +61,6 @@ struct Inner {
     end: Option<ClientEnd>,
     listener: Arc<dyn Listener>,
 }
-
-/// A twin's end of the wire.
-struct TwinEnd {
-    stdin: Option<Arc<Output>>,
-    full: bool,
-    wake: Arc<Notify>,
-    minder: Minder,
-    tail: Arc<Mutex<StderrTail>>,
-}
-
-/// How a twin ends that closed its stdin and lives on: what it has in hand may still be answered, and what is held for the
-/// next one has not waited too long by then.
-const DEAF: StopOrder = StopOrder { term: Duration::from_secs(2), kill: Duration::from_secs(1) };
 
 /// Who waits for what a relay finds out.
 #[derive(Default)]
@@ -237,32 +222,11 @@ impl Inner {
     fn write_twins(&mut self, now: Moment) -> bool {
         let mut moved = false;
         for (&twin, end) in &mut self.twins {
-            let Some(stdin) = &end.stdin else { continue };
-            while !end.full {
-                let bytes = self.relay.twin_output(twin);
-                if bytes.is_empty() {
-                    break;
-                }
-                match stdin.try_write(bytes) {
-                    Ok(written) => {
-                        self.relay.twin_written(twin, written, now);
-                        moved = true;
-                    }
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        end.full = true;
-                        end.wake.notify_one();
-                    }
-                    Err(_) => {
-                        end.stdin = None;
-                        // It may still answer what it has; then it ends, for nothing can be asked of it any more.
-                        end.minder.stop(DEAF);
-                        self.listener.log(Some(twin), "does not read its input any more, so it is ended");
-                        self.relay.twin_input_closed(twin, now);
-                        moved = true;
-                        break;
-                    }
-                }
+            let wrote = end.write(&mut self.relay, twin, now);
+            if wrote == Wrote::Closed {
+                self.listener.log(Some(twin), end::DEAF_TOLD);
             }
+            moved |= wrote != Wrote::Nothing;
         }
         moved
     }

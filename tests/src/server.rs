@@ -14,6 +14,8 @@ pub enum Server {
     Plain,
     /// The same with a fault, by name (`exits`, `silent`, …); empty: none.
     Fault(&'static str),
+    /// The same in both eras, one to a process, with state of its own.
+    Pipe,
     /// On the official Python SDK: both eras.
     PythonSdk,
     /// On the official TypeScript SDK, version 1: legacy.
@@ -46,7 +48,7 @@ impl Server {
     #[must_use]
     pub fn file(self) -> &'static str {
         match self {
-            Self::Plain | Self::Fault(_) | Self::PythonSdk | Self::PythonOpen => "server.py",
+            Self::Plain | Self::Fault(_) | Self::Pipe | Self::PythonSdk | Self::PythonOpen => "server.py",
             Self::TypeScriptSdk | Self::TypeScriptSdk2 | Self::TypeScriptOpen | Self::TypeScript2Open => "server.mjs",
             Self::Rmcp => "server",
             Self::Everything => "eyes.mjs",
@@ -60,6 +62,7 @@ impl Server {
         let name = match self {
             Self::Plain => "plain_server.py",
             Self::Fault(_) => "fault_server.py",
+            Self::Pipe => "pipe_server.py",
             Self::PythonSdk => "sdk_server.py",
             Self::TypeScriptSdk => "sdk_server.mjs",
             Self::TypeScriptSdk2 => "sdk_server2.mjs",
@@ -82,7 +85,7 @@ impl Server {
     pub fn command(self, file: &Path) -> Vec<String> {
         let words: Vec<PathBuf> = match self {
             Self::Http(http) => http.command(file),
-            Self::Plain | Self::Fault(_) => vec!["python3".into(), file.into()],
+            Self::Plain | Self::Fault(_) | Self::Pipe => vec!["python3".into(), file.into()],
             Self::PythonSdk | Self::PythonOpen => vec![tools::sdk_python(), file.into()],
             Self::TypeScriptSdk | Self::TypeScriptSdk2 | Self::TypeScriptOpen | Self::TypeScript2Open => {
                 vec![tools::node(), file.into()]
@@ -124,7 +127,12 @@ impl Server {
     pub fn modern(self) -> bool {
         match self {
             Self::Http(http) => http.modern(),
-            Self::PythonSdk | Self::PythonOpen | Self::TypeScriptSdk2 | Self::TypeScript2Open | Self::Rmcp => true,
+            Self::Pipe
+            | Self::PythonSdk
+            | Self::PythonOpen
+            | Self::TypeScriptSdk2
+            | Self::TypeScript2Open
+            | Self::Rmcp => true,
             _ => false,
         }
     }

@@ -28,9 +28,16 @@ pub(crate) struct ServeArgs {
     /// A file whose first line is a token that clients must send (`Authorization: Bearer`, or `Mcp-Twin-Token`)
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// How many sessions there may be at once; one that lies idle makes room for a new one
-    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) max_sessions: u32,
+    /// The server speaks stdio: each session gets a process of its own, requests of 2026-07-28 share one. Where nobody says
+    /// otherwise: --standby on-demand, --hold 30s, --stop-term 2s, --stop-kill 3s
+    #[arg(long)]
+    pub(crate) stdio: bool,
+    /// How many sessions there may be at once; one that lies idle makes room for a new one [default: 1024; with --stdio 32]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) max_sessions: Option<u32>,
+    /// How long a session may lie idle before it makes room; with --stdio it ends then, and its process with it
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = idle)]
+    pub(crate) session_idle: std::time::Duration,
     /// A file, a folder (its source files) or a glob: a save there reloads; repeatable [default: nothing is watched]
     #[arg(long, value_name = "PATH")]
     pub(crate) watch: Vec<String>,
@@ -49,6 +56,11 @@ pub(crate) struct ServeArgs {
     /// The keys of the options that were given.
     #[arg(skip)]
     pub(crate) chosen: Vec<&'static str>,
+}
+
+/// A duration, as the options read it.
+fn idle(text: &str) -> Result<std::time::Duration, String> {
+    mcp_twin_core::spec::duration(text).map_err(|error| error.to_string())
 }
 
 impl ServeArgs {

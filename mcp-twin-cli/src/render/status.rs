@@ -107,6 +107,9 @@ fn traffic(text: &mut String, status: &FrontStatus, now: i64) {
     match (&status.url, status.sessions) {
         (Some(url), sessions) => {
             line(text, "URL:", url);
+            if status.stdio_twins {
+                line(text, "Twins:", "over stdio, a process for each session");
+            }
             let sessions = count(sessions.unwrap_or_default(), "session");
             line(text, "Clients:", &format!("{sessions}, {} in flight{held}", count(status.in_flight, "call")));
         }
@@ -193,6 +196,7 @@ mod tests {
             command: ["python", "my server.py"].map(str::to_owned).to_vec(),
             cwd: "/home/u/mail".to_owned(),
             transport: "stdio".to_owned(),
+            stdio_twins: false,
             pid: 12000,
             started: 1_800_000_000,
             swap: Status {

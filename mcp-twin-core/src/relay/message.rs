@@ -70,6 +70,12 @@ impl<'a> Message<'a> {
         self.is_answer() && self.0.result.is_none()
     }
 
+    /// The code of an answer that refuses.
+    #[must_use]
+    pub fn error_code(&self) -> Option<i64> {
+        frame::member(self.0.error?, "code")?.parse().ok()
+    }
+
     /// The protocol version in the metadata of a request of the modern era.
     #[must_use]
     pub fn version(&self) -> Option<String> {
@@ -143,6 +149,7 @@ mod tests {
         assert_eq!(call.text("name").as_deref(), Some("t"));
         let refused = Message::read(br#"{"jsonrpc":"2.0","id":7,"error":{"code":-1,"message":"no"}}"#).unwrap();
         assert!(refused.is_refusal());
+        assert_eq!((refused.error_code(), call.error_code()), (Some(-1), None));
         assert_eq!(refused.with_id("\"x\""), br#"{"jsonrpc":"2.0","id":"x","error":{"code":-1,"message":"no"}}"#);
         assert_eq!(Message::read(b"[]").unwrap_err(), NoMessage::Batch);
         assert!(matches!(Message::read(b"{").unwrap_err(), NoMessage::NotJson(_)));

@@ -174,6 +174,27 @@ impl Relay {
         id.map(|id| id.with_bytes(|bytes| String::from_utf8_lossy(bytes).into_owned()))
     }
 
+    /// The client's id of the open request that reports its progress under this token, both as the client wrote them.
+    #[must_use]
+    pub fn id_of_token(&self, token: &str) -> Option<String> {
+        self.client_id(*self.tokens.get(&super::ids::Token::read(token))?)
+    }
+
+    /// The version that the client asked for in its opening, once it has sent that.
+    #[must_use]
+    pub fn asked(&self) -> Option<&str> {
+        Some(self.session.asked.as_str()).filter(|asked| !asked.is_empty())
+    }
+
+    /// [`Relay::refuse`] where nothing is worth waiting for, though other twins may serve: an opening that waits is answered
+    /// at once too, from the last good record or with the reason.
+    pub fn refuse_at_once(&mut self, fault: crate::Fault, now: Moment) {
+        self.begin_refusal(fault, now);
+        self.opening_expired(now);
+        self.refuse_held(now);
+        self.check_finished();
+    }
+
     /// A line that was taken from [`Relay::twin_output`] and of which it is certain that the twin never saw it (the
     /// connection was refused). A request looks for its way again; everything else is dropped.
     pub fn twin_returned(&mut self, twin: TwinId, line: &[u8], now: Moment) {

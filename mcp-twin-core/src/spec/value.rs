@@ -28,7 +28,7 @@ const MOST_NAMES: usize = 64;
 ///
 /// # Errors
 /// What is wrong, as a fragment.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text);
     if text == "0" {
         return Ok(Duration::ZERO);

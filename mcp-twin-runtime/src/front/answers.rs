@@ -27,6 +27,8 @@ pub struct View {
     pub held: usize,
     /// Sessions of clients, over HTTP.
     pub sessions: Option<usize>,
+    /// Whether a front over HTTP speaks to its twins over stdio.
+    pub stdio_twins: bool,
     /// The last lines of the serving twin's stderr.
     pub stderr_tail: String,
     /// What is odd about them.
@@ -130,6 +132,7 @@ impl Answers {
             command: self.order.command.clone(),
             cwd: self.order.cwd.display().to_string(),
             transport: if self.url.is_some() { "http" } else { "stdio" }.to_owned(),
+            stdio_twins: view.stdio_twins,
             pid: std::process::id(),
             started: self.started,
             swap,

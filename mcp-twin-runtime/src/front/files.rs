@@ -30,6 +30,8 @@ pub struct ServerFiles {
 struct Inner {
     seen: Arc<Snapshot>,
     marks: BTreeMap<TwinId, Arc<Snapshot>>,
+    /// What twins that were verified were made of.
+    made_of: BTreeMap<TwinId, Arc<Snapshot>>,
     /// The twin whose boot is under way: the end of another one says nothing about it.
     booting: Option<TwinId>,
 }
@@ -74,6 +76,26 @@ impl ServerFiles {
     /// The highest generation that was ever numbered.
     pub async fn highest_generation(&self) -> Generation {
         self.numbers.lock().await.highest()
+    }
+
+    /// Whether a process that is started now runs the code of this twin; true where nobody can say.
+    pub async fn still_hold(&self, twin: TwinId) -> bool {
+        let made_of = {
+            let inner = self.lock();
+            inner.made_of.get(&twin).or_else(|| inner.marks.get(&twin)).cloned()
+        };
+        let Some(made_of) = made_of else { return true };
+        let now = self.look().await;
+        if now.hash() == made_of.hash() {
+            return true;
+        }
+        let noisy = self.debounce.lock().unwrap_or_else(PoisonError::into_inner).noisy();
+        now.touched_since(&made_of).iter().all(|path| noisy.iter().any(|(noisy, _)| noisy == path))
+    }
+
+    /// A twin has ended: what it was made of is of no interest any more.
+    pub fn forget(&self, twin: TwinId) {
+        self.lock().made_of.remove(&twin);
     }
 
     async fn look(&self) -> Arc<Snapshot> {
@@ -134,7 +156,9 @@ impl Sources for ServerFiles {
         let touched = now.touched_since(&mark);
         // What each boot writes anew says nothing about this one.
         if touched.iter().all(|path| noisy.iter().any(|(noisy, _)| noisy == path)) {
-            return (self.source(mark.hash()).await, false);
+            let source = self.source(mark.hash()).await;
+            self.lock().made_of.insert(twin, mark);
+            return (source, false);
         }
         (self.source(now.hash()).await, true)
     }

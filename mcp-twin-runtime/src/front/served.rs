@@ -1,26 +1,28 @@
 //! The front over HTTP: one server, its twins, any number of clients; from the first byte to the last process.
 
 use super::answers::{Answers, View};
+use super::families::{Families, FamilySpawner, Verdicts};
 use super::files::ServerFiles;
 use super::off::{Off, Part};
 use super::plan::Plan;
+use super::spawner::ServerCommand;
 use super::voice::Voice;
-use super::{registered, watch, watching_or_saying};
+use super::{Kind, registered, watch, watching_or_saying};
 use crate::control;
 use crate::fronts::{FrontInfo, FrontSeat, SeatError};
 use crate::history::Numbers;
-use crate::http::{Book, Hub, HubOptions, ListenOptions, Listener, TwinPorts};
+use crate::http::{Behind, Book, Hub, HubOptions, ListenOptions, Listener, TwinPorts};
 use crate::logs::LogFile;
-use crate::process;
+use crate::process::{self, Containers, StopOrder};
 use crate::serve::{ServeError, ServeOrder};
 use crate::servers::ServerKey;
 use crate::store::{FileStore, Loaded, last_good};
 use crate::twins::{CONNECT_TIMEOUT, HttpTwins, TwinsListener, TwinsOrder, Unreachable, suggests_handoff};
 use async_trait::async_trait;
 use mcp_twin_core::drive::{Driver, Handle};
-use mcp_twin_core::host::{Host, Instance, ProcessSpawner, Sources, SpawnOrder};
+use mcp_twin_core::host::{HealthProbe, Host, Instance, ProcessSpawner, Sources, SpawnOrder};
 use mcp_twin_core::port::Ranges;
-use mcp_twin_core::spec::{ServerId, ServerName, Transport};
+use mcp_twin_core::spec::{Options, ServerId, ServerName, Transport};
 use mcp_twin_core::swap::{Command, ExitReport, Record, Swap};
 use mcp_twin_core::watch::Debounce;
 use mcp_twin_core::{Code, Fault, ProcessIdentity, TwinId};
@@ -28,10 +30,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::{Notify, watch as signal};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Twins that a front ends, and has been told to end itself, get so long for it.
 const GONE: Duration = Duration::from_secs(12);
+/// How long a request waits for a process of its session, if nobody says otherwise.
+const PROCESS: Duration = Duration::from_secs(30);
 /// From TERM to KILL when the front ends.
 const KILL: Duration = Duration::from_secs(8);
 /// Clients that are still connected when the front ends get so long for it.
@@ -44,7 +48,10 @@ const GOODBYE: Duration = Duration::from_secs(2);
 pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl FnOnce(&str)) -> Result<u8, ServeError> {
     process::become_subreaper();
     tokio::spawn(process::reap_adopted());
-    let ServeOrder { run, listen, path, max_sessions, session_idle, .. } = order;
+    let ServeOrder { mut run, listen, stdio, path, max_sessions, session_idle, .. } = order;
+    if stdio {
+        run.options = for_processes(&run.options, &run.chosen);
+    }
     let mut plan = Plan::new(&run, Transport::Http);
     let run = crate::run::RunOrder { options: plan.options.clone(), ..run };
     let mut warnings: Vec<String> = plan.warnings.drain(..).collect();
@@ -54,7 +61,7 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
         return Err(ServeError::Home(off.line().unwrap_or_default()));
     }
     warnings.extend(off.line());
-    let name = registered(&run, &plan, Transport::Http, &off, &mut warnings);
+    let name = registered(&run, &plan, Kind { transport: Transport::Http, stdio }, &off, &mut warnings);
     let key = ServerKey::new(&name, &plan.root);
     let front = key.as_str().to_owned();
     let info = FrontInfo { server: name.clone(), display: run.name.clone(), root: plan.root.clone() };
@@ -63,7 +70,7 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
         Err(SeatError::Taken) => return Err(ServeError::Running { server: name }),
         Err(error) => return Err(ServeError::Home(error.to_string())),
     };
-    super::sweep_the_dead(&run);
+    let (_, containers_left) = super::sweep_the_dead(&run);
     let log = LogFile::open(&run.home.logs_of(&key), &front);
     let (home, last_good_key) = (run.home.clone(), key.clone());
     let keep = move |found: &mcp_twin_core::relay::LastGood| {
@@ -84,6 +91,7 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
         server: ServerId { name: server_name(&name), root: plan.root.clone() },
         display: run.name.clone(),
         front: front.clone(),
+        // Of a server over stdio only the front has a port.
         ranges: Ranges::default(),
         command: run.command.clone(),
         cwd: run.cwd.clone(),
@@ -92,13 +100,38 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
         connect_timeout: CONNECT_TIMEOUT,
         listener: Arc::clone(&listening) as Arc<_>,
     };
-    let twins = HttpTwins::start(twins_order, record.as_ref()).await?;
-    let lease = twins.lease();
+    let ports = HttpTwins::start(twins_order, record.as_ref()).await?;
+    let lease = ports.lease();
+    let watching = run.options.watch_files && !plan.tree.is_empty();
+    let verdicts = Verdicts::new(Arc::clone(&voice));
+    let twins = if stdio {
+        let logging = Arc::clone(&voice);
+        let say: process::Say = Arc::new(move |text: &str| logging.write_log(text));
+        let containers = plan.container.take().map(|container| {
+            Containers::new(container, run.command.clone(), run.cwd.clone(), &run.home, &front, Arc::clone(&say))
+        });
+        // Before there are any of this life: those of an earlier one have names like them.
+        let _ = timeout(super::CONTAINERS_GONE, process::sweep_containers(&run.home, &front, &say)).await;
+        tokio::spawn(super::sweep_their_containers(run.home.clone(), containers_left, say));
+        let command = ServerCommand {
+            command: run.command.clone(),
+            cwd: run.cwd.clone(),
+            front: front.clone(),
+            server: name.clone(),
+            keep: run.options.keep_children.clone(),
+            containers,
+            voice: Arc::clone(&voice),
+        };
+        Twins::Families(Families::new(command, watching, Arc::clone(&verdicts)))
+    } else {
+        Twins::Ports(ports)
+    };
     let address = listen.unwrap_or_else(|| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), lease.front));
     let listener = Listener::bind(ListenOptions { address, path: path.clone(), token }).await;
     let listener = listener.map_err(|source| ServeError::Address { address, source })?;
     let url = format!("http://{}{path}", shown(listener.address()?));
 
+    let asks = run.command.iter().any(|word| word.contains("{port}"));
     let hub = Hub::new(HubOptions {
         options: run.options.clone(),
         path,
@@ -107,7 +140,8 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
         session_idle,
         listener: Arc::clone(&voice) as Arc<_>,
         book: Mutex::new(Book::open(run.home.state().join(format!("{front}.sessions")))),
-        ports: Arc::new(Ports { twins: Arc::clone(&twins), kill: run.options.stop_kill }),
+        behind: twins.behind(run.options.stop_kill, asks),
+        last_good: last_good::load(&run.home, &key),
     });
     let told = hub.clone();
     voice.speak_through(move |text| told.tell(&text));
@@ -123,7 +157,12 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
     );
     let _ = listening.files.set(Arc::downgrade(&files));
     let store = Arc::new(store);
-    let spawner = Arc::new(HubSpawner { twins: Arc::clone(&twins), hub: hub.clone(), voice: Arc::clone(&voice) });
+    let spawner = Arc::new(HubSpawner {
+        spawner: twins.spawner(&hub),
+        hub: hub.clone(),
+        voice: Arc::clone(&voice),
+        listens: stdio || asks,
+    });
     let host = Host {
         spawner: Arc::clone(&spawner) as Arc<_>,
         probe: Arc::new(hub.clone()),
@@ -131,9 +170,12 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
         clock: Arc::new(hub.clone()),
         traffic: Arc::new(hub.clone()),
         sources: Arc::clone(&files) as Arc<_>,
-        observer: Arc::clone(&voice) as Arc<_>,
+        observer: verdicts,
     };
-    let (driver, handle) = begin(&run.options, record, &spawner, &files, host, &hub).await;
+    let (driver, handle) = begin(&run.options, record, &spawner, &twins, &files, host).await;
+    if let Twins::Families(families) = &twins {
+        families.know(&files, &handle);
+    }
     let driver = tokio::spawn(driver.run());
     let start = handle.clone();
     tokio::spawn(async move { start.command(Command::Start).await });
@@ -141,7 +183,6 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
         voice.warn(&text);
     }
     let stopped = Arc::new(Notify::new());
-    let watching = run.options.watch_files && !plan.tree.is_empty();
     let answers = Arc::new(Answers {
         order: run.clone(),
         name: name.clone(),
@@ -151,7 +192,7 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
         logs: run.home.logs_of(&key),
         watching,
         handle: handle.clone(),
-        view: Box::new(view_of(hub.clone(), Arc::clone(&twins))),
+        view: Box::new(view_of(hub.clone(), stdio)),
         clock: Arc::new(hub.clone()),
         url: Some(url.clone()),
         stopped: Some(Arc::clone(&stopped)),
@@ -183,7 +224,10 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
     driver.abort();
     let _ = driver.await;
     let _ = listening.await;
-    twins.sweep_all();
+    match &twins {
+        Twins::Ports(ports) => drop(ports.sweep_all()),
+        Twins::Families(families) => drop(families.sweep_all()),
+    }
     Book::burn(&run.home.state().join(format!("{front}.sessions")));
     drop(seat);
     Ok(0)
@@ -207,22 +251,29 @@ fn recorded(loaded: Loaded, voice: &Voice) -> Option<Record> {
 
 /// The machine: a new one, or the one of a front that died, with the twins that live on.
 async fn begin(
-    options: &mcp_twin_core::spec::Options,
+    options: &Options,
     record: Option<Record>,
     spawner: &HubSpawner,
+    twins: &Twins,
     files: &Arc<ServerFiles>,
     host: Host,
-    hub: &Hub,
 ) -> (Driver, Handle) {
+    let hub = &spawner.hub;
     let Some(record) = record else {
         return Driver::new(Swap::new(options.clone()).durable(), host);
     };
-    let adopted = spawner.adopt(&record);
+    let adopted = match twins {
+        Twins::Ports(ports) => spawner.adopt(ports, &record),
+        // They die with their front.
+        Twins::Families(_) => Vec::new(),
+    };
     let live: Vec<TwinId> = adopted.iter().map(|(twin, _)| *twin).collect();
     // One that listens no more cannot serve, whatever else it does.
-    for twin in &live {
-        spawner.twins.ready_to_connect(*twin).await;
-        hub.adopted(*twin).await;
+    if let Twins::Ports(ports) = twins {
+        for twin in &live {
+            ports.ready_to_connect(*twin).await;
+            hub.adopted(*twin).await;
+        }
     }
     let source = files.now().await;
     // A stopped server is started again by whoever starts a front for it.
@@ -231,15 +282,25 @@ async fn begin(
 }
 
 /// Ends the front: no new requests, what is open may finish for a while, then the twins end.
-async fn end(hub: &Hub, twins: &HttpTwins, handle: &Handle, close: signal::Sender<bool>, drain: Duration) {
+async fn end(hub: &Hub, twins: &Twins, handle: &Handle, close: signal::Sender<bool>, drain: Duration) {
     let _ = close.send(true);
     let until = Instant::now() + drain;
     let _ = timeout_at(until, hub.quiet()).await;
     hub.close(&Fault::new(Code::Stopped, "the front was ended").with_help("start it again with `mcp-twin start`"));
     let deadline = Instant::now() + GONE;
     let _ = timeout_at(deadline, handle.command(Command::Stop)).await;
-    twins.stop_all(KILL);
-    for mut minder in twins.minders() {
+    let minders = match twins {
+        Twins::Ports(ports) => {
+            ports.stop_all(KILL);
+            ports.minders()
+        }
+        Twins::Families(_) => {
+            let minders = hub.minders();
+            minders.iter().for_each(|minder| minder.stop(StopOrder { term: Duration::ZERO, kill: KILL }));
+            minders
+        }
+    };
+    for mut minder in minders {
         let _ = timeout_at(deadline, minder.exited()).await;
     }
 }
@@ -258,14 +319,15 @@ fn server_name(name: &str) -> ServerName {
 }
 
 /// What is seen of the sessions of a front over HTTP.
-fn view_of(hub: Hub, twins: Arc<HttpTwins>) -> impl Fn(Option<TwinId>) -> View {
+fn view_of(hub: Hub, stdio: bool) -> impl Fn(Option<TwinId>) -> View {
     move |active| {
         let (sessions, in_flight, held) = hub.counts();
         View {
             in_flight,
             held,
             sessions: Some(sessions),
-            stderr_tail: active.map(|twin| twins.last_words(twin)).unwrap_or_default(),
+            stderr_tail: active.map(|twin| HealthProbe::last_words(&hub, twin)).unwrap_or_default(),
+            stdio_twins: stdio,
             warnings: hub.refused(),
             ..View::default()
         }
@@ -298,9 +360,14 @@ impl TwinsListener for TwinVoice {
     }
 }
 
+/// What may be wrong with a server that never listens.
+const NO_LISTENER: &str = "if it speaks stdio, serve it with --stdio";
+
 struct Ports {
     twins: Arc<HttpTwins>,
     kill: Duration,
+    /// The command asks for a port.
+    asks: bool,
 }
 
 #[async_trait]
@@ -319,7 +386,8 @@ impl TwinPorts for Ports {
 
     fn obstacle(&self, twin: TwinId) -> Option<String> {
         let port = self.twins.port_of(twin).filter(|_| self.twins.address_of(twin).is_none())?;
-        Some(Unreachable::Refused(port).to_string())
+        let why = Unreachable::Refused(port).to_string();
+        Some(if self.asks { why } else { format!("{why}; {NO_LISTENER}") })
     }
 
     fn end(&self, twin: TwinId) {
@@ -327,16 +395,63 @@ impl TwinPorts for Ports {
     }
 }
 
+/// The twins of a front over HTTP.
+enum Twins {
+    /// Servers over HTTP, each on a port of its own.
+    Ports(Arc<HttpTwins>),
+    /// Servers over stdio, each a family of processes.
+    Families(Arc<Families>),
+}
+
+impl Twins {
+    fn behind(&self, kill: Duration, asks: bool) -> Behind {
+        match self {
+            Self::Ports(ports) => Behind::Ports(Arc::new(Ports { twins: Arc::clone(ports), kill, asks })),
+            Self::Families(families) => Behind::Processes(Arc::clone(families) as Arc<_>),
+        }
+    }
+
+    fn spawner(&self, hub: &Hub) -> Arc<dyn ProcessSpawner> {
+        match self {
+            Self::Ports(ports) => Arc::clone(ports) as Arc<_>,
+            Self::Families(families) => Arc::new(FamilySpawner { families: Arc::clone(families), hub: hub.clone() }),
+        }
+    }
+}
+
+/// The options for a server over stdio, where nobody chose: its twins are cheap to end and start only when they are wanted,
+/// and a request may have to wait for a process of its session.
+fn for_processes(options: &Options, chosen: &[&str]) -> Options {
+    let stdio = Options::defaults(Transport::Stdio);
+    let mut all = options.clone();
+    let free = |key| !chosen.contains(&key);
+    if free("standby") {
+        all.standby = stdio.standby;
+    }
+    if free("stop_term") {
+        all.stop_term = stdio.stop_term;
+    }
+    if free("stop_kill") {
+        all.stop_kill = stdio.stop_kill;
+    }
+    if free("hold") {
+        all.hold = PROCESS;
+    }
+    all
+}
+
 /// Starts twins and tells the hub of their beginning and end.
 struct HubSpawner {
-    twins: Arc<HttpTwins>,
+    spawner: Arc<dyn ProcessSpawner>,
     hub: Hub,
     voice: Arc<Voice>,
+    /// It is certain that the server is of this transport.
+    listens: bool,
 }
 
 impl HubSpawner {
-    fn adopt(&self, record: &Record) -> Vec<(TwinId, Box<dyn Instance>)> {
-        let adopted = self.twins.adopt(record).into_iter();
+    fn adopt(&self, ports: &HttpTwins, record: &Record) -> Vec<(TwinId, Box<dyn Instance>)> {
+        let adopted = ports.adopt(record).into_iter();
         adopted.map(|(twin, instance)| (twin, self.joined(twin, instance))).collect()
     }
 
@@ -348,6 +463,7 @@ impl HubSpawner {
             hub: self.hub.clone(),
             voice: Arc::clone(&self.voice),
             told: Mutex::new(false),
+            listens: self.listens,
         })
     }
 }
@@ -355,12 +471,12 @@ impl HubSpawner {
 #[async_trait]
 impl ProcessSpawner for HubSpawner {
     async fn spawn(&self, order: &SpawnOrder) -> Result<Box<dyn Instance>, Fault> {
-        let instance = self.twins.spawn(order).await?;
+        let instance = self.spawner.spawn(order).await?;
         Ok(self.joined(order.twin, instance))
     }
 
     async fn sweep(&self, keep: &[TwinId]) {
-        self.twins.sweep(keep).await;
+        self.spawner.sweep(keep).await;
     }
 }
 
@@ -371,6 +487,7 @@ struct Joined {
     hub: Hub,
     voice: Arc<Voice>,
     told: Mutex<bool>,
+    listens: bool,
 }
 
 impl Joined {
@@ -379,6 +496,10 @@ impl Joined {
         if !std::mem::replace(&mut told, true) {
             let message = format!("the server {}", exit.describe());
             self.hub.left(self.twin, &Fault::new(Code::Crashed, message).with_stderr(exit.stderr_tail.clone()));
+            // There is no input for a server over HTTP: one over stdio takes that for the end.
+            if !self.listens && exit.code == Some(0) && !self.hub.is_ready() {
+                self.voice.warn(&format!("the server ended by itself before it listened; {NO_LISTENER}"));
+            }
             if let Some(help) = suggests_handoff(&exit.stderr_tail).filter(|_| self.hub.is_ready()) {
                 self.voice.warn(help);
             }

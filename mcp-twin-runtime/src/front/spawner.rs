@@ -1,11 +1,12 @@
-//! Starts twins behind a wire.
+//! Starts the processes of a server over stdio, and twins behind a wire.
 
 use super::files::ServerFiles;
 use super::voice::Voice;
 use crate::fronts::token_prefix;
-use crate::process::{self, Container, Containers, Launch, Minder, StopOrder, sweep_token};
+use crate::process::{self, Container, Containers, Launch, Launched, Minder, StopOrder, sweep_token};
 use crate::twins::{name_of, variables};
 use crate::wire::Wire;
+use crate::wire::end::StderrSink;
 use async_trait::async_trait;
 use mcp_twin_core::host::{Instance, ProcessSpawner, SpawnOrder};
 use mcp_twin_core::swap::ExitReport;
@@ -15,8 +16,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Starts the twins of one front.
-pub struct TwinSpawner {
+/// The command of a server over stdio, and all that its processes are told.
+pub struct ServerCommand {
     /// The command and its arguments.
     pub command: Vec<String>,
     /// Where it runs.
@@ -29,26 +30,19 @@ pub struct TwinSpawner {
     pub keep: Vec<String>,
     /// What its command starts, if that is containers.
     pub containers: Option<Containers>,
-    /// The twins that run.
-    pub leaders: Arc<Leaders>,
-    /// The largest message.
-    pub max_message: usize,
-    /// What carries its messages.
-    pub wire: Wire,
     /// What speaks for it.
     pub voice: Arc<Voice>,
-    /// What it is made of.
-    pub files: Arc<ServerFiles>,
 }
 
-impl TwinSpawner {
-    fn token(&self, twin: TwinId) -> String {
-        format!("{}{twin}", token_prefix(&self.front))
+impl ServerCommand {
+    /// The token of a process, by what tells it from the others.
+    pub fn token(&self, of: &str) -> String {
+        format!("{}{of}", token_prefix(&self.front))
     }
 
     /// The command of a twin, changed where it starts a container that can be followed.
-    fn command_of(&self, twin: TwinId) -> (Vec<String>, Option<Container>) {
-        match self.containers.as_ref().map(|containers| containers.begin(twin)) {
+    fn command_of(&self, of: &str) -> (Vec<String>, Option<Container>) {
+        match self.containers.as_ref().map(|containers| containers.begin(of)) {
             Some(Ok(begun)) => begun,
             Some(Err(error)) => {
                 self.voice.warn(&format!("the container is not removed if its client has to be killed: {error}"));
@@ -58,38 +52,68 @@ impl TwinSpawner {
         }
     }
 
+    /// Starts a process of a twin, on this very thread: it lives as long as the front, and the parent-death signal of the
+    /// process follows it.
+    pub fn start(&self, of: &str, order: &SpawnOrder) -> Result<(Launched, Option<Container>), Fault> {
+        let (command, container) = self.command_of(of);
+        let launch = Launch {
+            command,
+            cwd: self.cwd.clone(),
+            token: self.token(of),
+            env: variables(&self.server, &self.front, order),
+            keep: self.keep.clone(),
+        };
+        match process::spawn(&launch) {
+            Ok(launched) => Ok((launched, container)),
+            Err(fault) => {
+                container.into_iter().for_each(Container::discard);
+                Err(fault)
+            }
+        }
+    }
+
+    /// What hears the stderr of its processes.
+    pub fn stderr(&self) -> StderrSink {
+        let voice = Arc::clone(&self.voice);
+        Arc::new(move |twin, line: &str| voice.twin_said(twin, line))
+    }
+
+    /// Ends whatever bears a token of this front, but what is to be kept.
+    pub fn sweep(&self, kept: impl Fn(&str) -> bool, leaders: &[ProcessIdentity]) -> usize {
+        sweep_token(&token_prefix(&self.front), kept, leaders)
+    }
+}
+
+/// Starts the twins of one front.
+pub struct TwinSpawner {
+    /// What is started.
+    pub command: ServerCommand,
+    /// The twins that run.
+    pub leaders: Arc<Leaders>,
+    /// The largest message.
+    pub max_message: usize,
+    /// What carries its messages.
+    pub wire: Wire,
+    /// What it is made of.
+    pub files: Arc<ServerFiles>,
+}
+
+impl TwinSpawner {
     /// Ends whatever still bears a token of this front.
     pub fn sweep_all(&self) -> usize {
-        sweep_token(&token_prefix(&self.front), |_| false, &self.leaders.all())
+        self.command.sweep(|_| false, &self.leaders.all())
     }
 }
 
 #[async_trait]
 impl ProcessSpawner for TwinSpawner {
     async fn spawn(&self, order: &SpawnOrder) -> Result<Box<dyn Instance>, Fault> {
-        self.voice.name(order.twin, name_of(order.slot, order.source.generation));
-        let (command, container) = self.command_of(order.twin);
-        let launch = Launch {
-            command,
-            cwd: self.cwd.clone(),
-            token: self.token(order.twin),
-            env: variables(&self.server, &self.front, order),
-            keep: self.keep.clone(),
-        };
-        // On this very thread: it lives as long as the front, and the twin's parent-death signal follows it.
-        let launched = match process::spawn(&launch) {
-            Ok(launched) => launched,
-            Err(fault) => {
-                container.into_iter().for_each(Container::discard);
-                return Err(fault);
-            }
-        };
+        self.command.voice.name(order.twin, name_of(order.slot, order.source.generation));
+        let (launched, container) = self.command.start(&order.twin.to_string(), order)?;
         let identity = launched.identity.clone();
-        let voice = Arc::clone(&self.voice);
-        let hear = Arc::new(move |twin, line: &str| voice.twin_said(twin, line));
         let minder = self
             .wire
-            .join(order.twin, launched, container, self.max_message, hear)
+            .join(order.twin, launched, container, self.max_message, self.command.stderr())
             .map_err(|error| Fault::new(Code::SpawnFailed, format!("its pipes could not be set up: {error}")))?;
         self.leaders.lock().insert(order.twin, identity.clone());
         let (files, leaders) = (Arc::clone(&self.files), Arc::clone(&self.leaders));
@@ -97,8 +121,8 @@ impl ProcessSpawner for TwinSpawner {
     }
 
     async fn sweep(&self, keep: &[TwinId]) {
-        let kept: Vec<String> = keep.iter().map(|twin| self.token(*twin)).collect();
-        sweep_token(&token_prefix(&self.front), |token| kept.iter().any(|kept| kept == token), &self.leaders.all());
+        let kept: Vec<String> = keep.iter().map(|twin| self.command.token(&twin.to_string())).collect();
+        self.command.sweep(|token| kept.iter().any(|kept| kept == token), &self.leaders.all());
     }
 }
 

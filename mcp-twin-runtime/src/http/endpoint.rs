@@ -21,6 +21,9 @@ use tokio::time::timeout;
 const BODY: Duration = Duration::from_secs(60);
 /// The versions of the legacy era.
 const LEGACY: [&str; 5] = ["2024-10-07", "2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+/// What a message without a session is told.
+const NO_SESSION: &str = "Bad Request: no Mcp-Session-Id; open a session with `initialize` first, and send the id that its \
+                          answer bears with everything else";
 /// From this version on there are no sessions.
 const MODERN: &str = "2026-";
 
@@ -60,14 +63,29 @@ async fn post(hub: Hub, request: Request<Body>) -> Response<Body> {
         Ok(message) => {
             if message.version().is_some_and(|version| version.as_str() >= MODERN) {
                 if message.is_request() {
+                    if hub.speaks_for_itself()
+                        && let Some(objection) = hub.objection(&message, &parts.headers)
+                    {
+                        return json(StatusCode::BAD_REQUEST, objection);
+                    }
                     return match hub.post_modern(&message, &parts.headers) {
                         Some(entered) => reply(entered, None).await,
                         None => refuse(StatusCode::SERVICE_UNAVAILABLE, -32000, "the front is ending"),
                     };
                 }
+                if hub.speaks_for_itself() {
+                    return accepted();
+                }
                 return pass::whole(&hub, parts, body).await;
             }
             if said.is_some_and(|version| version >= MODERN) {
+                if hub.speaks_for_itself() {
+                    // A notification of that era needs no metadata; there is none that a server could want.
+                    return match hub.objection(&message, &parts.headers).filter(|_| message.is_request()) {
+                        Some(objection) => json(StatusCode::BAD_REQUEST, objection),
+                        None => accepted(),
+                    };
+                }
                 // Header and body do not agree: the server has its own words for that.
                 return pass::whole(&hub, parts, body).await;
             }
@@ -84,6 +102,7 @@ async fn post(hub: Hub, request: Request<Body>) -> Response<Body> {
     };
     match name {
         None if opens => open(hub, &line, ids, &parts.headers).await,
+        None if hub.speaks_for_itself() => refuse(StatusCode::BAD_REQUEST, -32000, NO_SESSION),
         // A server without sessions takes it; another one says that it wants one.
         None => pass::whole(&hub, parts, body).await,
         Some(name) => {
@@ -202,6 +221,9 @@ fn get(hub: &Hub, request: &Request<Body>) -> Response<Body> {
 
 async fn delete(hub: Hub, request: Request<Body>) -> Response<Body> {
     let Some(name) = text(request.headers(), &SESSION).map(str::to_owned) else {
+        if hub.speaks_for_itself() {
+            return refuse(StatusCode::BAD_REQUEST, -32000, NO_SESSION);
+        }
         let (parts, _) = request.into_parts();
         return pass::whole(&hub, parts, Bytes::new()).await;
     };
@@ -221,7 +243,11 @@ fn unknown_session() -> Response<Body> {
 /// An answer of the front itself that belongs to no request.
 pub fn refuse(status: StatusCode, code: i32, message: &str) -> Response<Body> {
     let body = json!({"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": message}});
-    let mut response = Response::new(Body::from(body.to_string()));
+    json(status, body.to_string())
+}
+
+fn json(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

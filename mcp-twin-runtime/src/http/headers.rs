@@ -91,8 +91,37 @@ pub fn mirrored(text: &str) -> HeaderValue {
     }
 }
 
+/// The text that a header carries in the form of [`mirrored`]; `None` if it is wrapped and cannot be unwrapped.
+#[must_use]
+pub fn unmirrored(text: &str) -> Option<String> {
+    match text.strip_prefix("=?base64?").and_then(|text| text.strip_suffix("?=")) {
+        Some(wrapped) => String::from_utf8(unbase64(wrapped)?).ok(),
+        None => Some(text.to_owned()),
+    }
+}
+
+fn unbase64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=');
+    if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 || digits.len() % 4 == 1 {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
+    let (mut bits, mut count) = (0_u32, 0);
+    for digit in digits.bytes() {
+        let value = DIGITS.iter().position(|known| *known == digit)?;
+        bits = bits << 6 | u32::try_from(value).ok()?;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from(bits >> count & 255).ok()?);
+        }
+    }
+    Some(bytes)
+}
+
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
         let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
@@ -141,6 +170,10 @@ mod tests {
     fn what_a_header_cannot_carry_is_wrapped() {
         let shown = |text: &str| mirrored(text).to_str().unwrap().to_owned();
         assert_eq!(shown("us-west 1"), "us-west 1");
+        assert_eq!(unmirrored("us-west 1").as_deref(), Some("us-west 1"));
+        for wrong in ["=?base64?YQ=?=", "=?base64?Y?=", "=?base64?Y*==?=", "=?base64?/w==?="] {
+            assert_eq!(unmirrored(wrong), None, "{wrong}");
+        }
         for (text, wanted) in [
             ("", ""),
             ("\u{1}", "AQ=="),
@@ -151,6 +184,7 @@ mod tests {
             ("\u{ffff}~\u{10ffff}", "77+/fvSPv78="),
         ] {
             assert_eq!(shown(text), format!("=?base64?{wanted}?="), "{text:?}");
+            assert_eq!(unmirrored(&shown(text)).as_deref(), Some(text));
         }
     }
 }

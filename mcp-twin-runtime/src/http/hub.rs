@@ -4,29 +4,39 @@
 //! is a session of the front's own, by which twins are proved that speak the legacy era. The others are the clients'.
 
 mod calls;
+mod era;
+mod family;
+mod first;
+mod link;
+mod members;
 mod moves;
 mod own;
+mod processes;
 mod pump;
 mod sessions;
 mod traffic;
 
+pub use processes::{SameCode, TwinProcesses};
 pub use sessions::{Entered, Passing, Refusal};
 
 use super::book::Book;
 use super::caller::Caller;
-use super::link::Link;
+use super::params::Params;
 use super::stream::Streams;
 use crate::wire::Listener;
+use family::Family;
 use hyper::header::HeaderMap;
-use mcp_twin_core::relay::{Edge, Relay};
+use link::Link;
+use mcp_twin_core::relay::{Edge, LastGood, Relay};
 use mcp_twin_core::spec::Options;
 use mcp_twin_core::swap::ProbeReport;
 use mcp_twin_core::{Fault, Moment, TwinId};
+use processes::Pipe;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 /// Subscriptions of the modern era that may be open at once.
@@ -54,6 +64,14 @@ pub trait TwinPorts: Send + Sync {
     fn end(&self, twin: TwinId);
 }
 
+/// How the twins of a front are spoken to.
+pub enum Behind {
+    /// Over HTTP, each on a port of its own.
+    Ports(Arc<dyn TwinPorts>),
+    /// Over stdio: a twin is a family of processes, one for each session.
+    Processes(Arc<dyn TwinProcesses>),
+}
+
 /// How a hub is to work.
 pub struct HubOptions {
     /// The options of the server.
@@ -70,8 +88,10 @@ pub struct HubOptions {
     pub listener: Arc<dyn Listener>,
     /// Keeps the sessions of clients.
     pub book: Mutex<Book>,
-    /// Knows the twins.
-    pub ports: Arc<dyn TwinPorts>,
+    /// How the twins are spoken to.
+    pub behind: Behind,
+    /// What the server answered to openings before.
+    pub last_good: Option<LastGood>,
 }
 
 /// All sessions of a front. Cheap to clone.
@@ -86,6 +106,8 @@ struct Shared {
     caller: Caller,
     options: HubOptions,
     rearm: Notify,
+    /// So many processes may be starting at a time.
+    starts: Arc<Semaphore>,
 }
 
 /// Whose a session is.
@@ -110,6 +132,8 @@ struct Session {
     leaving: Option<TwinId>,
     /// A twin that does not take it, and why.
     refused: Option<(TwinId, Fault)>,
+    /// How its processes have ended of late, where it has some.
+    deaths: members::Deaths,
     used: Instant,
     /// What its client sent last beside its messages (who it is).
     headers: HeaderMap,
@@ -141,6 +165,16 @@ struct Inner {
     rate_before: (u32, u32),
     /// Requests that no relay carries, by the twin that has them.
     passing: BTreeMap<TwinId, usize>,
+    /// Processes that run, by a number of ours.
+    pipes: BTreeMap<u64, Pipe>,
+    /// To which twins they belong.
+    families: BTreeMap<TwinId, Family>,
+    /// Which arguments are mirrored in headers, where the front has to see to it.
+    params: BTreeMap<TwinId, Params>,
+    /// The server says nothing to `server/discover`.
+    mute: bool,
+    /// What the server last answered to openings, by what was asked.
+    last_good: BTreeMap<(String, bool), LastGood>,
 }
 
 /// Whether requests go to the twin that serves.
@@ -184,14 +218,21 @@ impl Hub {
             caller: Caller::new(),
             options,
             rearm: Notify::new(),
+            starts: Arc::new(Semaphore::new(processes::STARTS)),
         };
         let hub = Self { shared: Arc::new(shared) };
+        if let Some(last) = hub.shared.options.last_good.clone() {
+            hub.lock().note_opened(last);
+        }
         hub.begin();
         let sessions = hub.book().sessions();
         for (name, saved) in sessions {
             hub.restore(name, &saved);
         }
         tokio::spawn(hub.clone().keep_time());
+        if hub.processes().is_some() {
+            tokio::spawn(hub.clone().end_idle());
+        }
         hub
     }
 

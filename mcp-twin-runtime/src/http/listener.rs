@@ -152,6 +152,11 @@ async fn elsewhere(State(shared): State<Shared>, request: Request) -> Response {
                     configure the client for that, with the endpoint of this front";
         return refuse(StatusCode::GONE, -32000, text);
     }
+    if shared.hub.speaks_for_itself() {
+        // A server over stdio has no other paths.
+        let text = "nothing is here; the endpoint of this server is at the path that `mcp-twin status` shows";
+        return refuse(StatusCode::NOT_FOUND, -32000, text);
+    }
     pass::through(shared.hub, request).await
 }
 

@@ -63,6 +63,12 @@ impl Gauge {
         }
     }
 
+    /// How much waits.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     fn taken(&self, bytes: usize) {
         let before = self.bytes.fetch_sub(bytes, Ordering::Relaxed);
         if before > SLOW && before - bytes <= SLOW {
@@ -228,6 +234,19 @@ impl Streams {
     pub fn listens(&self) -> bool {
         let stream = self.get.and_then(|key| self.streams.get(&key));
         stream.is_some_and(|stream| matches!(&stream.ear, Ear::Events(events) if !events.is_closed()))
+    }
+
+    /// The stream on which a client hears what is about no request: its GET, else the oldest of those on which it waits for
+    /// an answer; none if nobody is there.
+    #[must_use]
+    pub fn ear(&self) -> Option<u64> {
+        let hears = |stream: &Stream| match &stream.ear {
+            Ear::Waiting(reply) => !reply.is_closed(),
+            Ear::Events(events) => !events.is_closed(),
+            Ear::None => false,
+        };
+        let waits = |(key, stream): (&u64, &Stream)| (hears(stream) && !stream.open.is_empty()).then_some(*key);
+        self.get.filter(|_| self.listens()).or_else(|| self.streams.iter().find_map(waits))
     }
 
     /// A message on the stream `key` (else on the GET) that answers `answers` (ids as the client wrote them).

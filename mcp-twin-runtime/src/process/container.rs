@@ -8,7 +8,6 @@
 use super::adopted::Own;
 use crate::files::{self, FileError, Flush};
 use crate::home::Home;
-use mcp_twin_core::TwinId;
 use mcp_twin_core::detect::launch::{ContainerRun, removal};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -84,13 +83,14 @@ impl Containers {
         ))
     }
 
-    /// The command that starts a twin, and its container, if it can be followed. Leaves the note.
+    /// The command that starts a twin, or another process (`of` tells it from the others), and its container, if it can be
+    /// followed. Leaves the note.
     ///
     /// # Errors
     /// The note cannot be written; the twin can be started all the same, with the plain command.
-    pub fn begin(&self, twin: TwinId) -> Result<(Vec<String>, Option<Container>), FileError> {
+    pub fn begin(&self, of: &str) -> Result<(Vec<String>, Option<Container>), FileError> {
         let plain = || Ok((self.command.clone(), None));
-        let own = self.folder.join(format!("{}.{twin}.cid", self.front));
+        let own = self.folder.join(format!("{}.{of}.cid", self.front));
         let (command, cidfile) = match &self.run.cidfile {
             // One that is there already is another container's; the engine refuses to start then.
             Some(file) if self.cwd.join(file).exists() => return plain(),
@@ -102,7 +102,7 @@ impl Containers {
             },
         };
         let note = Note { engine: self.run.engine().to_vec(), cwd: self.cwd.clone(), cidfile };
-        let path = self.folder.join(format!("{}.{twin}.container", self.front));
+        let path = self.folder.join(format!("{}.{of}.container", self.front));
         let bytes = serde_json::to_vec(&note)
             .map_err(|error| FileError::Unwritable { path: path.clone(), why: error.to_string() })?;
         files::write_atomic(&path, &bytes, Flush::Later)?;

@@ -217,3 +217,59 @@ fn among_many_clients_nobody_chooses_the_handshake_for_all() {
     rig.client(&ask(3, "tools/list"));
     assert_eq!(methods(&rig.twin_reads(A)).last().map(String::as_str), Some("tools/list"));
 }
+
+#[test]
+fn a_progress_token_names_the_open_request_that_it_came_with() {
+    let mut rig = Rig::open(&full(), &Rig::tools());
+    let params = |token: Value| json!({"name": "t", "_meta": {"progressToken": token}});
+    rig.client(&json!({"jsonrpc": "2.0", "id": "a", "method": "tools/call", "params": params(json!("p"))}));
+    rig.client(&json!({"jsonrpc": "2.0", "id": 5, "method": "tools/call", "params": params(json!(1))}));
+    let id = |rig: &Rig, token: &str| rig.relay.id_of_token(token);
+    assert_eq!((id(&rig, "\"p\""), id(&rig, "1")), (Some("\"a\"".to_owned()), Some("5".to_owned())));
+    assert_eq!((id(&rig, "\"1\""), id(&rig, "p")), (None, None));
+    let sent = rig.twin_reads(A);
+    rig.answer(A, &sent[0]["id"], json!({}));
+    assert_eq!((id(&rig, "\"p\""), id(&rig, "1")), (None, Some("5".to_owned())));
+}
+
+/// What the server answered before answers an opening for which there is no process, and no other word is waited for.
+#[test]
+fn where_nothing_is_worth_waiting_for_an_opening_is_answered_at_once() {
+    let opened = |rig: &mut Rig| {
+        rig.events().into_iter().find_map(|event| match event {
+            RelayEvent::Opened(last) => Some(last),
+            _ => None,
+        })
+    };
+    let mut first = Rig::new();
+    first.initialize();
+    first.relay.attach(A);
+    first.relay.probe(A, false, first.now);
+    let asked = first.twin_reads(A);
+    first.answer(A, &asked[0]["id"], Rig::welcome(&full()));
+    let last = opened(&mut first).unwrap();
+    assert_eq!(first.relay.asked(), Some(last.asked.as_str()));
+
+    let gone = fault(Code::CodeGone, "the files hold other code");
+    for known in [Some(last), None] {
+        let mut rig = Rig::new();
+        rig.relay.set_last_good(known.clone());
+        rig.initialize();
+        rig.relay.attach(A);
+        rig.relay.probe(A, false, rig.now);
+        rig.relay.twin_gone(A, &gone, rig.now);
+        assert!(rig.client_reads().is_empty(), "a later twin may answer it");
+        rig.relay.refuse_at_once(gone.clone(), rig.now);
+        let answered = rig.client_reads();
+        assert_eq!(answered[0]["result"].is_object(), known.is_some(), "{answered:?}");
+        assert_eq!(rig.relay.is_open(), known.is_some());
+        rig.ask(9, "tools/list", json!({}));
+        assert_eq!(rig.client_reads()[0]["error"]["data"]["code"], "twin::rollback::code_gone");
+        if known.is_some() {
+            // It is opened by replay at the next twin that serves.
+            rig.swap(B, &full(), &Rig::tools());
+            rig.ask(10, "tools/list", json!({}));
+            assert_eq!(methods(&rig.twin_reads(B)), ["tools/list"]);
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! What the requests to twins say to the hub.
 
+use super::link::Link;
 use super::pump::Origin;
 use super::{Hub, Kind, Sid};
 use crate::http::caller::{Caller, Payload};
@@ -37,22 +38,22 @@ impl Hub {
         body: Bytes,
         sent: Option<oneshot::Sender<()>>,
     ) -> Option<Request<Payload>> {
-        let at = self.shared.options.ports.address(twin)?;
+        let at = self.address(twin)?;
         exchange::request(&at.to_string(), &self.shared.options.path, method, headers, body, sent)
     }
 
     pub(in crate::http) fn dress(&self, sid: Sid, twin: TwinId, headers: &mut HeaderMap, opens: bool) {
-        if let Some(link) = self.lock().sessions.get(&sid).and_then(|session| session.links.get(&twin)) {
+        if let Some(link) = self.lock().sessions.get(&sid).and_then(|session| session.posts(twin)) {
             link.dress(headers, opens);
         }
     }
 
     pub(in crate::http) fn link_session(&self, sid: Sid, twin: TwinId) -> Option<HeaderValue> {
-        self.lock().sessions.get(&sid)?.links.get(&twin)?.session.clone()
+        self.lock().sessions.get(&sid)?.posts(twin)?.session.clone()
     }
 
     pub(in crate::http) fn openings(&self, sid: Sid, twin: TwinId) -> Option<(Bytes, Option<Bytes>)> {
-        self.lock().sessions.get(&sid)?.links.get(&twin)?.reopening()
+        self.lock().sessions.get(&sid)?.posts(twin)?.reopening()
     }
 
     /// What waits for the client of a request, or of a session.
@@ -70,14 +71,14 @@ impl Hub {
         twin: TwinId,
         had: &HeaderValue,
     ) -> Option<OwnedMutexGuard<()>> {
-        let turn = Arc::clone(&self.lock().sessions.get(&sid)?.links.get(&twin)?.turn);
+        let turn = Arc::clone(&self.lock().sessions.get(&sid)?.posts(twin)?.turn);
         let turn = turn.lock_owned().await;
         (self.link_session(sid, twin).as_ref() == Some(had)).then_some(turn)
     }
 
     /// A twin has answered an opening.
     pub(in crate::http) fn opened(&self, sid: Sid, twin: TwinId, session: Option<HeaderValue>) {
-        if let Some(link) = self.lock().sessions.get_mut(&sid).and_then(|state| state.links.get_mut(&twin)) {
+        if let Some(link) = self.lock().sessions.get_mut(&sid).and_then(|state| state.posts_mut(twin)) {
             link.session = session;
         }
     }
@@ -139,7 +140,7 @@ impl Hub {
         let id = number.and_then(|number| session.relay.client_id(number));
         let counts = session.kind != Kind::Canary && id.is_some() && answers == number && number.is_some();
         session.relay.twin_line(twin, line, now);
-        if let Some(link) = session.links.get_mut(&twin) {
+        if let Some(link) = session.links.get_mut(&twin).and_then(Link::posts_mut) {
             if let Some(version) = session.relay.version_at(twin) {
                 link.version.get_or_insert_with(|| crate::http::headers::value(version));
             }
@@ -179,10 +180,10 @@ impl Hub {
         let now = self.now();
         let mut inner = self.lock();
         let Some(session) = inner.sessions.get_mut(&sid) else { return };
-        if let Some(link) = session.links.get_mut(&twin) {
+        if let Some(link) = session.posts_mut(twin) {
             link.closed(number);
         }
-        let tail = self.shared.options.ports.last_words(twin);
+        let tail = self.words_of(twin);
         session.relay.twin_lost(twin, number, &fault.clone().with_stderr(tail), now);
         inner.pump(self, sid, None);
         inner.count_broken(twin, fault);
@@ -193,12 +194,17 @@ impl Hub {
     pub(in crate::http) async fn unsent(&self, sid: Sid, twin: TwinId, line: &Bytes, why: &str) {
         // A listener that has no room refuses for a moment; one that is gone is gone.
         tokio::time::sleep(AGAIN).await;
-        let accepts = self.shared.options.ports.accepts(twin).await;
+        let accepts = match self.ports() {
+            Some(ports) => ports.accepts(twin).await,
+            None => false,
+        };
         let now = self.now();
         let mut inner = self.lock();
         if !accepts {
             self.log(twin, &format!("does not accept connections any more, so it is ended: {why}"));
-            self.shared.options.ports.end(twin);
+            if let Some(ports) = self.ports() {
+                ports.end(twin);
+            }
             for sid in inner.sids() {
                 if let Some(session) = inner.sessions.get_mut(&sid) {
                     session.relay.twin_input_closed(twin, now);
@@ -216,7 +222,7 @@ impl Hub {
 
 impl super::Inner {
     /// A call was answered. A result with `isError` is the tool speaking: it does not count as refused.
-    fn count(&mut self, twin: TwinId, refused: bool) {
+    pub(super) fn count(&mut self, twin: TwinId, refused: bool) {
         let add = |rate: &mut (u32, u32)| *rate = (rate.0.saturating_add(1), rate.1.saturating_add(u32::from(refused)));
         add(self.rates.entry(twin).or_default());
         let before = self.rate_before;

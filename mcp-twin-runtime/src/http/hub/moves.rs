@@ -1,7 +1,9 @@
 //! The way of one session from twin to twin: opened at the new one, brought up to date, handed over.
 
 use super::{Gate, Hub, Inner, Kind, Session, Sid};
-use mcp_twin_core::{Fault, TwinId};
+use crate::http::posts::Posts;
+use mcp_twin_core::relay::Vouched;
+use mcp_twin_core::{Code, Fault, TwinId};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -16,7 +18,7 @@ impl Hub {
             let mut inner = self.lock();
             let with = |session: &mut Session| {
                 let Session { relay, links, headers, .. } = session;
-                links.get_mut(&twin)?.leave(self, twin, headers.clone(), |number| relay.is_listen(number))
+                links.get_mut(&twin)?.posts_mut()?.leave(self, twin, headers.clone(), |number| relay.is_listen(number))
             };
             inner.sessions.values_mut().filter_map(with).collect()
         };
@@ -31,14 +33,20 @@ impl Hub {
 }
 
 impl Inner {
+    /// The lists of a twin, as one of the front's own relays has fetched them.
+    pub(super) fn vouched(&self, hub: &Hub, twin: TwinId) -> Option<Vouched> {
+        let [modern, canary] = self.own.map(|own| self.sessions.get(&own?));
+        let of = |own: Option<&Session>| own?.relay.vouch(twin);
+        // Over stdio a twin has only one of the two.
+        of(canary).or_else(|| of(modern.filter(|_| hub.processes().is_some())))
+    }
+
     /// Lets a session go to the twin that serves, if it is not there. `wanted`: it has something for it.
     pub(super) fn follow(&mut self, hub: &Hub, sid: Sid, wanted: bool) {
         let Some(active) = self.active.filter(|_| matches!(self.gate, Gate::Open)) else { return };
-        let canary = self.own[1];
         let before = self.sessions.get(&sid).and_then(|session| session.relay.serving());
-        let own = canary.and_then(|own| self.sessions.get(&own));
-        let vouched = own.and_then(|own| own.relay.vouch(active));
-        let vouched_before = own.zip(before).and_then(|(own, before)| own.relay.vouch(before));
+        let vouched = self.vouched(hub, active);
+        let vouched_before = before.and_then(|before| self.vouched(hub, before));
         let Some(session) = self.sessions.get_mut(&sid) else { return };
         if !matches!(session.kind, Kind::Client(_)) {
             return;
@@ -52,7 +60,8 @@ impl Inner {
             return;
         }
         let refused = session.refused.as_ref().is_some_and(|(twin, _)| *twin == active);
-        if serving == Some(active) || (refused && serving.is_some()) || !(wanted || session.is_eager()) {
+        let barred = session.deaths.barred == Some(active);
+        if serving == Some(active) || barred || (refused && serving.is_some()) || !(wanted || session.is_eager()) {
             return;
         }
         session.moving = Some(active);
@@ -63,19 +72,14 @@ impl Inner {
             session.relay.learn_lists(before, &vouched);
         }
         let now = hub.now();
-        if serving.is_some() && wanted {
+        if wanted {
             // What the client asks from now on is for the new twin.
             session.relay.hold(now);
         }
         if session.relay.is_ready_at(active) {
             session.relay.prepare(active, now);
         } else {
-            session.links.entry(active).or_default();
-            match &vouched {
-                Some(vouched) => session.relay.attach_vouched(active, vouched),
-                None => session.relay.attach(active),
-            }
-            session.relay.probe(active, false, now);
+            self.tie(hub, sid, active, vouched.as_ref(), false);
         }
         self.pump(hub, sid, None);
     }
@@ -97,18 +101,19 @@ impl Inner {
         let active = self.active;
         let Some(session) = self.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin)) else { return };
         session.moving = None;
+        session.deaths.opened();
         let old = session.leaving.take();
         if let Err(fault) = session.relay.handover(twin, now) {
             session.moving = Some(twin);
             session.leaving = old;
             return self.session_refused(hub, sid, twin, fault);
         }
-        let name = match &session.kind {
-            Kind::Client(name) => name.get(..8).unwrap_or(name).to_owned(),
-            Kind::Modern | Kind::Canary => return,
-        };
+        if !matches!(session.kind, Kind::Client(_)) {
+            return;
+        }
+        let name = session.name();
         if let Some(old) = old {
-            hub.shared.options.listener.log(Some(twin), &format!("session {name}… came from {old}"));
+            hub.shared.options.listener.log(Some(twin), &format!("{name} came from {old}"));
         }
         self.listen(hub, sid);
         if let Some(old) = old {
@@ -127,15 +132,35 @@ impl Inner {
         session.moving = None;
         hub.shared.options.listener.log(Some(twin), &format!("does not take a session: {}", fault.message));
         let left = session.leaving.take();
-        let older: Vec<TwinId> = session.links.keys().copied().filter(|other| *other != twin).collect();
-        let back = older.into_iter().rev().find(|older| session.relay.is_ready_at(*older));
         session.refused = Some((twin, fault.clone()));
+        let processes = hub.processes().is_some();
+        if processes {
+            // A process that nobody asks anything is of no use.
+            self.untie(hub, sid, twin, &fault);
+        }
+        let Some(session) = self.sessions.get_mut(&sid) else { return };
+        // A newer twin that it was at has been rolled back: there it does not stay.
+        let older =
+            session.links.keys().copied().filter(|other| if processes { *other < twin } else { *other != twin });
+        let back = older.rev().find(|older| session.relay.is_ready_at(*older));
         let stays = back.is_some_and(|back| session.relay.handover(back, now).is_ok());
-        if !stays {
-            session.relay.refuse(fault, now);
+        let own = !matches!(session.kind, Kind::Client(_));
+        match (stays, processes) {
+            (true, _) => {}
+            (false, true) => {
+                // Where only the code for one is missing, the session waits for the next code, opened.
+                let waits = fault.code == Code::CodeGone;
+                let asked = session.relay.asked().filter(|_| waits).map(|asked| (asked.to_owned(), false));
+                session.relay.set_last_good(asked.and_then(|asked| self.last_good.get(&asked).cloned()));
+                session.relay.refuse_at_once(fault, now);
+            }
+            (false, false) => session.relay.refuse(fault, now),
         }
         if let Some(left) = left {
             self.passed(left);
+        }
+        if own && processes {
+            self.own_refused(hub, sid, twin);
         }
     }
 
@@ -149,15 +174,33 @@ impl Inner {
             Kind::Modern => false,
         };
         let headers = session.headers.clone();
-        if wants && let Some(link) = session.links.get_mut(&twin) {
+        if wants && let Some(link) = session.posts_mut(twin) {
             link.listen(hub, sid, twin, headers);
         }
     }
 }
 
 impl super::Session {
+    /// How it is called in the log.
+    pub(super) fn name(&self) -> String {
+        match &self.kind {
+            Kind::Client(name) => format!("session {}…", name.get(..8).unwrap_or(name)),
+            Kind::Modern => "all requests of 2026-07-28".to_owned(),
+            Kind::Canary => "a session of the front".to_owned(),
+        }
+    }
+
+    pub(super) fn posts(&self, twin: TwinId) -> Option<&Posts> {
+        self.links.get(&twin)?.posts()
+    }
+
+    pub(super) fn posts_mut(&mut self, twin: TwinId) -> Option<&mut Posts> {
+        self.links.get_mut(&twin)?.posts_mut()
+    }
+
     /// Whether it must hear what the new twin says before its client asks for anything.
     fn is_eager(&self) -> bool {
-        self.streams.listens() || self.relay.has_subscriptions() || self.relay.held() > 0
+        let listens = self.streams.listens() || self.relay.has_subscriptions();
+        (listens && !self.deaths.are_many()) || self.relay.held() > 0
     }
 }

@@ -1,9 +1,9 @@
 //! The front's own sessions, by which twins are proved: the relay of the modern era, a session of the legacy era, and for a
 //! moment one of each kind that clients have open.
 
+use super::link::Link;
 use super::pump::gone;
 use super::{Hub, Inner, Kind, LISTENS, OWN_ID, Session, Sid, Verdict};
-use crate::http::link::Link;
 use mcp_twin_core::relay::{Relay, SavedSession};
 use mcp_twin_core::swap::ProbeReport;
 use mcp_twin_core::{Code, Fault, TwinId};
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// The newest version of the legacy era.
-const NEWEST_LEGACY: &str = "2025-11-25";
+pub(super) const NEWEST_LEGACY: &str = "2025-11-25";
 /// The version of the modern era.
 const MODERN: &str = "2026-07-28";
 /// The kinds of the front's own sessions, as they stand in `own`.
@@ -92,7 +92,7 @@ impl Hub {
             let (tx, rx) = oneshot::channel();
             inner.waiters.ready.insert((sid, twin), tx);
             if let Some(session) = inner.sessions.get_mut(&sid) {
-                session.links.insert(twin, Link::default());
+                session.links.insert(twin, Link::Posts(Box::default()));
                 session.relay.attach(twin);
                 session.relay.probe(twin, force, now);
             }
@@ -103,25 +103,17 @@ impl Hub {
     }
 
     /// Each kind of session that clients have open, tried at a twin on a session of the front's own.
-    async fn try_kinds(&self, twin: TwinId, force: bool) -> Result<(), Fault> {
-        for saved in self.kinds() {
+    pub(super) async fn try_kinds(&self, twin: TwinId, force: bool) -> Result<(), Fault> {
+        let proved = self.lock().proved_kind(twin);
+        for saved in self.kinds().into_iter().filter(|saved| Some(saved.kind()) != proved) {
             let (tx, rx) = oneshot::channel();
             let sid = {
-                let now = self.now();
                 let mut inner = self.lock();
-                let vouched =
-                    inner.own[1].and_then(|own| inner.sessions.get(&own)).and_then(|own| own.relay.vouch(twin));
+                let vouched = inner.vouched(self, twin);
                 let relay = Relay::resumed(self.options(), &saved);
                 let sid = inner.add(Session::new(Kind::Canary, relay, &self.shared.options));
                 inner.waiters.ready.insert((sid, twin), tx);
-                if let Some(session) = inner.sessions.get_mut(&sid) {
-                    session.links.insert(twin, Link::default());
-                    match vouched {
-                        Some(vouched) => session.relay.attach_vouched(twin, &vouched),
-                        None => session.relay.attach(twin),
-                    }
-                    session.relay.probe(twin, force, now);
-                }
+                inner.tie(self, sid, twin, vouched.as_ref(), force);
                 inner.pump(self, sid, None);
                 sid
             };
@@ -146,6 +138,12 @@ impl Hub {
 }
 
 impl Inner {
+    /// The kind of session by which a twin has been proved already.
+    fn proved_kind(&self, twin: TwinId) -> Option<(String, String)> {
+        let own = self.sessions.get(&self.own[1]?)?;
+        own.relay.is_ready_at(twin).then(|| own.relay.saved())?.map(|saved| saved.kind())
+    }
+
     /// A session of the front's own, with its opening.
     fn open_own(&mut self, hub: &Hub, kind: Kind) -> Sid {
         let relay = match kind {
@@ -157,7 +155,7 @@ impl Inner {
         sid
     }
 
-    fn send_opening(&mut self, hub: &Hub, sid: Sid) {
+    pub(super) fn send_opening(&mut self, hub: &Hub, sid: Sid) {
         let now = hub.now();
         let Some(session) = self.sessions.get_mut(&sid) else { return };
         session.heard = None;

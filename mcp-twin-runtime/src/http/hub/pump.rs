@@ -1,12 +1,19 @@
 //! What came of an input to a relay: written to clients and twins, and heard.
 
+use super::era::status_of;
+use super::link::Link;
+use super::processes::write_process;
 use super::{Hub, Inner, Kind, OWN_ID, Session, Sid};
 use crate::http::stream::Manner;
+use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::HeaderMap;
 use mcp_twin_core::relay::{Message, RelayEvent, one_line};
 use mcp_twin_core::{Fault, TwinId};
 use serde_json::value::RawValue;
+
+/// So much may wait for a client of the modern era whose process others use too.
+const STUCK: usize = 16 << 20;
 
 /// What an input came from: the client's request that it belongs to, and how the twin answers that one.
 pub(super) struct Origin {
@@ -66,8 +73,8 @@ impl Inner {
         for line in output.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let line = output.slice_ref(line);
             match self.sessions.get(&sid).map(|session| session.kind.clone()) {
-                Some(Kind::Client(_)) => self.tell_client(sid, line, origin),
-                Some(Kind::Modern) => self.tell_edge(sid, &line, origin),
+                Some(Kind::Client(_)) => self.tell_client(hub, sid, line, origin),
+                Some(Kind::Modern) => self.tell_edge(hub, sid, &line, origin),
                 Some(Kind::Canary) => self.tell_canary(hub, sid, &line),
                 None => {}
             }
@@ -76,9 +83,10 @@ impl Inner {
     }
 
     /// To a client of the legacy era.
-    fn tell_client(&mut self, sid: Sid, line: Bytes, origin: Option<&Origin>) {
+    fn tell_client(&mut self, hub: &Hub, sid: Sid, line: Bytes, origin: Option<&Origin>) {
         let Some(session) = self.sessions.get_mut(&sid) else { return };
-        let streams = &mut session.streams;
+        let processes = hub.processes().is_some();
+        let Session { streams, relay, .. } = session;
         let plain = Manner::default();
         let of_origin = origin.and_then(|origin| origin.id.as_deref());
         let manner_of = |ids: &[String]| origin.filter(|_| of_origin.is_some_and(|id| ids.iter().any(|own| own == id)));
@@ -97,7 +105,13 @@ impl Inner {
                 streams.send(key, line.clone(), &ids, manner);
             }
             None => {
-                let key = of_origin.and_then(|id| streams.of(id));
+                let mut key = of_origin.and_then(|id| streams.of(id));
+                if processes {
+                    // A process says everything in one place: what is about no request goes to whoever listens.
+                    let reports = message.raw("progressToken").filter(|_| !message.is_request());
+                    key = reports.and_then(|token| relay.id_of_token(token)).and_then(|id| streams.of(&id));
+                    key = key.or_else(|| streams.ear());
+                }
                 let manner = Manner { events: true, ..Manner::default() };
                 streams.send(key, line.clone(), &[], origin.map_or(&manner, |origin| &origin.manner));
             }
@@ -105,7 +119,7 @@ impl Inner {
     }
 
     /// To whichever client of the modern era asked.
-    fn tell_edge(&mut self, sid: Sid, line: &Bytes, origin: Option<&Origin>) {
+    fn tell_edge(&mut self, hub: &Hub, sid: Sid, line: &Bytes, origin: Option<&Origin>) {
         let Ok(message) = Message::read(line) else { return };
         if message.id() == Some(OWN_ID) && message.is_refusal() {
             // The front's own opening was refused, or nobody was there for it.
@@ -122,15 +136,38 @@ impl Inner {
             .or_else(|| message.raw("requestId"))
             .map(str::to_owned);
         let of_origin = origin.and_then(|origin| origin.id.clone());
-        let Some(number) = named.filter(|number| self.edges.contains_key(number)).or(of_origin.clone()) else { return };
+        let processes = hub.processes().is_some();
+        let known = named.clone().filter(|number| self.edges.contains_key(number)).or(of_origin.clone());
+        // What names no request can only be about the one that is open.
+        let only =
+            || self.edges.keys().next().filter(|_| processes && named.is_none() && self.edges.len() == 1).cloned();
+        let Some(number) = known.or_else(only) else {
+            if processes && !message.is_answer() {
+                let what = message.method().unwrap_or_default();
+                hub.shared
+                    .options
+                    .listener
+                    .log(None, &format!("{what} of the server belongs to no request, and is dropped"));
+            }
+            return;
+        };
         let Some(edge) = self.edges.get(&number) else { return };
         let text = Bytes::from(edge.leave(&message));
         let answers =
             if message.is_answer() && message.id() == Some(&number) { vec![number.clone()] } else { Vec::new() };
         let own = origin.filter(|_| of_origin.as_ref() == Some(&number)).map(|origin| &origin.manner);
-        let manner = own.cloned().unwrap_or(Manner { events: answers.is_empty(), ..Manner::default() });
+        let status = message.error_code().filter(|_| processes).map_or(StatusCode::OK, status_of);
+        let manner = own.cloned().unwrap_or(Manner { events: answers.is_empty(), status, ..Manner::default() });
         if let Some(session) = self.sessions.get_mut(&sid) {
             let key = session.streams.of(&number);
+            if processes && session.streams.gauge(Some(&number)).waiting() > STUCK {
+                // Its process is not kept from the other clients for the sake of one that does not read.
+                let cancellation = edge.cancellation();
+                hub.shared.options.listener.log(None, "a client does not read what it asked for, and was cut off");
+                key.into_iter().for_each(|key| session.streams.forget(key));
+                self.edges.remove(&number);
+                return session.relay.client_line(cancellation.as_bytes(), hub.now());
+            }
             if key.is_some() {
                 session.streams.send(key, text, &answers, &manner);
             }
@@ -168,6 +205,10 @@ impl Inner {
         let mut moved = false;
         let twins: Vec<TwinId> = session.links.keys().copied().collect();
         for twin in twins {
+            if let Some(number) = session.links.get(&twin).and_then(Link::process) {
+                moved |= write_process(&mut self.pipes, hub, number, &mut session.relay, twin);
+                continue;
+            }
             let output = session.relay.twin_output(twin);
             if output.is_empty() {
                 continue;
@@ -186,11 +227,20 @@ impl Inner {
         let waiters = &mut self.waiters;
         let listener = &hub.shared.options.listener;
         match event {
-            RelayEvent::Probing(_) | RelayEvent::Opened(_) | RelayEvent::Finished | RelayEvent::BakeFailed(..) => {}
+            RelayEvent::Probing(_) | RelayEvent::Finished | RelayEvent::BakeFailed(..) => {}
+            RelayEvent::Opened(last) => {
+                if hub.processes().is_some() {
+                    listener.opened(&last);
+                    self.note_opened(last);
+                }
+            }
             RelayEvent::Ready(twin, report) => match waiters.ready.remove(&(sid, twin)) {
                 // A waiter that has given up needs no answer.
                 Some(waiter) => drop(waiter.send(Ok(report))),
-                None => self.session_ready(hub, sid, twin),
+                None => match self.sessions.get(&sid).and_then(|session| session.links.get(&twin)?.process()) {
+                    Some(number) => drop(tokio::spawn(hub.clone().confirm(sid, twin, number))),
+                    None => self.session_ready(hub, sid, twin),
+                },
             },
             RelayEvent::NotReady(twin, fault) => match waiters.ready.remove(&(sid, twin)) {
                 Some(waiter) => drop(waiter.send(Err(fault))),
@@ -207,7 +257,11 @@ impl Inner {
             RelayEvent::Drained(twin) => drop(waiters.drained.remove(&(sid, twin)).map(|waiter| waiter.send(()))),
             RelayEvent::Idle(twin) => drop(waiters.idle.remove(&(sid, twin)).map(|waiter| waiter.send(()))),
             RelayEvent::Junk(twin, beginning) => {
-                listener.log(Some(twin), &format!("sent what is not MCP: {beginning}"));
+                if hub.processes().is_some() {
+                    listener.junk(twin, &beginning);
+                } else {
+                    listener.log(Some(twin), &format!("sent what is not MCP: {beginning}"));
+                }
             }
             RelayEvent::Log(twin, text) => listener.log(twin, &text),
         }
@@ -229,7 +283,7 @@ impl Session {
             None if modern => HeaderMap::new(),
             None => self.headers.clone(),
         };
-        if let Some(link) = self.links.get_mut(&twin) {
+        if let Some(link) = self.posts_mut(twin) {
             link.forward(hub, sid, twin, line, headers, modern);
         }
     }

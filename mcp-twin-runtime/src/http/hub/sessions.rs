@@ -1,5 +1,6 @@
 //! What clients ask of the hub.
 
+use super::link::Link;
 use super::{Gate, Hub, Inner, Kind, Session, Sid};
 use crate::http::headers;
 use crate::http::stream::{Events, Reply};
@@ -200,7 +201,7 @@ impl Hub {
             (Gate::Refusing(fault), _) => return Err(Some(fault.clone())),
             _ => return Err(None),
         };
-        let at = self.shared.options.ports.address(twin).ok_or(None)?;
+        let at = self.address(twin).ok_or(None)?;
         *inner.passing.entry(twin).or_default() += 1;
         Ok(Passing { hub: self.clone(), twin, at })
     }
@@ -311,21 +312,21 @@ impl Inner {
         }
     }
 
+    /// Sessions of clients that nothing is open of, and since when.
+    pub(super) fn unused(&self) -> impl Iterator<Item = (Instant, Sid)> + '_ {
+        let unused = |session: &Session| {
+            matches!(session.kind, Kind::Client(_)) && !session.streams.is_busy() && session.relay.unanswered() == 0
+        };
+        self.sessions.iter().filter(move |(_, session)| unused(session)).map(|(sid, session)| (session.used, *sid))
+    }
+
     /// Ends sessions that have lain idle; if there are too many all the same, the one that has lain longest.
     fn make_room(&mut self, hub: &Hub, max: usize, idle: Duration) {
         if self.by_name.len() < max / 2 {
             return;
         }
         let now = Instant::now();
-        let unused = |session: &Session| {
-            matches!(session.kind, Kind::Client(_)) && !session.streams.is_busy() && session.relay.unanswered() == 0
-        };
-        let mut lying: Vec<(Instant, Sid)> = self
-            .sessions
-            .iter()
-            .filter(|(_, session)| unused(session))
-            .map(|(sid, session)| (session.used, *sid))
-            .collect();
+        let mut lying: Vec<(Instant, Sid)> = self.unused().collect();
         lying.sort_unstable();
         let over = (self.by_name.len() + 1).saturating_sub(max);
         let expired = lying.iter().filter(|(used, _)| now - *used >= idle).count();
@@ -344,9 +345,12 @@ impl Inner {
         if let Some(at) = session.timeout {
             self.timeouts.remove(&(at, sid));
         }
-        for (twin, mut link) in std::mem::take(&mut session.links) {
-            // Nobody waits for the twin to hear of it.
-            drop(link.end(hub, twin, session.headers.clone()));
+        for (twin, link) in std::mem::take(&mut session.links) {
+            match link {
+                // Nobody waits for the twin to hear of it.
+                Link::Posts(mut posts) => drop(posts.end(hub, twin, session.headers.clone())),
+                Link::Process(number) => self.end_process(hub, number),
+            }
             self.passed(twin);
         }
         session.streams.end();

@@ -1,5 +1,6 @@
 //! The hub as the swap machine's driver sees it: what proves a twin healthy, and where requests go.
 
+use super::link::Link;
 use super::pump::gone;
 use super::{Gate, Hub, HubOptions, Inner, Kind, Session, Sid, Trial};
 use crate::http::stream::Streams;
@@ -24,6 +25,7 @@ impl Session {
             moving: None,
             leaving: None,
             refused: None,
+            deaths: super::members::Deaths::default(),
             used: Instant::now(),
             headers: HeaderMap::new(),
             heard: None,
@@ -56,10 +58,17 @@ impl Hub {
         inner.drop_next(twin);
         for sid in inner.sids() {
             if let Some(session) = inner.sessions.get_mut(&sid)
-                && let Some(mut link) = session.links.remove(&twin)
+                && let Some(link) = session.links.remove(&twin)
             {
-                let unsent = link.unsent();
-                link.silence();
+                let unsent = match link {
+                    Link::Posts(mut posts) => {
+                        let unsent = posts.unsent();
+                        posts.silence();
+                        unsent
+                    }
+                    // The relay itself knows what its pipe has accepted.
+                    Link::Process(_) => Vec::new(),
+                };
                 if !unsent.is_empty() {
                     // What was on its way to a twin that was dead already goes to the next one.
                     session.relay.twin_input_closed(twin, now);
@@ -172,7 +181,11 @@ impl HealthProbe for Hub {
     }
 
     async fn check(&self, twin: TwinId) -> Result<ProbeReport, Fault> {
-        while !self.shared.options.ports.accepts(twin).await {
+        let Some(ports) = self.ports() else {
+            let force = self.lock().forced.contains(&twin);
+            return self.check_first(twin, force).await;
+        };
+        while !ports.accepts(twin).await {
             tokio::time::sleep(self.options().probe_interval).await;
         }
         let force = self.lock().forced.contains(&twin);
@@ -180,11 +193,11 @@ impl HealthProbe for Hub {
     }
 
     fn last_words(&self, twin: TwinId) -> String {
-        self.shared.options.ports.last_words(twin)
+        self.words_of(twin)
     }
 
     fn obstacle(&self, twin: TwinId) -> Option<String> {
-        self.shared.options.ports.obstacle(twin)
+        self.ports()?.obstacle(twin)
     }
 }
 
@@ -217,7 +230,7 @@ impl Traffic for Hub {
     async fn handover(&self, _from: Option<TwinId>, to: TwinId, bake: bool) -> Result<(), Fault> {
         let now = self.now();
         let mut inner = self.lock();
-        if self.shared.options.ports.address(to).is_none() {
+        if !inner.is_there(self, to) {
             return Err(gone());
         }
         if let Some(next) = inner.own_next.remove(&to) {
@@ -242,8 +255,9 @@ impl Traffic for Hub {
         }
         inner.active = Some(to);
         inner.gate = Gate::Open;
+        inner.served(self, to);
         inner.trial = bake.then_some(Trial { twin: to, rate: (0, 0), broken: 0 });
-        for sid in inner.sids() {
+        for sid in inner.busy_first() {
             inner.follow(self, sid, false);
         }
         if let Some(canary) = inner.own[1] {

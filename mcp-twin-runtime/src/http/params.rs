@@ -1,7 +1,7 @@
 //! Which arguments of which tool a server wants to see in headers too (2026-07-28 basic/transports/streamable-http: Custom
 //! Headers). It is learnt from the lists of tools that pass by: a client over stdio knows nothing of headers.
 
-use crate::http::headers::mirrored;
+use super::headers::mirrored;
 use hyper::header::{HeaderMap, HeaderName};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -33,7 +33,8 @@ impl Params {
         }
         // Parsing is paid only where there is something to find. An escape may hide the mark.
         let marked = memchr::memmem::find(answer, MARK.as_bytes()).is_some();
-        if !marked && memchr::memchr(b'\\', answer).is_none() {
+        let known = !self.tools.is_empty() && memchr::memmem::find(answer, b"\"tools\"").is_some();
+        if !marked && !known && memchr::memchr(b'\\', answer).is_none() {
             return;
         }
         let Ok(answer) = serde_json::from_slice::<Value>(answer) else { return };
@@ -46,6 +47,11 @@ impl Params {
                 _ => drop(self.tools.remove(name)),
             }
         }
+    }
+
+    /// The headers that arguments of this tool may be mirrored in.
+    pub fn marked(&self, tool: &str) -> impl Iterator<Item = &HeaderName> {
+        self.tools.get(tool).into_iter().flatten().map(|marked| &marked.header)
     }
 
     /// The headers that belong to a call of this tool with these arguments.

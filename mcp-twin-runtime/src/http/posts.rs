@@ -25,9 +25,9 @@ const BEHIND: Duration = Duration::from_secs(5);
 /// How long the end of a session at a twin may take: nobody waits for it.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// A session at a twin.
+/// A session at a twin that is spoken to over HTTP.
 #[derive(Debug, Default)]
-pub struct Link {
+pub struct Posts {
     /// The twin's own id of the session.
     pub session: Option<HeaderValue>,
     /// The version that was agreed on with it.
@@ -72,7 +72,7 @@ pub struct Errand {
     headers: HeaderMap,
 }
 
-impl Link {
+impl Posts {
     /// Takes up a line for its twin.
     pub fn forward(&mut self, hub: &Hub, sid: Sid, twin: TwinId, line: Bytes, headers: HeaderMap, modern: bool) {
         let Ok(message) = Message::read(&line) else {
