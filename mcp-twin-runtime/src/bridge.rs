@@ -375,7 +375,7 @@ impl Bridge {
         for (name, value) in &self.target.headers {
             headers.append(name.clone(), value.clone());
         }
-        request(&self.target.authority, &self.target.path, method, headers, body, sent)
+        Some(request(&self.target.endpoint, method, headers, body, sent))
     }
 
     /// Sends a request, again and again while the server cannot be reached, until this moment.

@@ -19,11 +19,7 @@ impl Relay {
     pub(super) fn read_client(&mut self, line: &[u8], now: Moment) {
         let bad = |message: String| Fault::new(Code::BadMessage, message);
         match Frame::read(line) {
-            Ok(frame) => match &frame.kind {
-                Kind::Request { id, method } => self.client_request(&frame, id, method, now),
-                Kind::Notification { method } => self.client_notification(&frame, method, now),
-                Kind::Answer { id } => self.client_answer(&frame, id, now),
-            },
+            Ok(frame) => self.client_frame(&frame, now),
             Err(Unreadable::Blank) => {}
             Err(Unreadable::NotJson(why)) => {
                 self.answer_null(PARSE_ERROR, &bad(format!("the message is not JSON: {why}")));
@@ -42,6 +38,14 @@ impl Relay {
                     None => self.answer_null(INVALID_REQUEST, &fault),
                 }
             }
+        }
+    }
+
+    pub(super) fn client_frame(&mut self, frame: &Frame<'_>, now: Moment) {
+        match &frame.kind {
+            Kind::Request { id, method } => self.client_request(frame, id, method, now),
+            Kind::Notification { method } => self.client_notification(frame, method, now),
+            Kind::Answer { id } => self.client_answer(frame, id, now),
         }
     }
 

@@ -4,6 +4,7 @@
 //! twin need not be asked again, a line that never reached its twin comes back, and a session can be written down, so that
 //! it outlives its front.
 
+use super::Message;
 use super::frame::{Frame, Kind};
 use super::lists::Lists;
 use super::opening::{Opening, Session};
@@ -50,6 +51,20 @@ impl SavedSession {
 }
 
 impl Relay {
+    /// A message of the client's that was read already: as [`Relay::client_line`].
+    pub fn client_message(&mut self, message: &Message<'_>, now: Moment) {
+        self.client_frame(&message.0, now);
+        self.check_finished();
+    }
+
+    /// A message of a twin's that was read already: as [`Relay::twin_line`].
+    pub fn twin_message(&mut self, twin: TwinId, message: &Message<'_>, now: Moment) {
+        if self.twins.contains_key(&twin) {
+            self.twin_frame(twin, &message.0, now);
+            self.check_finished();
+        }
+    }
+
     /// A relay for requests of many clients: its era stays the modern one, and it takes as many subscriptions as there are
     /// clients.
     #[must_use]

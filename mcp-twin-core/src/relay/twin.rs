@@ -65,17 +65,21 @@ impl Relay {
             return;
         }
         match Frame::read(line) {
-            Ok(frame) => match &frame.kind {
-                Kind::Answer { id } => self.twin_answer(twin, &frame, id, now),
-                Kind::Notification { method } => self.twin_notification(twin, &frame, method, now),
-                Kind::Request { id, method } => self.twin_request(twin, &frame, id, method, now),
-            },
+            Ok(frame) => self.twin_frame(twin, &frame, now),
             Err(Unreadable::Blank) => {}
             Err(Unreadable::Batch) if self.twin_batch(twin, line, now) => {}
             Err(_) => {
                 self.event(RelayEvent::Junk(twin, excerpt(line)));
                 self.count_unreadable(twin, line);
             }
+        }
+    }
+
+    pub(super) fn twin_frame(&mut self, twin: TwinId, frame: &Frame<'_>, now: Moment) {
+        match &frame.kind {
+            Kind::Answer { id } => self.twin_answer(twin, frame, id, now),
+            Kind::Notification { method } => self.twin_notification(twin, frame, method, now),
+            Kind::Request { id, method } => self.twin_request(twin, frame, id, method, now),
         }
     }
 

@@ -1,15 +1,14 @@
 //! Where a bridge leads: the server's URL, and the headers that go with every request.
 
+use crate::http::exchange::Endpoint;
 use hyper::Uri;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 /// A server's endpoint.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Host and port.
-    pub(super) authority: String,
-    /// Path and query.
-    pub(super) path: String,
+    /// Where it is.
+    pub(super) endpoint: Endpoint,
     /// What goes with every request.
     pub(super) headers: HeaderMap,
 }
@@ -71,19 +70,20 @@ impl Target {
         if authority.as_str().contains('@') {
             return Err(wrong("a name and password in it are not sent; use --header 'Authorization: Basic …'"));
         }
-        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let endpoint = Endpoint::new(authority.as_str(), path).ok_or_else(|| wrong("no address can be made of it"))?;
         let mut all = HeaderMap::new();
         for header in headers {
             let (name, value) = read(header)?;
             all.append(name, value);
         }
-        Ok(Self { authority: authority.as_str().to_owned(), path, headers: all })
+        Ok(Self { endpoint, headers: all })
     }
 
     /// The URL, as it is called.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}{}", self.authority, self.path)
+        self.endpoint.url()
     }
 }
 

@@ -6,7 +6,6 @@ use hyper::{Request, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -19,7 +18,38 @@ const CONNECT: Duration = Duration::from_secs(2);
 const KEPT: usize = 256;
 
 /// What a request may carry.
-pub type Payload = UnsyncBoxBody<Bytes, io::Error>;
+pub enum Payload {
+    /// A message.
+    Whole(Whole),
+    /// What somebody else sends, as it comes.
+    Passing(UnsyncBoxBody<Bytes, io::Error>),
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Poll::Ready(body.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Passing(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.bytes.is_none(),
+            Self::Passing(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => SizeHint::with_exact(body.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Passing(body) => body.size_hint(),
+        }
+    }
+}
 
 /// Why a request has no answer.
 #[derive(Debug)]
@@ -92,25 +122,12 @@ impl Whole {
     pub fn new(bytes: Bytes, sent: Option<oneshot::Sender<()>>) -> Self {
         Self { bytes: Some(bytes), sent }
     }
-}
 
-impl Body for Whole {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn take(&mut self) -> Option<Bytes> {
         if let Some(sent) = self.sent.take() {
             // Whoever waited may be gone.
             let _ = sent.send(());
         }
-        Poll::Ready(self.bytes.take().map(|bytes| Ok(Frame::data(bytes))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.bytes.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+        self.bytes.take()
     }
 }

@@ -6,7 +6,7 @@ use super::pass;
 use super::stream::{Events, Reply};
 use axum::body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Bytes, Frame};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 use mcp_twin_core::relay::{Message, NoMessage, one_line};
@@ -28,7 +28,7 @@ const NO_SESSION: &str = "Bad Request: no Mcp-Session-Id; open a session with `i
 const MODERN: &str = "2026-";
 
 /// Answers one request to the endpoint.
-pub async fn answer(hub: Hub, request: Request<Body>) -> Response<Body> {
+pub async fn answer(hub: Hub, request: Request<Incoming>) -> Response<Body> {
     match *request.method() {
         Method::POST => post(hub, request).await,
         Method::GET => get(&hub, &request),
@@ -42,10 +42,11 @@ pub async fn answer(hub: Hub, request: Request<Body>) -> Response<Body> {
     }
 }
 
-async fn post(hub: Hub, request: Request<Body>) -> Response<Body> {
+async fn post(hub: Hub, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let kind = text(&parts.headers, &CONTENT_TYPE).unwrap_or_default();
-    if !kind.to_ascii_lowercase().starts_with("application/json") {
+    const JSON: &str = "application/json";
+    if !kind.get(..JSON.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(JSON)) {
         return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, -32000, "Content-Type must be application/json");
     }
     let body = match timeout(BODY, Limited::new(body, hub.max_message()).collect()).await {
@@ -56,10 +57,10 @@ async fn post(hub: Hub, request: Request<Body>) -> Response<Body> {
         Ok(Err(_)) => return refuse(StatusCode::BAD_REQUEST, -32700, "the body ended too early"),
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, -32600, "the body did not come in time"),
     };
-    let line = one_line(&body).into_owned();
+    let line = one_line(&body);
     let said = text(&parts.headers, &VERSION);
     let name = text(&parts.headers, &SESSION);
-    let (ids, opens) = match Message::read(&line) {
+    let (message, ids, opens) = match Message::read(&line) {
         Ok(message) => {
             if message.version().is_some_and(|version| version.as_str() >= MODERN) {
                 if message.is_request() {
@@ -90,9 +91,10 @@ async fn post(hub: Hub, request: Request<Body>) -> Response<Body> {
                 return pass::whole(&hub, parts, body).await;
             }
             let id = message.id().filter(|_| message.is_request());
-            (id.map(str::to_owned).into_iter().collect(), message.method() == Some("initialize"))
+            let (ids, opens) = (id.map(str::to_owned).into_iter().collect(), message.method() == Some("initialize"));
+            (Ok(message), ids, opens)
         }
-        Err(NoMessage::Batch) => (ids_of(&line), false),
+        Err(NoMessage::Batch) => (Err(&*line), ids_of(&line), false),
         Err(NoMessage::NotJson(why)) => {
             return refuse(StatusCode::BAD_REQUEST, -32700, &format!("the message is not JSON: {why}"));
         }
@@ -101,7 +103,7 @@ async fn post(hub: Hub, request: Request<Body>) -> Response<Body> {
         }
     };
     match name {
-        None if opens => open(hub, &line, ids, &parts.headers).await,
+        None if opens => open(hub, message, ids, &parts.headers).await,
         None if hub.speaks_for_itself() => refuse(StatusCode::BAD_REQUEST, -32000, NO_SESSION),
         // A server without sessions takes it; another one says that it wants one.
         None => pass::whole(&hub, parts, body).await,
@@ -112,7 +114,7 @@ async fn post(hub: Hub, request: Request<Body>) -> Response<Body> {
             }
             let Some(sid) = hub.session(name) else { return unknown_session() };
             let asks = !ids.is_empty();
-            match hub.post(sid, &line, ids, &parts.headers) {
+            match hub.post(sid, &message, ids, &parts.headers) {
                 Ok(entered) if asks => reply(entered, None).await,
                 Ok(_) => accepted(),
                 Err(Refusal::Gone) => unknown_session(),
@@ -125,7 +127,7 @@ async fn post(hub: Hub, request: Request<Body>) -> Response<Body> {
 }
 
 /// A client opens a session.
-async fn open(hub: Hub, line: &[u8], ids: Vec<String>, headers: &HeaderMap) -> Response<Body> {
+async fn open(hub: Hub, message: Result<Message<'_>, &[u8]>, ids: Vec<String>, headers: &HeaderMap) -> Response<Body> {
     let name = new_name();
     let Some(sid) = hub.open(name.clone()) else {
         let mut response = refuse(
@@ -136,7 +138,7 @@ async fn open(hub: Hub, line: &[u8], ids: Vec<String>, headers: &HeaderMap) -> R
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
         return response;
     };
-    let Ok(mut entered) = hub.post(sid, line, ids, headers) else { return unknown_session() };
+    let Ok(mut entered) = hub.post(sid, &message, ids, headers) else { return unknown_session() };
     // The client may leave before it is answered: nobody would know the session's name.
     let unfinished = Unfinished { hub: hub.clone(), name: Some(name.clone()) };
     let answer = (&mut entered.reply).await;
@@ -195,7 +197,7 @@ fn respond(reply: Option<Reply>, entered: Entered, name: Option<&str>) -> Respon
     response
 }
 
-fn get(hub: &Hub, request: &Request<Body>) -> Response<Body> {
+fn get(hub: &Hub, request: &Request<Incoming>) -> Response<Body> {
     let headers = request.headers();
     let Some(name) = text(headers, &SESSION) else {
         let mut response = refuse(
@@ -219,7 +221,7 @@ fn get(hub: &Hub, request: &Request<Body>) -> Response<Body> {
     response
 }
 
-async fn delete(hub: Hub, request: Request<Body>) -> Response<Body> {
+async fn delete(hub: Hub, request: Request<Incoming>) -> Response<Body> {
     let Some(name) = text(request.headers(), &SESSION).map(str::to_owned) else {
         if hub.speaks_for_itself() {
             return refuse(StatusCode::BAD_REQUEST, -32000, NO_SESSION);

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use http_body_util::{BodyExt, BodyStream, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use mcp_twin_core::relay::{Message, one_line};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,17 +19,38 @@ pub const AGAIN: (usize, Duration) = (5, Duration::from_millis(200));
 /// The longest pause that a server may ask for before its stream is taken up again.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A request to the endpoint `path` at `authority`, which expects JSON or events.
+/// An endpoint as a request names it.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    uri: Uri,
+    host: HeaderValue,
+}
+
+impl Endpoint {
+    /// The endpoint `path` at `authority`; `None` if no address can be made of them.
+    #[must_use]
+    pub fn new(authority: &str, path: &str) -> Option<Self> {
+        let uri = Uri::try_from(format!("http://{authority}{path}")).ok()?;
+        Some(Self { uri, host: headers::value(authority) })
+    }
+
+    /// Its URL, as it is called.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.uri.to_string()
+    }
+}
+
+/// A request to an endpoint, which expects JSON or events.
 #[must_use]
 pub fn request(
-    authority: &str,
-    path: &str,
+    endpoint: &Endpoint,
     method: Method,
     mut headers: HeaderMap,
     body: Bytes,
     sent: Option<oneshot::Sender<()>>,
-) -> Option<Request<Payload>> {
-    headers.insert(HOST, headers::value(authority));
+) -> Request<Payload> {
+    headers.insert(HOST, endpoint.host.clone());
     if method == Method::POST {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json, text/event-stream"));
@@ -39,13 +60,11 @@ pub fn request(
     } else {
         headers.remove(CONTENT_TYPE);
     }
-    let mut request = Request::builder()
-        .method(method)
-        .uri(format!("http://{authority}{path}"))
-        .body(Whole::new(body, sent).map_err(|never| match never {}).boxed_unsync())
-        .ok()?;
+    let mut request = Request::new(Payload::Whole(Whole::new(body, sent)));
+    *request.method_mut() = method;
+    *request.uri_mut() = endpoint.uri.clone();
     *request.headers_mut() = headers;
-    Some(request)
+    request
 }
 
 /// The headers that say what a request of the modern era says (2026-07-28 basic/transports/streamable-http).

@@ -1,8 +1,8 @@
 //! Which headers of a client go on to a twin, and which of a twin's answer go back.
 
 use hyper::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderName,
+    HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 
 /// The session of the legacy era (2025-03-26 basic/transports: Session Management).
@@ -64,6 +64,15 @@ pub fn to_twin(headers: &HeaderMap) -> HeaderMap {
     out.remove(SESSION);
     out.remove(LAST_EVENT);
     out
+}
+
+/// What of such headers says who a client is: for what is sent on its behalf without a message of its own.
+#[must_use]
+pub fn own(to_twin: &HeaderMap) -> HeaderMap {
+    let mut own = to_twin.clone();
+    own.remove(CONTENT_TYPE);
+    own.remove(ACCEPT);
+    own
 }
 
 /// The value of a header as text.

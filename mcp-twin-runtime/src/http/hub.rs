@@ -21,6 +21,7 @@ pub use sessions::{Entered, Passing, Refusal};
 
 use super::book::Book;
 use super::caller::Caller;
+use super::exchange::Endpoint;
 use super::params::Params;
 use super::stream::Streams;
 use crate::wire::Listener;
@@ -136,7 +137,7 @@ struct Session {
     deaths: members::Deaths,
     used: Instant,
     /// What its client sent last beside its messages (who it is).
-    headers: HeaderMap,
+    headers: Arc<HeaderMap>,
     /// The last refusal that the front's own client got.
     heard: Option<String>,
     timeout: Option<Moment>,
@@ -161,6 +162,8 @@ struct Inner {
     timeouts: BTreeSet<(Moment, Sid)>,
     waiters: Waiters,
     trial: Option<Trial>,
+    /// The endpoints of twins that were asked for something.
+    endpoints: HashMap<TwinId, (SocketAddr, Endpoint)>,
     rates: BTreeMap<TwinId, (u32, u32)>,
     rate_before: (u32, u32),
     /// Requests that no relay carries, by the twin that has them.

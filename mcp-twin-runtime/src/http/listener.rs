@@ -1,22 +1,26 @@
 //! The listener: connections, their limits, and the routes.
 
-use super::door::Door;
+use super::door::{Door, DoorError};
 use super::endpoint::{self, refuse};
 use super::hub::Hub;
 use super::pass;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
+use axum::extract::State;
 use axum::response::Response;
-use axum::routing::{any, get};
-use hyper::StatusCode;
+use axum::routing::get;
+use hyper::body::Incoming;
 use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
 use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
+use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -27,8 +31,8 @@ use tokio::time::timeout;
 const CONNECTIONS: usize = 2048;
 /// How long a client may take for the headers of a request, and lie idle between two.
 const HEADERS: Duration = Duration::from_secs(30);
-/// Headers of one request, in number and bytes.
-const HEADER_LIMITS: (usize, usize) = (128, 64 << 10);
+/// Headers of one request, in bytes; their number is bounded by hyper (100).
+const HEADER_BYTES: usize = 64 << 10;
 /// How long a refused accept (no descriptors left) is waited for.
 const NO_ROOM: Duration = Duration::from_millis(100);
 
@@ -77,13 +81,11 @@ impl Listener {
         let door = Arc::new(Door::new(self.options.address.ip(), self.options.token.clone()));
         let shared = Shared { hub, door };
         let routes = Router::new()
-            .route(&self.options.path, any(at_endpoint))
-            .fallback(elsewhere)
-            .layer(middleware::from_fn_with_state(shared.clone(), at_the_door))
             .route("/healthz", get(async || "ok\n"))
             .route("/readyz", get(readiness))
-            .with_state(shared);
-        let service = TowerToHyperService::new(routes);
+            .fallback(elsewhere)
+            .with_state(shared.clone());
+        let routes = Routes { endpoint: self.options.path.into(), shared, others: TowerToHyperService::new(routes) };
         let room = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             let Ok(place) = Arc::clone(&room).acquire_owned().await else { break };
@@ -100,13 +102,13 @@ impl Listener {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADERS)
-                .max_headers(HEADER_LIMITS.0)
-                .max_buf_size(HEADER_LIMITS.1)
-                .serve_connection(TokioIo::new(stream), service.clone());
+                .max_buf_size(HEADER_BYTES)
+                .serve_connection(TokioIo::new(stream), routes.clone());
             let mut closing = closing.clone();
             tokio::spawn(async move {
                 let mut connection = std::pin::pin!(connection);
                 tokio::select! {
+                    biased;
                     _ = connection.as_mut() => {}
                     () = closed(&mut closing) => {
                         connection.as_mut().graceful_shutdown();
@@ -129,24 +131,45 @@ async fn closed(closing: &mut watch::Receiver<bool>) {
     let _ = closing.wait_for(|closing| *closing).await;
 }
 
-async fn at_the_door(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
-    match shared.door.check(request.headers_mut()) {
-        Ok(()) => next.run(request).await,
-        Err(error) => {
-            let mut response = refuse(error.status(), -32000, error.text());
-            if error.status() == StatusCode::UNAUTHORIZED {
-                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+/// The endpoint by itself, on the shortest way: nearly every request is to it. All else is the router's.
+#[derive(Clone)]
+struct Routes {
+    endpoint: Arc<str>,
+    shared: Shared,
+    others: TowerToHyperService<Router>,
+}
+
+impl Service<Request<Incoming>> for Routes {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        if request.uri().path() == &*self.endpoint {
+            if let Err(error) = self.shared.door.check(request.headers_mut()) {
+                return Box::pin(ready(Ok(turned_away(error))));
             }
-            response
+            let hub = self.shared.hub.clone();
+            Box::pin(async move { Ok(endpoint::answer(hub, request).await) })
+        } else {
+            Box::pin(self.others.call(request))
         }
     }
 }
 
-async fn at_endpoint(State(shared): State<Shared>, request: Request) -> Response {
-    endpoint::answer(shared.hub, request).await
+/// What somebody gets who does not come in.
+fn turned_away(error: DoorError) -> Response {
+    let mut response = refuse(error.status(), -32000, error.text());
+    if error.status() == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
 }
 
-async fn elsewhere(State(shared): State<Shared>, request: Request) -> Response {
+async fn elsewhere(State(shared): State<Shared>, mut request: Request<Body>) -> Response {
+    if let Err(error) = shared.door.check(request.headers_mut()) {
+        return turned_away(error);
+    }
     if matches!(request.uri().path(), "/sse" | "/messages" | "/messages/") {
         let text = "HTTP+SSE of 2024-11-05 is not served here: it was replaced by Streamable HTTP (2025-03-26); \
                     configure the client for that, with the endpoint of this front";

@@ -1,6 +1,6 @@
 //! Requests that are no business of the relay: they go to the twin that serves, as they are.
 
-use super::caller::CallError;
+use super::caller::{CallError, Payload};
 use super::endpoint::refuse;
 use super::headers::{onward, value};
 use super::hub::{Hub, Passing};
@@ -40,6 +40,7 @@ async fn send(hub: &Hub, parts: Parts, path: Option<String>, body: Body) -> Resp
     let mut headers = onward(&parts.headers);
     headers.insert(HOST, value(&passing.at.to_string()));
     let body = Limited::new(body, hub.max_message()).map_err(std::io::Error::other).boxed_unsync();
+    let body = Payload::Passing(body);
     let request = Request::builder().method(parts.method).uri(format!("http://{}{path}", passing.at)).body(body);
     let Ok(mut request) = request else {
         return refuse(StatusCode::BAD_REQUEST, -32600, "the address of the request is not valid");

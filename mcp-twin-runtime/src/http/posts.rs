@@ -69,16 +69,20 @@ pub struct Errand {
     /// Whether it opens the session.
     opens: bool,
     line: Bytes,
-    headers: HeaderMap,
+    headers: Arc<HeaderMap>,
 }
 
 impl Posts {
-    /// Takes up a line for its twin.
-    pub fn forward(&mut self, hub: &Hub, sid: Sid, twin: TwinId, line: Bytes, headers: HeaderMap, modern: bool) {
-        let Ok(message) = Message::read(&line) else {
-            // Only a batch that the relay made would come here, and it makes none for twins.
-            return;
-        };
+    /// Takes up a message for its twin, and its line.
+    pub fn forward(
+        &mut self,
+        hub: &Hub,
+        (sid, twin): (Sid, TwinId),
+        message: &Message<'_>,
+        line: Bytes,
+        headers: Arc<HeaderMap>,
+        modern: bool,
+    ) {
         let number = message.id().filter(|_| message.is_request()).and_then(|id| id.parse::<u64>().ok());
         let method = message.method().unwrap_or_default().to_owned();
         if modern && method == "notifications/cancelled" {
@@ -93,7 +97,7 @@ impl Posts {
         }
         let wait = self.behind.clone();
         let done = self.completes(&method, &line);
-        let sent_first = self.after_sent(&method, &message);
+        let sent_first = self.after_sent(&method, message);
         let kept = line.clone();
         let errand = Errand { sid, twin, number, modern, opens, line, headers };
         let (sent_tx, sent) = oneshot::channel();
@@ -271,7 +275,7 @@ impl Errand {
     }
 
     async fn send(&self, hub: &Hub, sent: Option<oneshot::Sender<()>>) -> Result<Response<Incoming>, CallError> {
-        let mut headers = self.headers.clone();
+        let mut headers = HeaderMap::clone(&self.headers);
         if !self.modern {
             hub.dress(self.sid, self.twin, &mut headers, self.opens);
         } else if headers.is_empty()
@@ -323,8 +327,11 @@ impl Errand {
             Ok(message) if message.is_answer() => {
                 // Refusals that come before a server has read the message name no id.
                 let own = number.to_string();
-                let line = if message.id() == Some(&own) { line.to_vec() } else { message.with_id(&own) };
-                hub.said(self.sid, self.twin, Some(number), &manner, &line);
+                if message.id() == Some(&own) {
+                    hub.said_message(self.sid, self.twin, Some(number), &manner, &message);
+                } else {
+                    hub.said(self.sid, self.twin, Some(number), &manner, &message.with_id(&own));
+                }
             }
             _ if status.is_success() => self.lost(hub, &format!("the answer is no message: {}", excerpt(&body))),
             _ => match nameless(&line, &number.to_string()) {

@@ -139,7 +139,7 @@ struct Stream {
     kept: VecDeque<(u64, Bytes)>,
     finished: bool,
     /// The client's headers, for the requests to twins that come of it.
-    headers: HeaderMap,
+    headers: Arc<HeaderMap>,
     gauge: Arc<Gauge>,
 }
 
@@ -192,13 +192,13 @@ impl Streams {
     }
 
     /// A POST with these requests begins.
-    pub fn post(&mut self, ids: Vec<String>, headers: HeaderMap) -> (u64, oneshot::Receiver<Reply>) {
+    pub fn post(&mut self, ids: Vec<String>, headers: Arc<HeaderMap>) -> (u64, oneshot::Receiver<Reply>) {
         let (tx, rx) = oneshot::channel();
         let key = self.add(Ear::Waiting(tx), ids, headers);
         (key, rx)
     }
 
-    fn add(&mut self, ear: Ear, open: Vec<String>, headers: HeaderMap) -> u64 {
+    fn add(&mut self, ear: Ear, open: Vec<String>, headers: Arc<HeaderMap>) -> u64 {
         let key = self.next;
         self.next += 1;
         for id in &open {
@@ -219,7 +219,7 @@ impl Streams {
 
     /// The headers of the POST that this request came with.
     #[must_use]
-    pub fn headers_of(&self, id: &str) -> Option<&HeaderMap> {
+    pub fn headers_of(&self, id: &str) -> Option<&Arc<HeaderMap>> {
         self.by_id.get(id).and_then(|key| self.streams.get(key)).map(|stream| &stream.headers)
     }
 
@@ -325,7 +325,7 @@ impl Streams {
     }
 
     /// The client opens its GET; the one before, if it was forgotten, ends. What nobody heard is sent now.
-    pub fn open_get(&mut self, headers: HeaderMap) -> Events {
+    pub fn open_get(&mut self, headers: Arc<HeaderMap>) -> Events {
         let key = self.standing();
         let (tx, rx) = self.channel(key);
         if let Some(stream) = self.streams.get_mut(&key) {
@@ -343,7 +343,7 @@ impl Streams {
     }
 
     /// A client goes on behind the event `last`; `None` if it is not known (any more).
-    pub fn resume(&mut self, last: &str, headers: HeaderMap) -> Option<Events> {
+    pub fn resume(&mut self, last: &str, headers: Arc<HeaderMap>) -> Option<Events> {
         let mut parts = last.split('-');
         let mut part = || parts.next().and_then(|part| u64::from_str_radix(part, 36).ok());
         let (epoch, key, seq) = (part()?, part()?, part()?);
@@ -370,7 +370,7 @@ impl Streams {
         match self.get {
             Some(key) => key,
             None => {
-                let key = self.add(Ear::None, Vec::new(), HeaderMap::new());
+                let key = self.add(Ear::None, Vec::new(), Arc::default());
                 self.get = Some(key);
                 key
             }
@@ -443,7 +443,7 @@ impl Streams {
         let Some(stream) = self.streams.get_mut(&key) else { return };
         stream.finished = true;
         stream.ear = Ear::None;
-        stream.headers = HeaderMap::new();
+        stream.headers = Arc::default();
         if !self.resumable {
             return self.forget(key);
         }

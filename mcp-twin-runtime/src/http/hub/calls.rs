@@ -4,7 +4,7 @@ use super::link::Link;
 use super::pump::Origin;
 use super::{Hub, Kind, Sid};
 use crate::http::caller::{Caller, Payload};
-use crate::http::exchange;
+use crate::http::exchange::{self, Endpoint};
 use crate::http::stream::{Gauge, Manner};
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderValue};
@@ -39,7 +39,14 @@ impl Hub {
         sent: Option<oneshot::Sender<()>>,
     ) -> Option<Request<Payload>> {
         let at = self.address(twin)?;
-        exchange::request(&at.to_string(), &self.shared.options.path, method, headers, body, sent)
+        let endpoint = {
+            let known = &mut self.lock().endpoints;
+            if known.get(&twin).is_none_or(|(known, _)| *known != at) {
+                known.insert(twin, (at, Endpoint::new(&at.to_string(), &self.shared.options.path)?));
+            }
+            known.get(&twin)?.1.clone()
+        };
+        Some(exchange::request(&endpoint, method, headers, body, sent))
     }
 
     pub(in crate::http) fn dress(&self, sid: Sid, twin: TwinId, headers: &mut HeaderMap, opens: bool) {
@@ -130,16 +137,37 @@ impl Hub {
 
     /// A message of a twin, on the stream of the request `number` if on one at all.
     pub(in crate::http) fn said(&self, sid: Sid, twin: TwinId, number: Option<u64>, manner: &Manner, line: &[u8]) {
+        match Message::read(line) {
+            Ok(message) => self.said_message(sid, twin, number, manner, &message),
+            Err(_) => {
+                let now = self.now();
+                let mut inner = self.lock();
+                if let Some(session) = inner.sessions.get_mut(&sid) {
+                    session.relay.twin_line(twin, line, now);
+                    inner.pump(self, sid, None);
+                }
+            }
+        }
+    }
+
+    /// The same for one that was read already.
+    pub(in crate::http) fn said_message(
+        &self,
+        sid: Sid,
+        twin: TwinId,
+        number: Option<u64>,
+        manner: &Manner,
+        message: &Message<'_>,
+    ) {
         let now = self.now();
-        let message = Message::read(line).ok();
-        let answer = message.as_ref().filter(|message| message.is_answer());
-        let refused = answer.is_some_and(Message::is_refusal);
-        let answers = answer.and_then(Message::id).and_then(|id| id.parse::<u64>().ok());
+        let answer = Some(message).filter(|message| message.is_answer());
+        let refused = answer.is_some_and(|answer| answer.is_refusal());
+        let answers = answer.and_then(|answer| answer.id()).and_then(|id| id.parse::<u64>().ok());
         let mut inner = self.lock();
         let Some(session) = inner.sessions.get_mut(&sid) else { return };
         let id = number.and_then(|number| session.relay.client_id(number));
         let counts = session.kind != Kind::Canary && id.is_some() && answers == number && number.is_some();
-        session.relay.twin_line(twin, line, now);
+        session.relay.twin_message(twin, message, now);
         if let Some(link) = session.links.get_mut(&twin).and_then(Link::posts_mut) {
             if let Some(version) = session.relay.version_at(twin) {
                 link.version.get_or_insert_with(|| crate::http::headers::value(version));

@@ -1,6 +1,7 @@
 //! The way of one session from twin to twin: opened at the new one, brought up to date, handed over.
 
 use super::{Gate, Hub, Inner, Kind, Session, Sid};
+use crate::http::headers;
 use crate::http::posts::Posts;
 use mcp_twin_core::relay::Vouched;
 use mcp_twin_core::{Code, Fault, TwinId};
@@ -18,7 +19,10 @@ impl Hub {
             let mut inner = self.lock();
             let with = |session: &mut Session| {
                 let Session { relay, links, headers, .. } = session;
-                links.get_mut(&twin)?.posts_mut()?.leave(self, twin, headers.clone(), |number| relay.is_listen(number))
+                links
+                    .get_mut(&twin)?
+                    .posts_mut()?
+                    .leave(self, twin, headers::own(headers), |number| relay.is_listen(number))
             };
             inner.sessions.values_mut().filter_map(with).collect()
         };
@@ -173,7 +177,7 @@ impl Inner {
             Kind::Canary => session.relay.is_open(),
             Kind::Modern => false,
         };
-        let headers = session.headers.clone();
+        let headers = headers::own(&session.headers);
         if wants && let Some(link) = session.posts_mut(twin) {
             link.listen(hub, sid, twin, headers);
         }

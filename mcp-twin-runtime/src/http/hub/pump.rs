@@ -4,13 +4,14 @@ use super::era::status_of;
 use super::link::Link;
 use super::processes::write_process;
 use super::{Hub, Inner, Kind, OWN_ID, Session, Sid};
+use crate::http::headers;
 use crate::http::stream::Manner;
 use hyper::StatusCode;
 use hyper::body::Bytes;
-use hyper::header::HeaderMap;
 use mcp_twin_core::relay::{Message, RelayEvent, one_line};
 use mcp_twin_core::{Fault, TwinId};
 use serde_json::value::RawValue;
+use std::sync::Arc;
 
 /// So much may wait for a client of the modern era whose process others use too.
 const STUCK: usize = 16 << 20;
@@ -271,20 +272,19 @@ impl Inner {
 impl Session {
     /// Sends a line to a twin, with the headers of the client's request that it comes from.
     fn forward(&mut self, hub: &Hub, sid: Sid, twin: TwinId, line: Bytes) {
-        let number = Message::read(&line).ok().filter(Message::is_request).and_then(|message| {
-            let id = message.id()?;
-            id.parse::<u64>().ok()
-        });
+        // Only a batch that the relay made would be none, and it makes none for twins.
+        let Ok(message) = Message::read(&line) else { return };
+        let number = message.id().filter(|_| message.is_request()).and_then(|id| id.parse::<u64>().ok());
         let id = number.and_then(|number| self.relay.client_id(number));
         let own = id.as_deref().and_then(|id| self.streams.headers_of(id));
         let modern = self.kind == Kind::Modern;
         let headers = match own {
-            Some(headers) => headers.clone(),
-            None if modern => HeaderMap::new(),
-            None => self.headers.clone(),
+            Some(headers) => Arc::clone(headers),
+            None if modern => Arc::default(),
+            None => Arc::new(headers::own(&self.headers)),
         };
         if let Some(link) = self.posts_mut(twin) {
-            link.forward(hub, sid, twin, line, headers, modern);
+            link.forward(hub, (sid, twin), &message, line.clone(), headers, modern);
         }
     }
 

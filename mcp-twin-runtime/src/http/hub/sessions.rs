@@ -8,6 +8,7 @@ use hyper::header::HeaderMap;
 use mcp_twin_core::relay::{Edge, Message, Relay, SavedSession};
 use mcp_twin_core::{Fault, TwinId};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -85,11 +86,17 @@ impl Hub {
         Some(sid)
     }
 
-    /// A client of the legacy era sends a body with these requests in it.
+    /// A client of the legacy era sends a body with these requests in it: a message, or the line of a batch.
     ///
     /// # Errors
     /// Why it is not taken.
-    pub fn post(&self, sid: Sid, line: &[u8], ids: Vec<String>, headers: &HeaderMap) -> Result<Entered, Refusal> {
+    pub fn post(
+        &self,
+        sid: Sid,
+        message: &Result<Message<'_>, &[u8]>,
+        ids: Vec<String>,
+        headers: &HeaderMap,
+    ) -> Result<Entered, Refusal> {
         let now = self.now();
         let mut inner = self.lock();
         let session = inner.sessions.get_mut(&sid).ok_or(Refusal::Gone)?;
@@ -97,10 +104,11 @@ impl Hub {
             return Err(Refusal::InUse);
         }
         session.used = Instant::now();
-        session.headers = own_headers(headers);
+        let headers = Arc::new(headers::to_twin(headers));
+        session.headers = Arc::clone(&headers);
         let asks = !ids.is_empty();
         let reply = if asks {
-            session.streams.post(ids, headers::to_twin(headers)).1
+            session.streams.post(ids, headers).1
         } else {
             // Nothing will come; the receiver tells that at once.
             oneshot::channel().1
@@ -109,7 +117,10 @@ impl Hub {
             inner.follow(self, sid, true);
         }
         if let Some(session) = inner.sessions.get_mut(&sid) {
-            session.relay.client_line(line, now);
+            match message {
+                Ok(message) => session.relay.client_message(message, now),
+                Err(line) => session.relay.client_line(line, now),
+            }
         }
         inner.pump(self, sid, None);
         if asks {
@@ -136,7 +147,7 @@ impl Hub {
         let number = edge.number().to_owned();
         inner.edges.insert(number.clone(), edge);
         let session = inner.sessions.get_mut(&sid)?;
-        let (_, reply) = session.streams.post(vec![number.clone()], headers::to_twin(headers));
+        let (_, reply) = session.streams.post(vec![number.clone()], Arc::new(headers::to_twin(headers)));
         session.relay.client_line(&line, now);
         inner.pump(self, sid, None);
         Some(Entered { hub: self.clone(), sid, number: Some(number), reply })
@@ -161,8 +172,8 @@ impl Hub {
         let mut inner = self.lock();
         let session = inner.sessions.get_mut(&sid)?;
         session.used = Instant::now();
-        session.headers = own_headers(headers);
-        let own = headers::to_twin(headers);
+        let own = Arc::new(headers::to_twin(headers));
+        session.headers = Arc::clone(&own);
         let resumed = last.and_then(|last| session.streams.resume(last, own.clone()));
         let events = resumed.unwrap_or_else(|| session.streams.open_get(own));
         inner.follow(self, sid, false);
@@ -271,14 +282,6 @@ impl Hub {
 /// The first version in which an event without a message begins each stream.
 const PRIMED: &str = "2025-11-25";
 
-/// What of a client's headers says who it is: for what is sent on its behalf without a message of its own.
-fn own_headers(headers: &HeaderMap) -> HeaderMap {
-    let mut own = headers::to_twin(headers);
-    own.remove(hyper::header::CONTENT_TYPE);
-    own.remove(hyper::header::ACCEPT);
-    own
-}
-
 /// A request that no relay carries.
 pub struct Passing {
     hub: Hub,
@@ -348,7 +351,7 @@ impl Inner {
         for (twin, link) in std::mem::take(&mut session.links) {
             match link {
                 // Nobody waits for the twin to hear of it.
-                Link::Posts(mut posts) => drop(posts.end(hub, twin, session.headers.clone())),
+                Link::Posts(mut posts) => drop(posts.end(hub, twin, headers::own(&session.headers))),
                 Link::Process(number) => self.end_process(hub, number),
             }
             self.passed(twin);

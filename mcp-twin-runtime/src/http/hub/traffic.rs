@@ -5,12 +5,12 @@ use super::pump::gone;
 use super::{Gate, Hub, HubOptions, Inner, Kind, Session, Sid, Trial};
 use crate::http::stream::Streams;
 use async_trait::async_trait;
-use hyper::header::HeaderMap;
 use mcp_twin_core::host::{Clock, HealthProbe, Traffic};
 use mcp_twin_core::relay::Relay;
 use mcp_twin_core::swap::ProbeReport;
 use mcp_twin_core::{Fault, Moment, TwinId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -27,7 +27,7 @@ impl Session {
             refused: None,
             deaths: super::members::Deaths::default(),
             used: Instant::now(),
-            headers: HeaderMap::new(),
+            headers: Arc::default(),
             heard: None,
             timeout: None,
             written: 0,
@@ -48,6 +48,7 @@ impl Hub {
         let now = self.now();
         let mut inner = self.lock();
         inner.rates.remove(&twin);
+        inner.endpoints.remove(&twin);
         inner.passing.remove(&twin);
         inner.forced.remove(&twin);
         if inner.active == Some(twin) {

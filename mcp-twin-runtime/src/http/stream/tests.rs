@@ -50,7 +50,7 @@ fn as_events(reply: Reply) -> Events {
 #[tokio::test]
 async fn one_answer_alone_is_a_body_with_the_twins_status() {
     let mut streams = streams();
-    let (key, reply) = streams.post(vec!["1".to_owned()], HeaderMap::new());
+    let (key, reply) = streams.post(vec!["1".to_owned()], Arc::default());
     assert!(streams.is_busy() && streams.of("1") == Some(key));
     let manner = Manner { status: StatusCode::BAD_REQUEST, ..Manner::default() };
     streams.send(Some(key), message("{}"), &["1".to_owned()], &manner);
@@ -64,7 +64,7 @@ async fn one_answer_alone_is_a_body_with_the_twins_status() {
 #[tokio::test]
 async fn what_comes_before_the_answer_makes_it_events_that_begin_with_an_empty_one() {
     let mut streams = streams();
-    let (key, reply) = streams.post(vec!["1".to_owned()], HeaderMap::new());
+    let (key, reply) = streams.post(vec!["1".to_owned()], Arc::default());
     streams.send(Some(key), message("note"), &[], &events());
     let mut events_of = as_events(reply.await.unwrap());
     streams.send(Some(key), message("answer"), &["1".to_owned()], &Manner::default());
@@ -79,22 +79,22 @@ async fn what_comes_before_the_answer_makes_it_events_that_begin_with_an_empty_o
 #[tokio::test]
 async fn a_client_goes_on_behind_the_last_event_that_it_saw_also_after_the_end() {
     let mut streams = streams();
-    let (key, reply) = streams.post(vec!["1".to_owned()], HeaderMap::new());
+    let (key, reply) = streams.post(vec!["1".to_owned()], Arc::default());
     streams.send(Some(key), message("one"), &[], &events());
     let mut first = as_events(reply.await.unwrap());
     let seen = heard(&mut first).await;
     drop(first);
     streams.send(Some(key), message("two"), &[], &events());
-    let mut second = streams.resume(id(&seen[1]), HeaderMap::new()).unwrap();
+    let mut second = streams.resume(id(&seen[1]), Arc::default()).unwrap();
     assert_eq!(data(&heard(&mut second).await), ["two"]);
     streams.send(Some(key), message("three"), &["1".to_owned()], &events());
     assert_eq!(heard(&mut second).await.last().unwrap(), "end");
-    let mut third = streams.resume(id(&seen[1]), HeaderMap::new()).unwrap();
+    let mut third = streams.resume(id(&seen[1]), Arc::default()).unwrap();
     let heard = heard(&mut third).await;
     assert_eq!(data(&heard), ["two", "three"], "nothing doubled, nothing lost");
     assert_eq!(heard.last().unwrap(), "end");
     for unknown in ["", "z", "z-0", "y-0-1", "z-zz-1", "z-0-!"] {
-        assert!(streams.resume(unknown, HeaderMap::new()).is_none(), "{unknown}");
+        assert!(streams.resume(unknown, Arc::default()).is_none(), "{unknown}");
     }
 }
 
@@ -102,7 +102,7 @@ async fn a_client_goes_on_behind_the_last_event_that_it_saw_also_after_the_end()
 async fn what_belongs_to_no_request_waits_for_a_get_and_is_told_once() {
     let mut streams = streams();
     streams.send(None, message("early"), &[], &events());
-    let mut get = streams.open_get(HeaderMap::new());
+    let mut get = streams.open_get(Arc::default());
     assert_eq!(data(&heard(&mut get).await), ["early"]);
     assert!(streams.listens());
     streams.send(Some(99), message("of a stream that is over"), &[], &events());
@@ -110,28 +110,28 @@ async fn what_belongs_to_no_request_waits_for_a_get_and_is_told_once() {
     drop(get);
     assert!(!streams.listens());
     streams.send(None, message("unheard"), &[], &events());
-    let mut again = streams.open_get(HeaderMap::new());
+    let mut again = streams.open_get(Arc::default());
     assert_eq!(data(&heard(&mut again).await), ["unheard"]);
 }
 
 #[tokio::test]
 async fn a_paused_stream_ends_for_now_and_keeps_its_answer() {
     let mut streams = streams();
-    let (key, reply) = streams.post(vec!["1".to_owned()], HeaderMap::new());
+    let (key, reply) = streams.post(vec!["1".to_owned()], Arc::default());
     streams.begin_events("1", &events());
     let mut first = as_events(reply.await.unwrap());
     streams.pause("1", Some(500));
     let seen = heard(&mut first).await;
     assert!(seen[1].contains("retry: 500") && seen.last().unwrap() == "end", "{seen:?}");
     streams.send(Some(key), message("answer"), &["1".to_owned()], &events());
-    let mut later = streams.resume(id(&seen[1]), HeaderMap::new()).unwrap();
+    let mut later = streams.resume(id(&seen[1]), Arc::default()).unwrap();
     assert_eq!(data(&heard(&mut later).await), ["answer"]);
 }
 
 #[tokio::test]
 async fn what_is_kept_is_bounded_and_so_is_what_waits() {
     let mut streams = streams();
-    let mut get = streams.open_get(HeaderMap::new());
+    let mut get = streams.open_get(Arc::default());
     let gauge = streams.gauge(None);
     let big = "x".repeat(64 << 10);
     for _ in 0..64 {
@@ -154,7 +154,7 @@ async fn what_is_kept_is_bounded_and_so_is_what_waits() {
 async fn the_answers_of_a_batch_come_as_one() {
     let mut streams = streams();
     let ids = ["1".to_owned(), "\"a\"".to_owned()];
-    let (key, reply) = streams.post(ids.to_vec(), HeaderMap::new());
+    let (key, reply) = streams.post(ids.to_vec(), Arc::default());
     streams.send(Some(key), message("[1,2]"), &ids, &Manner::default());
     assert!(matches!(reply.await.unwrap(), Reply::Whole { body, .. } if &*body == b"[1,2]"));
     assert!(!streams.is_busy());
