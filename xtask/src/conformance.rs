@@ -1,9 +1,10 @@
 //! `cargo xtask conformance`: what passes with the bare server must pass through a front. Over stdio the official Inspector
-//! says so, over HTTP the official conformance suite.
+//! says so, over HTTP the Inspector and the official conformance suite.
 
 mod fixture;
 mod http;
 mod inspector;
+mod served;
 
 use crate::exec::{Result, cargo, fail, run as exec};
 use crate::setup;

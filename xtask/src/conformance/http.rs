@@ -3,14 +3,13 @@
 //! Every check that passes bare has to pass through the front: with no swap, with a swap between the runs, and with swaps
 //! while they go on, whether the twins share the key of their `requestState` or each has its own.
 
-use super::fixture::{Fixture, mcp_twin};
+use super::fixture::Fixture;
+use super::served::Served;
 use crate::exec::{Result, fail, number, option, output, program, root, run as exec};
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The runs of `run.sh`.
 const RUNS: &[&str] = &["stable", "2025-11-25", "2026-07-28"];
@@ -20,9 +19,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// How often a run is made at most, to have enough swaps in it.
 const MOST_ROUNDS: u32 = 40;
-
-/// How long a server may take until it listens, and to end.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Swaps {
@@ -54,10 +50,10 @@ pub(super) fn run(arguments: &[String]) -> Result {
         return fail(format!("`--mode {name}`: there are {}", names.join(", ")));
     }
     let fixture = Fixture::new("bare")?;
-    let bare = suite(&fixture, &served(&fixture, "first")?, "first", RUNS)?;
+    let bare = suite(&fixture, &Served::bare(&fixture, "first")?, "first", RUNS)?;
     println!("bare, against the baseline: {}", compare(&baseline(), &bare, RUNS)?);
     if arguments.iter().any(|argument| argument == "--bare") {
-        let again = suite(&fixture, &served(&fixture, "again")?, "again", RUNS)?;
+        let again = suite(&fixture, &Served::bare(&fixture, "again")?, "again", RUNS)?;
         println!("bare, against bare: {}", compare(&bare, &again, RUNS)?);
         return Ok(());
     }
@@ -67,19 +63,7 @@ pub(super) fn run(arguments: &[String]) -> Result {
 impl Mode {
     fn run(&self, bare: &Path, swaps: u32) -> Result {
         let fixture = Fixture::new(self.name)?;
-        let mut command = fixture.at_home(Command::new(mcp_twin()));
-        command.args(["serve", "--name", "conformance", "--listen", "127.0.0.1:0", "--settle", "0"]);
-        // The suite asks for refusals on purpose: a trial would take them for bad code.
-        command.args(["--bake", "0"]);
-        command.args(["--breaking", "warn", "--watch"]).arg("server.py").arg("--");
-        command.args(fixture.server(&["--port", "{port}"]));
-        if self.shared_key {
-            command.env("FIXTURE_STATE_KEY", "shared by all twins of this run");
-        } else {
-            command.env_remove("FIXTURE_STATE_KEY");
-        }
-        let front = Served::start(command, " listens on ", &fixture.folder().join("front.log"))?;
-        fixture.wait_for("\"state\":\"serving\"")?;
+        let front = Served::front(&fixture, self.shared_key)?;
         match self.swaps {
             Swaps::Never => {
                 let through = suite(&fixture, &front, "through", RUNS)?;
@@ -131,13 +115,6 @@ impl Mode {
     }
 }
 
-fn served(fixture: &Fixture, name: &str) -> Result<Served> {
-    let words = fixture.server(&["--port", "0"]);
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]);
-    Served::start(fixture.at_home(command), "listening on ", &fixture.folder().join(format!("{name}.log")))
-}
-
 /// Makes these runs; gives back their summary.
 fn suite(fixture: &Fixture, served: &Served, name: &str, runs: &[&str]) -> Result<PathBuf> {
     let out = fixture.folder().join(name);
@@ -153,59 +130,4 @@ fn compare(bare: &Path, through: &Path, runs: &[&str]) -> Result<String> {
 
 fn baseline() -> PathBuf {
     root().join("tests/conformance/baseline/fixture.json")
-}
-
-/// A process that says on stderr where it listens.
-struct Served {
-    child: Child,
-    url: String,
-}
-
-impl Served {
-    fn start(mut command: Command, before: &str, log: &Path) -> Result<Self> {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log)?).spawn();
-        let child = child.or_else(|error| fail(format!("{command:?} could not be started: {error}")))?;
-        let mut served = Self { child, url: String::new() };
-        let begin = Instant::now();
-        while begin.elapsed() < PATIENCE && served.child.try_wait()?.is_none() {
-            let said = fs::read_to_string(log)?;
-            let url = said.lines().find_map(|line| line.split_once(before)).map(|(_, url)| url.trim());
-            if let Some(url) = url.filter(|_| said.ends_with('\n')) {
-                url.clone_into(&mut served.url);
-                return Ok(served);
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        let said = fs::read_to_string(log)?;
-        fail(format!("{command:?} never said where it listens; it said: {said}"))
-    }
-
-    /// Ends a front as its user does: its twins end with it.
-    fn end(mut self) -> Result {
-        output(&mut program("kill", ["-TERM".to_owned(), self.child.id().to_string()]))?;
-        let begin = Instant::now();
-        while begin.elapsed() < PATIENCE {
-            match self.child.try_wait()? {
-                Some(status) if status.success() => return Ok(()),
-                Some(status) => return fail(format!("the front ended with {status}")),
-                None => thread::sleep(Duration::from_millis(20)),
-            }
-        }
-        fail("the front did not end")
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            // First asked, so that a front takes its twins with it even where a run has failed.
-            let _ = output(&mut program("kill", ["-TERM".to_owned(), self.child.id().to_string()]));
-            let begin = Instant::now();
-            while begin.elapsed() < Duration::from_secs(15) && matches!(self.child.try_wait(), Ok(None)) {
-                thread::sleep(Duration::from_millis(20));
-            }
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
-    }
 }
