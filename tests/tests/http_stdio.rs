@@ -169,6 +169,43 @@ fn a_rollback_brings_sessions_back_to_what_they_had() {
 }
 
 #[test]
+fn new_code_whose_process_dies_on_trial_is_rolled_back() {
+    let project = Project::new(Server::Pipe);
+    let front =
+        project.serve(&[&FLAGS[..3], &["--bake", "5m", "--breaking", "warn", "--watch-quiet", "20ms"]].concat());
+    project.until_status("a server", |front| front["active"].is_object());
+    let mut behind = Behind { project, front, swaps: 0 };
+    let (one, two) = (behind.front.client(), behind.front.client());
+    let before = [count(&one), count(&two)];
+    behind.swap();
+    assert_eq!(count(&one).1, "v2");
+    let lost = one.call("crash", json!({})).answer();
+    assert_eq!(lost["error"]["data"]["code"], "twin::request::lost", "{lost}");
+    let front = behind.project.until_status("a rollback", |front| front["active"]["generation"] == 1);
+    assert!(front["degraded"]["message"].as_str().unwrap().contains("ended by itself"), "{front}");
+    for (client, before) in [&one, &two].into_iter().zip(before) {
+        // What is told of the rollback is behind the answer's own text.
+        assert_eq!(count(client), (before.0, "v1".to_owned(), 2));
+    }
+    behind.finish();
+}
+
+#[test]
+fn code_that_dies_before_it_may_take_over_never_serves() {
+    for eras in [json!(["legacy"]), json!(["modern"])] {
+        let behind = Behind::start(&[], &[("ERAS", eras)]);
+        behind.front.terminate();
+        let flags = ["--stdio", "--settle", "2s", "--keep-old", "0s", "--watch-quiet", "20ms"];
+        let front = behind.project.serve(&flags);
+        behind.project.until_status("a server", |front| front["active"].is_object());
+        behind.project.set("BROKEN", "\"soon\"");
+        let front_status = behind.project.until_degraded();
+        assert_eq!((&front_status["swaps"], &front_status["active"]["generation"]), (&json!(0), &json!(1)));
+        behind.project.finish_http(&front);
+    }
+}
+
+#[test]
 fn requests_of_the_modern_era_share_a_process() {
     let mut behind = Behind::start(&[], &[]);
     let (one, two) = (behind.front.modern(), behind.front.modern());

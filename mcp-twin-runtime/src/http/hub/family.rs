@@ -12,8 +12,6 @@ use tokio::sync::watch;
 pub(super) struct Family {
     /// The process that carries a relay of the front's own.
     pub(super) first: Option<u64>,
-    /// It was proved: the end of its first process is no longer its own.
-    pub(super) proved: bool,
     /// All its processes are to end, and no further one is started.
     pub(super) ending: bool,
     /// How its first process ended last.
@@ -30,7 +28,7 @@ impl Hub {
         let mut inner = self.lock();
         let (exit, exited) = watch::channel(None);
         let last = ExitReport { code: None, signal: None, stderr_tail: String::new() };
-        inner.families.insert(twin, Family { first: None, proved: false, ending: false, last, exit });
+        inner.families.insert(twin, Family { first: None, ending: false, last, exit });
         match inner.start_first(self, twin) {
             Ok(identity) => Ok((identity, exited)),
             Err(fault) => {
@@ -116,10 +114,12 @@ impl Inner {
 
     /// The first process of a twin has ended, with the relay that it carried.
     pub(super) fn first_left(&mut self, hub: &Hub, twin: TwinId, sid: Option<Sid>, exit: &ExitReport) {
+        let serves = self.active == Some(twin);
         let Some(family) = self.families.get_mut(&twin) else { return };
         family.first = None;
         family.last.clone_from(exit);
-        let kept_up = family.proved && !family.ending;
+        // While it serves; one that is being proved has failed, and to one that is kept nobody could go back.
+        let kept_up = serves && !family.ending;
         let fault = crate::wire::end::crashed(exit);
         match sid {
             Some(sid) if kept_up => self.member_left(hub, sid, twin, &fault),

@@ -50,9 +50,6 @@ impl Hub {
             match self.answer_of(twin, at, verdict) {
                 Answer::Accepted(report) => {
                     self.try_kinds(twin, force).await?;
-                    if let Some(family) = self.lock().families.get_mut(&twin) {
-                        family.proved = true;
-                    }
                     return Ok(report);
                 }
                 Answer::Failed(fault) => return Err(fault),

@@ -126,6 +126,7 @@ impl Inner {
         self.pump(hub, sid, None);
         if self.families.get(&twin).is_some_and(|family| !family.ending) && (own || client) {
             hub.log(twin, &format!("the process of {name} ended: {}", fault.message));
+            self.crashed_on_trial(twin, fault);
             self.start_again(hub, sid, twin, starting, left, fault);
         }
         if let Some(left) = left {

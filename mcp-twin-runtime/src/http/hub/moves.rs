@@ -148,10 +148,10 @@ impl Inner {
         match (stays, processes) {
             (true, _) => {}
             (false, true) => {
-                // Where only the code for one is missing, the session waits for the next code, opened.
-                let waits = fault.code == Code::CodeGone;
-                let asked = session.relay.asked().filter(|_| waits).map(|asked| (asked.to_owned(), false));
-                session.relay.set_last_good(asked.and_then(|asked| self.last_good.get(&asked).cloned()));
+                if fault.code != Code::CodeGone {
+                    // The code that is there does not take it: what that once answered is no answer.
+                    session.relay.set_last_good(None);
+                }
                 session.relay.refuse_at_once(fault, now);
             }
             (false, false) => session.relay.refuse(fault, now),
