@@ -5,8 +5,8 @@
 
 use mcp_twin_tests::client::body_of;
 use mcp_twin_tests::led::{Led, Pair};
-use mcp_twin_tests::talker::Sdk;
-use mcp_twin_tests::{HttpClient, Project, Served, Server, until};
+use mcp_twin_tests::talker::{Sdk, Talker};
+use mcp_twin_tests::{HttpClient, Project, Served, Server, tools, until};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -203,6 +203,26 @@ fn code_that_dies_before_it_may_take_over_never_serves() {
         assert_eq!((&front_status["swaps"], &front_status["active"]["generation"]), (&json!(0), &json!(1)));
         behind.project.finish_http(&front);
     }
+}
+
+/// It would need a process of the old code, which is no longer on the disk, or one of the new code, which is not proved yet.
+#[test]
+fn a_session_that_comes_while_a_save_is_looked_at_waits_for_the_verdict() {
+    let behind = Behind::start(&[], &[("BROKEN", json!(""))]);
+    let open = behind.front.client();
+    behind.project.set_all(&[("BOOT_SECONDS", json!(1.0)), ("VERSION", json!("v2"))]);
+    behind.project.until_status("the new code", |front| front["standby"].is_object());
+    let late = behind.front.client();
+    assert_eq!(late.version(), "v2");
+    assert_eq!(open.version(), "v2", "both have a process of the new code from here on");
+    assert_eq!(behind.project.status()["swaps"], 1);
+    behind.project.set_all(&[("BOOT_SECONDS", json!(0.0)), ("BROKEN", json!("slowly")), ("VERSION", json!("v3"))]);
+    behind.project.until_status("the broken code", |front| front["standby"].is_object());
+    let late = behind.front.client();
+    let refused = late.call("count", json!({})).answer();
+    assert!(refused["error"]["message"].as_str().unwrap().contains("does not serve"), "{refused}");
+    assert_eq!(open.version(), "v2");
+    behind.finish();
 }
 
 #[test]
@@ -514,6 +534,48 @@ fn four_swaps(sdk: Sdk, protocol: &'static str) {
         led.old_ends();
     }
     led.finish(&[]);
+}
+
+#[test]
+fn the_example_serves_a_python_client_over_four_swaps() {
+    const WORK: &str = r#"def work(report, ms=0, key=None):
+    time.sleep(ms / 1000)
+    return json.dumps({"version": VERSION, "pid": os.getpid(), "key": key})
+
+
+TEXT, NUMBER ="#;
+    let project = Project::new(Server::Plain);
+    let file = project.root().join("stdio-server.py");
+    let example = std::fs::read_to_string(tools::root().join("examples/stdio-server.py")).unwrap();
+    let row = r#"    "work": (work, "Work for a while", {"ms": NUMBER, "key": TEXT}, []),"#;
+    let example = example.replacen("TEXT, NUMBER =", WORK, 1).replacen("TOOLS = {", &format!("TOOLS = {{\n{row}"), 1);
+    let save = |version: &str| {
+        let before = "VERSION = \"1.0.0\"";
+        assert!(example.contains(before) && example.contains("def work") && example.contains(row));
+        std::fs::write(&file, example.replacen(before, &format!("VERSION = {version:?}"), 1)).unwrap();
+    };
+    save("v1");
+    let words = [tools::mcp_twin().display().to_string(), "serve".to_owned()].into_iter();
+    let flags = [FLAGS, KEEP_NOTHING, &["--listen", "127.0.0.1:0", "--watch", "stdio-server.py", "--"]].concat();
+    let words =
+        words.chain(flags.into_iter().map(str::to_owned)).chain(["python3".to_owned(), file.display().to_string()]);
+    let front = Served::front(&mut project.process(&words.collect::<Vec<_>>()));
+    let mut client = Talker::connect(&project, Sdk::PythonLegacy, &["--in-flight", "4"], front.url());
+    client.await_line("version v1");
+    for version in ["v2", "v3", "v4", "v5"] {
+        save(version);
+        client.await_line(&format!("version {version}"));
+    }
+    let report = client.stop();
+    assert_eq!(
+        (&report["failed"], &report["calls"], &report["list_changed"]),
+        (&json!([]), &report["ok"], &json!(0)),
+        "{report}"
+    );
+    let answers = report["answers"].as_array().unwrap();
+    let processes: BTreeSet<_> = answers.iter().map(|answer| answer[2].as_u64()).collect();
+    assert_eq!(processes.len(), 5, "a process for each version: {report}");
+    project.finish_http(&front);
 }
 
 #[test]

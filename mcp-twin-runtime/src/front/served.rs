@@ -419,7 +419,7 @@ impl Twins {
     }
 }
 
-/// The options for a server over stdio, where nobody chose: its twins are cheap to end and start only when they are wanted,
+/// The options for a server over stdio, where nobody chose: its twins are many processes, cheap to end and not kept for long,
 /// and a request may have to wait for a process of its session.
 fn for_processes(options: &Options, chosen: &[&str]) -> Options {
     let stdio = Options::defaults(Transport::Stdio);
@@ -427,6 +427,12 @@ fn for_processes(options: &Options, chosen: &[&str]) -> Options {
     let free = |key| !chosen.contains(&key);
     if free("standby") {
         all.standby = stdio.standby;
+    }
+    if free("bake") {
+        all.bake = stdio.bake;
+    }
+    if free("keep_old") {
+        all.keep_old = stdio.keep_old;
     }
     if free("stop_term") {
         all.stop_term = stdio.stop_term;

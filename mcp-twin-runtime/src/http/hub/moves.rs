@@ -61,7 +61,9 @@ impl Inner {
         }
         let refused = session.refused.as_ref().is_some_and(|(twin, _)| *twin == active);
         let barred = session.deaths.barred == Some(active);
-        if serving == Some(active) || barred || (refused && serving.is_some()) || !(wanted || session.is_eager()) {
+        // Later the files may hold other code, and there would be no process for it.
+        let eager = session.is_eager() || (hub.processes().is_some() && serving.is_some());
+        if serving == Some(active) || barred || (refused && serving.is_some()) || !(wanted || eager) {
             return;
         }
         session.moving = Some(active);
