@@ -29,8 +29,13 @@ impl Hub {
         let (exit, exited) = watch::channel(None);
         let last = ExitReport { code: None, signal: None, stderr_tail: String::new() };
         inner.families.insert(twin, Family { first: None, ending: false, last, exit });
-        match inner.start_first(self, twin) {
-            Ok(identity) => Ok((identity, exited)),
+        match inner.start_process(self, twin) {
+            Ok((number, identity)) => {
+                if let Some(family) = inner.families.get_mut(&twin) {
+                    family.first = Some(number);
+                }
+                Ok((identity, exited))
+            }
             Err(fault) => {
                 inner.families.remove(&twin);
                 Err(fault)
@@ -50,22 +55,19 @@ impl Inner {
         self.last
     }
 
-    /// Starts the first process of a twin.
-    pub(super) fn start_first(&mut self, hub: &Hub, twin: TwinId) -> Result<ProcessIdentity, Fault> {
+    /// Starts a process that will carry one of the front's own relays.
+    pub(super) fn start_process(&mut self, hub: &Hub, twin: TwinId) -> Result<(u64, ProcessIdentity), Fault> {
         let Some(processes) = hub.processes() else {
             return Err(Fault::new(Code::Host, "the twins of this front are not spoken to over stdio"));
         };
         let number = self.number();
         let started = processes.start(twin, number)?;
         let identity = started.0.identity.clone();
-        // Which of the front's own relays it carries is found out when it is asked.
+        // Which of them is found out when it is asked.
         let sid = self.own[0].unwrap_or(Sid(number));
         self.join(hub, number, (sid, twin), started, None)
             .map_err(|error| Fault::new(Code::SpawnFailed, format!("its pipes could not be set up: {error}")))?;
-        if let Some(family) = self.families.get_mut(&twin) {
-            family.first = Some(number);
-        }
-        Ok(identity)
+        Ok((number, identity))
     }
 
     /// Whether a twin can be given requests.

@@ -99,6 +99,12 @@ impl Inner {
         link.and_then(Link::process) == Some(number)
     }
 
+    /// Whether a session is only there to try how new code takes one of its kind.
+    fn is_trial(&self, sid: Sid) -> bool {
+        let canary = self.sessions.get(&sid).is_some_and(|session| session.kind == Kind::Canary);
+        canary && !self.own.contains(&Some(sid))
+    }
+
     /// Whether a session that is on its way to a twin is not to go there any more.
     fn has_moved(&self, sid: Sid, twin: TwinId) -> bool {
         let on_its_way = self
@@ -124,7 +130,9 @@ impl Inner {
         let name = session.name();
         self.untie(hub, sid, twin, fault);
         self.pump(hub, sid, None);
-        if self.families.get(&twin).is_some_and(|family| !family.ending) && (own || client) {
+        // One of the front's own is needed where requests go; before that its end is the verdict on its twin.
+        let needed = client || (own && self.active == Some(twin));
+        if self.families.get(&twin).is_some_and(|family| !family.ending) && needed {
             hub.log(twin, &format!("the process of {name} ended: {}", fault.message));
             self.crashed_on_trial(twin, fault);
             self.start_again(hub, sid, twin, starting, left, fault);
@@ -155,20 +163,26 @@ impl Inner {
         }
     }
 
+    /// A session is not to go to this twin, or not yet: it finds its way anew.
+    fn turn_round(&mut self, hub: &Hub, sid: Sid, twin: TwinId, why: &Fault) {
+        let session = self.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin));
+        let left = session.map(|session| {
+            session.moving = None;
+            session.leaving.take()
+        });
+        self.untie(hub, sid, twin, why);
+        self.pump(hub, sid, None);
+        if let Some(left) = left {
+            self.follow(hub, sid, true);
+            // Only now: it may be about to leave the same twin again.
+            left.into_iter().for_each(|left| self.passed(left));
+        }
+    }
+
     fn not_started(&mut self, hub: &Hub, sid: Sid, twin: TwinId, why: NotStarted) {
         match why {
             NotStarted::Unwanted => {}
-            NotStarted::Moved => {
-                if let Some(session) = self.sessions.get_mut(&sid) {
-                    session.moving = None;
-                    if let Some(left) = session.leaving.take() {
-                        self.passed(left);
-                    }
-                }
-                self.untie(hub, sid, twin, &gone());
-                self.pump(hub, sid, None);
-                self.follow(hub, sid, true);
-            }
+            NotStarted::Moved => self.turn_round(hub, sid, twin, &gone()),
             NotStarted::Fault(fault) => {
                 self.untie(hub, sid, twin, &fault);
                 self.pump(hub, sid, None);
@@ -230,8 +244,12 @@ impl Hub {
                 }
             }
             let code = processes.same_code(twin).await;
-            // What is being looked at may become the code that serves: only a session on its way there waits for that.
             let waits = self.lock().active == Some(twin);
+            if !waits && self.lock().is_trial(sid) {
+                // New code is being proved: whether it is still the one that was to be is looked at when it is done.
+                return Ok(turn);
+            }
+            // What is being looked at may become the code that serves: only a session on its way there waits for that.
             match code {
                 SameCode::Yes => return Ok(turn),
                 SameCode::No(fault) => return Err(NotStarted::Fault(fault)),
@@ -250,9 +268,7 @@ impl Hub {
             sleep(LOOK).await;
         }
     }
-}
 
-impl Hub {
     /// The process of a session has taken it. What it runs is looked at once more: a save in the moment in which it was
     /// started would else serve unproved.
     pub(super) async fn confirm(self, sid: Sid, twin: TwinId, number: u64) {
@@ -267,13 +283,7 @@ impl Hub {
             // It waits for the code that is to serve, or is told why there is none: as if it had not been started.
             SameCode::InQuestion | SameCode::Unseen(_) | SameCode::No(_) => {
                 self.log(twin, "the files were changed while a process of it was started, which is ended therefore");
-                inner.untie(&self, sid, twin, &changed());
-                if let Some(session) = inner.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin)) {
-                    session.moving = None;
-                    let left = session.leaving.take();
-                    inner.follow(&self, sid, true);
-                    left.into_iter().for_each(|left| inner.passed(left));
-                }
+                inner.turn_round(&self, sid, twin, &changed());
             }
         }
         inner.pump(&self, sid, None);
