@@ -3,10 +3,13 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "http_stdio/faults.rs"]
+mod faults;
+#[path = "http_stdio/sdk.rs"]
+mod sdk;
+
 use mcp_twin_tests::client::body_of;
-use mcp_twin_tests::led::{Led, Pair};
-use mcp_twin_tests::talker::{Sdk, Talker};
-use mcp_twin_tests::{HttpClient, Project, Served, Server, tools, until};
+use mcp_twin_tests::{HttpClient, Project, Served, Server, until};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -114,37 +117,6 @@ fn a_swap_in_the_middle_of_calls_loses_none_and_runs_none_twice() {
 }
 
 #[test]
-fn broken_code_is_answered_for_by_the_old_and_a_new_session_is_told_why() {
-    let behind = Behind::start(&[], &[("BROKEN", json!(""))]);
-    let client = behind.front.client();
-    let before = count(&client);
-    behind.project.set("BROKEN", "\"starts\"");
-    behind.project.until_degraded();
-    // The text item of the failed reload is behind the answer's own.
-    assert_eq!(count(&client), (before.0, "v1".to_owned(), 2));
-    // Its opening is answered as the server last did; there is no process for it, and no code to start one of.
-    let late = HttpClient::new(behind.front.url());
-    let welcome = late.open();
-    assert_eq!(welcome["serverInfo"]["name"], "fixture-plain");
-    let refused = late.call("count", json!({})).answer();
-    let message = refused["error"]["message"].as_str().unwrap();
-    assert!(message.contains("does not serve") && message.contains("fixture does not start"), "{refused}");
-    assert_eq!(refused["error"]["data"]["help"], "repair it and save");
-    // One of the era that has a process for all is served.
-    assert_eq!(behind.front.modern().version(), "v1");
-    behind.project.set_all(&[("BROKEN", json!(""))]);
-    behind.project.until_status("the end of the failure", |front| front["degraded"].is_null());
-    assert_eq!(count(&late).1, "v1", "the files hold the code that serves again");
-    behind.project.set("BROKEN", "\"starts\"");
-    behind.project.until_degraded();
-    assert!(behind.front.client().call("count", json!({})).answer()["error"].is_object());
-    behind.project.set_all(&[("BROKEN", json!("")), ("VERSION", json!("v2"))]);
-    behind.project.until_status("a swap", |front| front["swaps"] == 1);
-    assert_eq!((count(&late).1, count(&client).1), ("v2".to_owned(), "v2".to_owned()));
-    behind.finish();
-}
-
-#[test]
 fn a_rollback_brings_sessions_back_to_what_they_had() {
     let mut behind = Behind::start(KEEP, &[]);
     let clients = [behind.front.client(), behind.front.client()];
@@ -165,63 +137,6 @@ fn a_rollback_brings_sessions_back_to_what_they_had() {
     for client in clients.iter().chain([&late]) {
         assert_eq!(count(client).1, "v3");
     }
-    behind.finish();
-}
-
-#[test]
-fn new_code_whose_process_dies_on_trial_is_rolled_back() {
-    let project = Project::new(Server::Pipe);
-    let front =
-        project.serve(&[&FLAGS[..3], &["--bake", "5m", "--breaking", "warn", "--watch-quiet", "20ms"]].concat());
-    project.until_status("a server", |front| front["active"].is_object());
-    let mut behind = Behind { project, front, swaps: 0 };
-    let (one, two) = (behind.front.client(), behind.front.client());
-    let before = [count(&one), count(&two)];
-    behind.swap();
-    assert_eq!(count(&one).1, "v2");
-    let lost = one.call("crash", json!({})).answer();
-    assert_eq!(lost["error"]["data"]["code"], "twin::request::lost", "{lost}");
-    let front = behind.project.until_status("a rollback", |front| front["active"]["generation"] == 1);
-    assert!(front["degraded"]["message"].as_str().unwrap().contains("ended by itself"), "{front}");
-    for (client, before) in [&one, &two].into_iter().zip(before) {
-        // What is told of the rollback is behind the answer's own text.
-        assert_eq!(count(client), (before.0, "v1".to_owned(), 2));
-    }
-    behind.finish();
-}
-
-#[test]
-fn code_that_dies_before_it_may_take_over_never_serves() {
-    for eras in [json!(["legacy"]), json!(["modern"])] {
-        let behind = Behind::start(&[], &[("ERAS", eras)]);
-        behind.front.terminate();
-        let flags = ["--stdio", "--settle", "2s", "--keep-old", "0s", "--watch-quiet", "20ms"];
-        let front = behind.project.serve(&flags);
-        behind.project.until_status("a server", |front| front["active"].is_object());
-        behind.project.set("BROKEN", "\"soon\"");
-        let front_status = behind.project.until_degraded();
-        assert_eq!((&front_status["swaps"], &front_status["active"]["generation"]), (&json!(0), &json!(1)));
-        behind.project.finish_http(&front);
-    }
-}
-
-/// It would need a process of the old code, which is no longer on the disk, or one of the new code, which is not proved yet.
-#[test]
-fn a_session_that_comes_while_a_save_is_looked_at_waits_for_the_verdict() {
-    let behind = Behind::start(&[], &[("BROKEN", json!(""))]);
-    let open = behind.front.client();
-    behind.project.set_all(&[("BOOT_SECONDS", json!(1.0)), ("VERSION", json!("v2"))]);
-    behind.project.until_status("the new code", |front| front["standby"].is_object());
-    let late = behind.front.client();
-    assert_eq!(late.version(), "v2");
-    assert_eq!(open.version(), "v2", "both have a process of the new code from here on");
-    assert_eq!(behind.project.status()["swaps"], 1);
-    behind.project.set_all(&[("BOOT_SECONDS", json!(0.0)), ("BROKEN", json!("slowly")), ("VERSION", json!("v3"))]);
-    behind.project.until_status("the broken code", |front| front["standby"].is_object());
-    let late = behind.front.client();
-    let refused = late.call("count", json!({})).answer();
-    assert!(refused["error"]["message"].as_str().unwrap().contains("does not serve"), "{refused}");
-    assert_eq!(open.version(), "v2");
     behind.finish();
 }
 
@@ -291,66 +206,6 @@ fn what_the_server_asks_reaches_the_session_that_it_is_about() {
     assert_eq!(steps.said().len(), 3, "progress belongs to its request: {:?}", steps.said());
     assert_eq!(one.text("changed", json!({})), "v2");
     assert_eq!(stream.told()["method"], "notifications/tools/list_changed");
-    behind.finish();
-}
-
-#[test]
-fn a_process_that_dies_fails_the_calls_of_its_session_only() {
-    let behind = Behind::start(&[], &[]);
-    let (one, two) = (behind.front.client(), behind.front.client());
-    let (first, second) = (count(&one), count(&two));
-    let mut lost = [one.work(60_000, "lost-1"), one.work(60_000, "lost-2")];
-    let mut kept = two.work(600, "kept");
-    ["lost-1", "lost-2", "kept"].iter().for_each(|key| behind.begun(key));
-    mcp_twin_tests::process::kill(u32::try_from(first.0).unwrap());
-    for call in &mut lost {
-        let error = call.answer()["error"].clone();
-        assert_eq!(error["data"]["code"], "twin::request::lost", "{error}");
-    }
-    let again = count(&one);
-    assert!(again.0 != first.0 && again.2 == 1, "{again:?}");
-    assert_eq!(body_of(&kept.answer())["pid"], second.0);
-    assert_eq!(count(&two), (second.0, "v1".to_owned(), 2));
-    // The one that all requests of the modern era share is started again too.
-    let shared = count(&behind.front.modern());
-    mcp_twin_tests::process::kill(u32::try_from(shared.0).unwrap());
-    let next = until("an answer of a new process", || {
-        let answer = behind.front.modern().call("count", json!({})).answer();
-        answer["result"].is_object().then(|| body_of(&answer))
-    });
-    assert_ne!(next["pid"], shared.0);
-    assert_eq!(count(&two), (second.0, "v1".to_owned(), 3));
-    assert_eq!(behind.project.status()["active"]["generation"], 1);
-    behind.finish();
-}
-
-#[test]
-fn a_session_that_no_process_takes_is_told_so_and_taken_by_the_next_code() {
-    let behind = Behind::start(&[], &[("ERAS", json!(["legacy"])), ("BROKEN", json!("sessions"))]);
-    let client = HttpClient::new(behind.front.url());
-    let refused = client.initialize(json!({}));
-    let message = refused["error"]["message"].as_str().unwrap();
-    assert!(message.contains("3 processes in a row") && message.contains("fixture takes no session"), "{refused}");
-    assert_eq!(behind.project.noted("began").len(), 4, "the first, and three for the session");
-    behind.project.set("BROKEN", "\"\"");
-    behind.project.until_status("a swap", |front| front["swaps"] == 1);
-    assert_eq!(count(&behind.front.client()).1, "v1");
-    behind.finish();
-}
-
-#[test]
-fn a_session_that_is_over_leaves_no_process() {
-    let behind = Behind::start(&["--session-idle", "300ms"], &[]);
-    let client = behind.front.client();
-    let pid = u32::try_from(count(&client).0).unwrap();
-    assert_eq!(client.delete(), 200);
-    mcp_twin_tests::process::gone(pid);
-    assert_eq!(client.send("ping", json!({})).status(), 404);
-    let idle = behind.front.client();
-    let pid = u32::try_from(count(&idle).0).unwrap();
-    mcp_twin_tests::process::gone(pid);
-    assert_eq!(idle.send("ping", json!({})).status(), 404);
-    assert_eq!(behind.servers().len(), 1);
     behind.finish();
 }
 
@@ -429,23 +284,6 @@ fn a_server_of_one_era_refuses_the_other() {
 }
 
 #[test]
-fn nothing_outlives_a_killed_front_but_its_sessions() {
-    let behind = Behind::start(&[], &[]);
-    let client = behind.front.client();
-    let before = count(&client);
-    assert_eq!(count(&behind.front.modern()).2, 1);
-    behind.front.kill();
-    until("the end of all processes", || behind.servers().is_empty().then_some(()));
-    let front = behind.project.serve(FLAGS);
-    let again = HttpClient::new(front.url());
-    again.set_session(client.session().as_deref());
-    let after = count(&again);
-    assert!(after.0 != before.0 && after.2 == 1, "{after:?}");
-    assert_eq!(behind.project.status()["sessions"], 1);
-    behind.project.finish_http(&front);
-}
-
-#[test]
 fn under_handoff_all_processes_end_before_the_next_code_starts() {
     let mut behind = Behind::start(&["--strategy", "handoff"], &[]);
     let client = behind.front.client();
@@ -460,31 +298,6 @@ fn under_handoff_all_processes_end_before_the_next_code_starts() {
     for old in before {
         assert!(at(format!("ended {old}")) < at(third.clone()), "{noted}");
     }
-    behind.finish();
-}
-
-#[test]
-fn a_server_that_ignores_what_it_does_not_know_is_opened_with_initialize() {
-    let mut behind = Behind::start(&[], &[("MUTE", json!(1))]);
-    let client = behind.front.client();
-    assert_eq!(count(&client).1, "v1");
-    assert_eq!(behind.front.modern().send("tools/list", json!({})).status(), 400);
-    // The next one is not asked again.
-    behind.swap();
-    assert_eq!(count(&client).1, "v2");
-    until("the end of the old processes", || (behind.servers().len() == 2).then_some(()));
-    behind.finish();
-}
-
-#[test]
-fn a_stubborn_process_is_ended_all_the_same() {
-    let behind = Behind::start(&["--stop-term", "100ms"], &[("STUBBORN", json!(1))]);
-    let client = behind.front.client();
-    let pid = u32::try_from(count(&client).0).unwrap();
-    assert_eq!(client.delete(), 200);
-    mcp_twin_tests::process::gone(pid);
-    let client = behind.front.client();
-    assert_eq!(count(&client).2, 1);
     behind.finish();
 }
 
@@ -518,91 +331,4 @@ fn how_a_server_is_spoken_to_is_remembered() {
     };
     started(&start);
     started(&["start", "shop", "--listen", "127.0.0.1:0"]);
-}
-
-/// A client on an official SDK, over four swaps with a call in flight at each.
-fn four_swaps(sdk: Sdk, protocol: &'static str) {
-    let mut led = Led::over_http(Pair(Server::PythonOpen, sdk, protocol), &[FLAGS, KEEP_NOTHING].concat(), &[]);
-    for number in 1..=4 {
-        let old = format!("old-{number}");
-        led.tell(&format!("call late {old}"));
-        until(&format!("the call {old}"), || led.project.record().of(&old).map(drop));
-        led.swap();
-        led.project.open_gate(&old);
-        let done = led.hear("done", &old);
-        led.is_old(&done);
-        led.old_ends();
-    }
-    led.finish(&[]);
-}
-
-#[test]
-fn the_example_serves_a_python_client_over_four_swaps() {
-    const WORK: &str = r#"def work(report, ms=0, key=None):
-    time.sleep(ms / 1000)
-    return json.dumps({"version": VERSION, "pid": os.getpid(), "key": key})
-
-
-TEXT, NUMBER ="#;
-    let project = Project::new(Server::Plain);
-    let file = project.root().join("stdio-server.py");
-    let example = std::fs::read_to_string(tools::root().join("examples/stdio-server.py")).unwrap();
-    let row = r#"    "work": (work, "Work for a while", {"ms": NUMBER, "key": TEXT}, []),"#;
-    let example = example.replacen("TEXT, NUMBER =", WORK, 1).replacen("TOOLS = {", &format!("TOOLS = {{\n{row}"), 1);
-    let save = |version: &str| {
-        let before = "VERSION = \"1.0.0\"";
-        assert!(example.contains(before) && example.contains("def work") && example.contains(row));
-        std::fs::write(&file, example.replacen(before, &format!("VERSION = {version:?}"), 1)).unwrap();
-    };
-    save("v1");
-    let words = [tools::mcp_twin().display().to_string(), "serve".to_owned()].into_iter();
-    let flags = [FLAGS, KEEP_NOTHING, &["--listen", "127.0.0.1:0", "--watch", "stdio-server.py", "--"]].concat();
-    let words =
-        words.chain(flags.into_iter().map(str::to_owned)).chain(["python3".to_owned(), file.display().to_string()]);
-    let front = Served::front(&mut project.process(&words.collect::<Vec<_>>()));
-    let mut client = Talker::connect(&project, Sdk::PythonLegacy, &["--in-flight", "4"], front.url());
-    client.await_line("version v1");
-    for version in ["v2", "v3", "v4", "v5"] {
-        save(version);
-        client.await_line(&format!("version {version}"));
-    }
-    let report = client.stop();
-    assert_eq!(
-        (&report["failed"], &report["calls"], &report["list_changed"]),
-        (&json!([]), &report["ok"], &json!(0)),
-        "{report}"
-    );
-    let answers = report["answers"].as_array().unwrap();
-    let processes: BTreeSet<_> = answers.iter().map(|answer| answer[2].as_u64()).collect();
-    assert_eq!(processes.len(), 5, "a process for each version: {report}");
-    project.finish_http(&front);
-}
-
-#[test]
-fn a_legacy_client_on_the_python_sdk_notices_no_swap() {
-    four_swaps(Sdk::PythonLegacy, "2025-11-25");
-}
-
-#[test]
-fn a_modern_client_on_the_python_sdk_notices_no_swap() {
-    four_swaps(Sdk::PythonAuto, "2026-07-28");
-}
-
-#[test]
-fn a_sampling_request_of_the_python_sdk_is_answered_to_the_old_code() {
-    let pair = Pair(Server::PythonOpen, Sdk::PythonLegacy, "2025-11-25");
-    let mut led = Led::over_http(pair, &[FLAGS, KEEP_NOTHING].concat(), &[]);
-    led.tell("call sample old");
-    let _ = led.hear("asked", "old");
-    led.swap();
-    led.tell("call sample new");
-    let _ = led.hear("asked", "new");
-    for key in ["new", "old"] {
-        led.tell(&format!("answer {key} file:///of-{key}"));
-        let done = led.hear("done", key);
-        assert_eq!(done["said"], format!("file:///of-{key}"));
-        if key == "new" { led.is_new(&done) } else { led.is_old(&done) }
-    }
-    led.old_ends();
-    led.finish(&[("sampling/createMessage", 2)]);
 }

@@ -105,13 +105,11 @@ impl Inner {
         canary && !self.own.contains(&Some(sid))
     }
 
-    /// Whether a session that is on its way to a twin is not to go there any more.
-    fn has_moved(&self, sid: Sid, twin: TwinId) -> bool {
-        let on_its_way = self
-            .sessions
-            .get(&sid)
-            .is_some_and(|session| matches!(session.kind, Kind::Client(_)) && session.moving == Some(twin));
-        on_its_way && matches!(self.gate, Gate::Open) && self.active != Some(twin)
+    /// Whether a session that is on its way to a twin over stdio is not to go there any more.
+    pub(super) fn has_moved(&self, hub: &Hub, sid: Sid, twin: TwinId) -> bool {
+        let session = self.sessions.get(&sid).filter(|session| matches!(session.kind, Kind::Client(_)));
+        let on_its_way = session.is_some_and(|session| session.moving == Some(twin));
+        hub.processes().is_some() && on_its_way && matches!(self.gate, Gate::Open) && self.active != Some(twin)
     }
 
     /// The process of a session has ended.
@@ -164,13 +162,13 @@ impl Inner {
     }
 
     /// A session is not to go to this twin, or not yet: it finds its way anew.
-    fn turn_round(&mut self, hub: &Hub, sid: Sid, twin: TwinId, why: &Fault) {
+    pub(super) fn turn_round(&mut self, hub: &Hub, sid: Sid, twin: TwinId) {
         let session = self.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin));
         let left = session.map(|session| {
             session.moving = None;
             session.leaving.take()
         });
-        self.untie(hub, sid, twin, why);
+        self.untie(hub, sid, twin, &gone());
         self.pump(hub, sid, None);
         if let Some(left) = left {
             self.follow(hub, sid, true);
@@ -182,7 +180,7 @@ impl Inner {
     fn not_started(&mut self, hub: &Hub, sid: Sid, twin: TwinId, why: NotStarted) {
         match why {
             NotStarted::Unwanted => {}
-            NotStarted::Moved => self.turn_round(hub, sid, twin, &gone()),
+            NotStarted::Moved => self.turn_round(hub, sid, twin),
             NotStarted::Fault(fault) => {
                 self.untie(hub, sid, twin, &fault);
                 self.pump(hub, sid, None);
@@ -239,7 +237,7 @@ impl Hub {
                 if !inner.wants(sid, twin, number) {
                     return Err(NotStarted::Unwanted);
                 }
-                if inner.has_moved(sid, twin) {
+                if inner.has_moved(self, sid, twin) {
                     return Err(NotStarted::Moved);
                 }
             }
@@ -283,7 +281,7 @@ impl Hub {
             // It waits for the code that is to serve, or is told why there is none: as if it had not been started.
             SameCode::InQuestion | SameCode::Unseen(_) | SameCode::No(_) => {
                 self.log(twin, "the files were changed while a process of it was started, which is ended therefore");
-                inner.turn_round(&self, sid, twin, &changed());
+                inner.turn_round(&self, sid, twin);
             }
         }
         inner.pump(&self, sid, None);

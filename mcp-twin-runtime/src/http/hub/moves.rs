@@ -89,6 +89,9 @@ impl Inner {
     /// A twin has accepted a session.
     pub(super) fn session_ready(&mut self, hub: &Hub, sid: Sid, twin: TwinId) {
         let now = hub.now();
+        if self.has_moved(hub, sid, twin) {
+            return self.turn_round(hub, sid, twin);
+        }
         let Some(session) = self.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin)) else { return };
         if session.relay.is_open() && session.relay.serving().is_none() && session.links.len() == 1 {
             // It is the client's own opening that was answered: there is nothing to bring.
@@ -100,6 +103,10 @@ impl Inner {
     /// A twin has all that a session has to bring.
     pub(super) fn session_prepared(&mut self, hub: &Hub, sid: Sid, twin: TwinId) {
         let now = hub.now();
+        if self.has_moved(hub, sid, twin) {
+            // A request that waits must not go to code that was rolled back meanwhile.
+            return self.turn_round(hub, sid, twin);
+        }
         let active = self.active;
         let Some(session) = self.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin)) else { return };
         session.moving = None;
