@@ -1,6 +1,7 @@
 //! The stdio front: one client, one server, its twins; from the first byte to the last process.
 
 mod answers;
+mod behind;
 mod check;
 mod families;
 mod files;

@@ -3,9 +3,12 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "http_stdio/faults.rs"]
+mod faults;
+#[path = "http_stdio/sdk.rs"]
+mod sdk;
+
 use mcp_twin_tests::client::body_of;
-use mcp_twin_tests::led::{Led, Pair};
-use mcp_twin_tests::talker::Sdk;
 use mcp_twin_tests::{HttpClient, Project, Served, Server, until};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -114,37 +117,6 @@ fn a_swap_in_the_middle_of_calls_loses_none_and_runs_none_twice() {
 }
 
 #[test]
-fn broken_code_is_answered_for_by_the_old_and_a_new_session_is_told_why() {
-    let behind = Behind::start(&[], &[("BROKEN", json!(""))]);
-    let client = behind.front.client();
-    let before = count(&client);
-    behind.project.set("BROKEN", "\"starts\"");
-    behind.project.until_degraded();
-    // The text item of the failed reload is behind the answer's own.
-    assert_eq!(count(&client), (before.0, "v1".to_owned(), 2));
-    // Its opening is answered as the server last did; there is no process for it, and no code to start one of.
-    let late = HttpClient::new(behind.front.url());
-    let welcome = late.open();
-    assert_eq!(welcome["serverInfo"]["name"], "fixture-plain");
-    let refused = late.call("count", json!({})).answer();
-    let message = refused["error"]["message"].as_str().unwrap();
-    assert!(message.contains("does not serve") && message.contains("fixture does not start"), "{refused}");
-    assert_eq!(refused["error"]["data"]["help"], "repair it and save");
-    // One of the era that has a process for all is served.
-    assert_eq!(behind.front.modern().version(), "v1");
-    behind.project.set_all(&[("BROKEN", json!(""))]);
-    behind.project.until_status("the end of the failure", |front| front["degraded"].is_null());
-    assert_eq!(count(&late).1, "v1", "the files hold the code that serves again");
-    behind.project.set("BROKEN", "\"starts\"");
-    behind.project.until_degraded();
-    assert!(behind.front.client().call("count", json!({})).answer()["error"].is_object());
-    behind.project.set_all(&[("BROKEN", json!("")), ("VERSION", json!("v2"))]);
-    behind.project.until_status("a swap", |front| front["swaps"] == 1);
-    assert_eq!((count(&late).1, count(&client).1), ("v2".to_owned(), "v2".to_owned()));
-    behind.finish();
-}
-
-#[test]
 fn a_rollback_brings_sessions_back_to_what_they_had() {
     let mut behind = Behind::start(KEEP, &[]);
     let clients = [behind.front.client(), behind.front.client()];
@@ -238,66 +210,6 @@ fn what_the_server_asks_reaches_the_session_that_it_is_about() {
 }
 
 #[test]
-fn a_process_that_dies_fails_the_calls_of_its_session_only() {
-    let behind = Behind::start(&[], &[]);
-    let (one, two) = (behind.front.client(), behind.front.client());
-    let (first, second) = (count(&one), count(&two));
-    let mut lost = [one.work(60_000, "lost-1"), one.work(60_000, "lost-2")];
-    let mut kept = two.work(600, "kept");
-    ["lost-1", "lost-2", "kept"].iter().for_each(|key| behind.begun(key));
-    mcp_twin_tests::process::kill(u32::try_from(first.0).unwrap());
-    for call in &mut lost {
-        let error = call.answer()["error"].clone();
-        assert_eq!(error["data"]["code"], "twin::request::lost", "{error}");
-    }
-    let again = count(&one);
-    assert!(again.0 != first.0 && again.2 == 1, "{again:?}");
-    assert_eq!(body_of(&kept.answer())["pid"], second.0);
-    assert_eq!(count(&two), (second.0, "v1".to_owned(), 2));
-    // The one that all requests of the modern era share is started again too.
-    let shared = count(&behind.front.modern());
-    mcp_twin_tests::process::kill(u32::try_from(shared.0).unwrap());
-    let next = until("an answer of a new process", || {
-        let answer = behind.front.modern().call("count", json!({})).answer();
-        answer["result"].is_object().then(|| body_of(&answer))
-    });
-    assert_ne!(next["pid"], shared.0);
-    assert_eq!(count(&two), (second.0, "v1".to_owned(), 3));
-    assert_eq!(behind.project.status()["active"]["generation"], 1);
-    behind.finish();
-}
-
-#[test]
-fn a_session_that_no_process_takes_is_told_so_and_taken_by_the_next_code() {
-    let behind = Behind::start(&[], &[("ERAS", json!(["legacy"])), ("BROKEN", json!("sessions"))]);
-    let client = HttpClient::new(behind.front.url());
-    let refused = client.initialize(json!({}));
-    let message = refused["error"]["message"].as_str().unwrap();
-    assert!(message.contains("3 processes in a row") && message.contains("fixture takes no session"), "{refused}");
-    assert_eq!(behind.project.noted("began").len(), 4, "the first, and three for the session");
-    behind.project.set("BROKEN", "\"\"");
-    behind.project.until_status("a swap", |front| front["swaps"] == 1);
-    assert_eq!(count(&behind.front.client()).1, "v1");
-    behind.finish();
-}
-
-#[test]
-fn a_session_that_is_over_leaves_no_process() {
-    let behind = Behind::start(&["--session-idle", "300ms"], &[]);
-    let client = behind.front.client();
-    let pid = u32::try_from(count(&client).0).unwrap();
-    assert_eq!(client.delete(), 200);
-    mcp_twin_tests::process::gone(pid);
-    assert_eq!(client.send("ping", json!({})).status(), 404);
-    let idle = behind.front.client();
-    let pid = u32::try_from(count(&idle).0).unwrap();
-    mcp_twin_tests::process::gone(pid);
-    assert_eq!(idle.send("ping", json!({})).status(), 404);
-    assert_eq!(behind.servers().len(), 1);
-    behind.finish();
-}
-
-#[test]
 fn there_are_no_more_sessions_than_allowed() {
     let behind = Behind::start(&["--max-sessions", "2"], &[]);
     let clients = [behind.front.client(), behind.front.client()];
@@ -372,23 +284,6 @@ fn a_server_of_one_era_refuses_the_other() {
 }
 
 #[test]
-fn nothing_outlives_a_killed_front_but_its_sessions() {
-    let behind = Behind::start(&[], &[]);
-    let client = behind.front.client();
-    let before = count(&client);
-    assert_eq!(count(&behind.front.modern()).2, 1);
-    behind.front.kill();
-    until("the end of all processes", || behind.servers().is_empty().then_some(()));
-    let front = behind.project.serve(FLAGS);
-    let again = HttpClient::new(front.url());
-    again.set_session(client.session().as_deref());
-    let after = count(&again);
-    assert!(after.0 != before.0 && after.2 == 1, "{after:?}");
-    assert_eq!(behind.project.status()["sessions"], 1);
-    behind.project.finish_http(&front);
-}
-
-#[test]
 fn under_handoff_all_processes_end_before_the_next_code_starts() {
     let mut behind = Behind::start(&["--strategy", "handoff"], &[]);
     let client = behind.front.client();
@@ -403,31 +298,6 @@ fn under_handoff_all_processes_end_before_the_next_code_starts() {
     for old in before {
         assert!(at(format!("ended {old}")) < at(third.clone()), "{noted}");
     }
-    behind.finish();
-}
-
-#[test]
-fn a_server_that_ignores_what_it_does_not_know_is_opened_with_initialize() {
-    let mut behind = Behind::start(&[], &[("MUTE", json!(1))]);
-    let client = behind.front.client();
-    assert_eq!(count(&client).1, "v1");
-    assert_eq!(behind.front.modern().send("tools/list", json!({})).status(), 400);
-    // The next one is not asked again.
-    behind.swap();
-    assert_eq!(count(&client).1, "v2");
-    until("the end of the old processes", || (behind.servers().len() == 2).then_some(()));
-    behind.finish();
-}
-
-#[test]
-fn a_stubborn_process_is_ended_all_the_same() {
-    let behind = Behind::start(&["--stop-term", "100ms"], &[("STUBBORN", json!(1))]);
-    let client = behind.front.client();
-    let pid = u32::try_from(count(&client).0).unwrap();
-    assert_eq!(client.delete(), 200);
-    mcp_twin_tests::process::gone(pid);
-    let client = behind.front.client();
-    assert_eq!(count(&client).2, 1);
     behind.finish();
 }
 
@@ -461,49 +331,4 @@ fn how_a_server_is_spoken_to_is_remembered() {
     };
     started(&start);
     started(&["start", "shop", "--listen", "127.0.0.1:0"]);
-}
-
-/// A client on an official SDK, over four swaps with a call in flight at each.
-fn four_swaps(sdk: Sdk, protocol: &'static str) {
-    let mut led = Led::over_http(Pair(Server::PythonOpen, sdk, protocol), &[FLAGS, KEEP_NOTHING].concat(), &[]);
-    for number in 1..=4 {
-        let old = format!("old-{number}");
-        led.tell(&format!("call late {old}"));
-        until(&format!("the call {old}"), || led.project.record().of(&old).map(drop));
-        led.swap();
-        led.project.open_gate(&old);
-        let done = led.hear("done", &old);
-        led.is_old(&done);
-        led.old_ends();
-    }
-    led.finish(&[]);
-}
-
-#[test]
-fn a_legacy_client_on_the_python_sdk_notices_no_swap() {
-    four_swaps(Sdk::PythonLegacy, "2025-11-25");
-}
-
-#[test]
-fn a_modern_client_on_the_python_sdk_notices_no_swap() {
-    four_swaps(Sdk::PythonAuto, "2026-07-28");
-}
-
-#[test]
-fn a_sampling_request_of_the_python_sdk_is_answered_to_the_old_code() {
-    let pair = Pair(Server::PythonOpen, Sdk::PythonLegacy, "2025-11-25");
-    let mut led = Led::over_http(pair, &[FLAGS, KEEP_NOTHING].concat(), &[]);
-    led.tell("call sample old");
-    let _ = led.hear("asked", "old");
-    led.swap();
-    led.tell("call sample new");
-    let _ = led.hear("asked", "new");
-    for key in ["new", "old"] {
-        led.tell(&format!("answer {key} file:///of-{key}"));
-        let done = led.hear("done", key);
-        assert_eq!(done["said"], format!("file:///of-{key}"));
-        if key == "new" { led.is_new(&done) } else { led.is_old(&done) }
-    }
-    led.old_ends();
-    led.finish(&[("sampling/createMessage", 2)]);
 }

@@ -29,7 +29,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
     /// The server speaks stdio: each session gets a process of its own, requests of 2026-07-28 share one. Where nobody says
-    /// otherwise: --standby on-demand, --hold 30s, --stop-term 2s, --stop-kill 3s
+    /// otherwise: --standby on-demand, --hold 30s, --bake 10s, --keep-old 1m, --stop-term 2s, --stop-kill 3s
     #[arg(long)]
     pub(crate) stdio: bool,
     /// How many sessions there may be at once; one that lies idle makes room for a new one [default: 1024; with --stdio 32]

@@ -1,7 +1,7 @@
 //! The processes of a server over stdio behind a front over HTTP: who starts them, and whether the files still hold the code
 //! that they are to run.
 
-use super::files::ServerFiles;
+use super::files::{Held, ServerFiles};
 use super::spawner::ServerCommand;
 use super::voice::Voice;
 use crate::fronts::seat::nonce;
@@ -11,8 +11,8 @@ use crate::twins::name_of;
 use crate::wire::end::StderrSink;
 use async_trait::async_trait;
 use mcp_twin_core::drive::Handle;
-use mcp_twin_core::host::{Instance, Observer, ProcessSpawner, Sources, SpawnOrder};
-use mcp_twin_core::swap::{ExitReport, Notice};
+use mcp_twin_core::host::{Instance, Observer, ProcessSpawner, SpawnOrder};
+use mcp_twin_core::swap::{ExitReport, Notice, Status};
 use mcp_twin_core::{Code, Fault, Generation, ProcessIdentity, TwinId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -77,20 +77,15 @@ impl Families {
 impl TwinProcesses for Families {
     async fn same_code(&self, twin: TwinId) -> SameCode {
         let (Some(files), Some(handle)) = (self.files.get(), self.handle.get()) else { return SameCode::Yes };
-        if files.still_hold(twin).await {
-            return SameCode::Yes;
-        }
-        let generation = files.now().await.generation;
-        if let Some(fault) = self.verdicts.of(generation) {
+        let Held::Other(generation) = files.held(twin).await else { return SameCode::Yes };
+        if let Some(fault) = generation.and_then(|generation| self.verdicts.of(generation)) {
             return SameCode::No(fault);
         }
-        let being_prepared =
-            |status: &mcp_twin_core::swap::Status| status.standby.is_some() || status.state != "serving";
+        let being_prepared = |status: &Status| status.standby.is_some() || status.state != "serving";
         if handle.status().await.is_none_or(|status| being_prepared(&status)) {
             return SameCode::InQuestion;
         }
-        let message = format!("the files hold newer code (generation {generation}), which does not serve yet");
-        let fault = no_further(&message, &Fault::new(Code::CodeGone, ""))
+        let fault = no_further("the files hold newer code, which does not serve yet", &Fault::new(Code::CodeGone, ""))
             .with_help(format!("`mcp-twin reload {}` takes the newer code", self.command.server));
         if self.watching { SameCode::Unseen(fault) } else { SameCode::No(fault) }
     }

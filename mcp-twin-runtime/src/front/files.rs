@@ -13,6 +13,15 @@ use mcp_twin_core::{Fault, Generation, Source, SourceHash, TwinId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// What the files hold, beside the code of a twin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// That code, or nobody can say.
+    Same,
+    /// Other code; its generation, if it has been looked at.
+    Other(Option<Generation>),
+}
+
 /// The files of one server.
 pub struct ServerFiles {
     /// Which files they are.
@@ -78,19 +87,25 @@ impl ServerFiles {
         self.numbers.lock().await.highest()
     }
 
-    /// Whether a process that is started now runs the code of this twin; true where nobody can say.
-    pub async fn still_hold(&self, twin: TwinId) -> bool {
+    /// Whether a process that is started now runs the code of this twin. A look only: what the files hold instead, perhaps for
+    /// a moment, gets no number by it.
+    pub async fn held(&self, twin: TwinId) -> Held {
         let made_of = {
             let inner = self.lock();
             inner.made_of.get(&twin).or_else(|| inner.marks.get(&twin)).cloned()
         };
-        let Some(made_of) = made_of else { return true };
+        let Some(made_of) = made_of else { return Held::Same };
         let now = self.look().await;
-        if now.hash() == made_of.hash() {
-            return true;
+        let hash = now.hash();
+        if hash == made_of.hash() {
+            return Held::Same;
         }
         let noisy = self.debounce.lock().unwrap_or_else(PoisonError::into_inner).noisy();
-        now.touched_since(&made_of).iter().all(|path| noisy.iter().any(|(noisy, _)| noisy == path))
+        if now.touched_since(&made_of).iter().all(|path| noisy.iter().any(|(noisy, _)| noisy == path)) {
+            return Held::Same;
+        }
+        let numbers = self.numbers.lock().await;
+        Held::Other(hash.and_then(|hash| numbers.known(hash)))
     }
 
     /// A twin has ended: what it was made of is of no interest any more.

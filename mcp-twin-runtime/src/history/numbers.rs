@@ -83,6 +83,12 @@ impl Numbers {
         }
     }
 
+    /// The number of a source that this front has met before.
+    #[must_use]
+    pub fn known(&self, hash: SourceHash) -> Option<Generation> {
+        self.seen.find(hash)
+    }
+
     /// The highest number that was ever given out, as far as can be read.
     #[must_use]
     pub fn highest(&self) -> Generation {

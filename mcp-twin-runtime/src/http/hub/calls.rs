@@ -274,6 +274,14 @@ impl super::Inner {
         }
     }
 
+    /// A process of a twin has ended by itself: new code that does that is not kept.
+    pub(super) fn crashed_on_trial(&mut self, twin: TwinId, fault: &Fault) {
+        if self.trial.as_ref().is_some_and(|trial| trial.twin == twin) {
+            let message = format!("a process of the new code ended by itself: {}", fault.message);
+            self.trial_failed(Fault { code: Code::BakeCrashed, message, ..fault.clone() });
+        }
+    }
+
     fn trial_failed(&mut self, fault: Fault) {
         let Some(trial) = self.trial.take() else { return };
         if let Some((_, waiter)) = self.waiters.bake.take_if(|(twin, _)| *twin == trial.twin) {

@@ -89,6 +89,15 @@ impl Inner {
         sids
     }
 
+    /// An opening that no process can answer is answered as the server last did.
+    pub(super) fn lend_last_good(&mut self, sid: super::Sid) {
+        let Some(session) = self.sessions.get_mut(&sid).filter(|session| !session.relay.is_open()) else { return };
+        let asked = session.relay.asked().map(|asked| (asked.to_owned(), false));
+        if let Some(last) = asked.and_then(|asked| self.last_good.get(&asked)) {
+            session.relay.set_last_good(Some(last.clone()));
+        }
+    }
+
     /// The server has accepted an opening: that answers the next one, should its code be broken then.
     pub(super) fn note_opened(&mut self, last: LastGood) {
         let key = (last.asked.clone(), last.modern);

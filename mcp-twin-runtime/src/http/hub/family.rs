@@ -12,8 +12,6 @@ use tokio::sync::watch;
 pub(super) struct Family {
     /// The process that carries a relay of the front's own.
     pub(super) first: Option<u64>,
-    /// It was proved: the end of its first process is no longer its own.
-    pub(super) proved: bool,
     /// All its processes are to end, and no further one is started.
     pub(super) ending: bool,
     /// How its first process ended last.
@@ -30,9 +28,14 @@ impl Hub {
         let mut inner = self.lock();
         let (exit, exited) = watch::channel(None);
         let last = ExitReport { code: None, signal: None, stderr_tail: String::new() };
-        inner.families.insert(twin, Family { first: None, proved: false, ending: false, last, exit });
-        match inner.start_first(self, twin) {
-            Ok(identity) => Ok((identity, exited)),
+        inner.families.insert(twin, Family { first: None, ending: false, last, exit });
+        match inner.start_process(self, twin) {
+            Ok((number, identity)) => {
+                if let Some(family) = inner.families.get_mut(&twin) {
+                    family.first = Some(number);
+                }
+                Ok((identity, exited))
+            }
             Err(fault) => {
                 inner.families.remove(&twin);
                 Err(fault)
@@ -52,22 +55,19 @@ impl Inner {
         self.last
     }
 
-    /// Starts the first process of a twin.
-    pub(super) fn start_first(&mut self, hub: &Hub, twin: TwinId) -> Result<ProcessIdentity, Fault> {
+    /// Starts a process that will carry one of the front's own relays.
+    pub(super) fn start_process(&mut self, hub: &Hub, twin: TwinId) -> Result<(u64, ProcessIdentity), Fault> {
         let Some(processes) = hub.processes() else {
             return Err(Fault::new(Code::Host, "the twins of this front are not spoken to over stdio"));
         };
         let number = self.number();
         let started = processes.start(twin, number)?;
         let identity = started.0.identity.clone();
-        // Which of the front's own relays it carries is found out when it is asked.
+        // Which of them is found out when it is asked.
         let sid = self.own[0].unwrap_or(Sid(number));
         self.join(hub, number, (sid, twin), started, None)
             .map_err(|error| Fault::new(Code::SpawnFailed, format!("its pipes could not be set up: {error}")))?;
-        if let Some(family) = self.families.get_mut(&twin) {
-            family.first = Some(number);
-        }
-        Ok(identity)
+        Ok((number, identity))
     }
 
     /// Whether a twin can be given requests.
@@ -116,10 +116,12 @@ impl Inner {
 
     /// The first process of a twin has ended, with the relay that it carried.
     pub(super) fn first_left(&mut self, hub: &Hub, twin: TwinId, sid: Option<Sid>, exit: &ExitReport) {
+        let serves = self.active == Some(twin);
         let Some(family) = self.families.get_mut(&twin) else { return };
         family.first = None;
         family.last.clone_from(exit);
-        let kept_up = family.proved && !family.ending;
+        // While it serves; one that is being proved has failed, and to one that is kept nobody could go back.
+        let kept_up = serves && !family.ending;
         let fault = crate::wire::end::crashed(exit);
         match sid {
             Some(sid) if kept_up => self.member_left(hub, sid, twin, &fault),

@@ -3,20 +3,18 @@
 
 use super::link::Link;
 use super::pump::gone;
-use super::{Hub, Verdict};
+use super::{Hub, Inner, Verdict};
 use mcp_twin_core::swap::ProbeReport;
 use mcp_twin_core::{Code, Fault, TwinId};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// What is asked, in this order.
-const OPENINGS: [&str; 2] = ["server/discover", "initialize"];
-
-/// Which of them asks whether the server speaks the modern era.
+/// The relays of the front's own, by what they ask: `server/discover`, then `initialize`.
 const DISCOVERY: usize = 0;
-/// A server that says nothing to a method that it does not know is given up so soon, and is asked in the other era.
-const SILENCE: Duration = Duration::from_secs(10);
+const INITIALIZE: usize = 1;
+/// A process that says nothing for so long is still starting, or it ignores what it does not know.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// What came of one opening.
 enum Answer {
@@ -25,78 +23,120 @@ enum Answer {
     Failed(Fault),
 }
 
+/// A question to a process that waits for its verdict.
+type Asked = oneshot::Receiver<Verdict>;
+
 impl Hub {
     pub(super) async fn check_first(&self, twin: TwinId, force: bool) -> Result<ProbeReport, Fault> {
         let mut refusals = Vec::new();
-        for (at, method) in OPENINGS.into_iter().enumerate() {
-            if at == DISCOVERY && self.lock().mute {
-                continue;
-            }
-            let Some(verdict) = self.ask_first(twin, at, force) else { return Err(gone()) };
-            let known = self.lock().is_modern();
-            let verdict = if at == DISCOVERY && !known {
-                match timeout(SILENCE, verdict).await {
-                    Ok(verdict) => verdict,
-                    Err(_) => {
-                        refusals.push(format!("{method}: no answer within {} s", SILENCE.as_secs()));
-                        self.ask_another(twin)?;
-                        continue;
-                    }
+        let (mute, known) = {
+            let inner = self.lock();
+            (inner.mute, inner.is_modern())
+        };
+        if !mute {
+            let asked = self.ask_first(twin, DISCOVERY, force).ok_or_else(gone)?;
+            let verdict = if known { Some(asked.await) } else { self.discovered(twin, asked, force).await };
+            // Nothing at all: another process has taken its place, and has been asked already.
+            if let Some(verdict) = verdict {
+                match self.answer_of(twin, DISCOVERY, verdict.unwrap_or_else(|_| Err(gone()))) {
+                    Answer::Accepted(report) => return self.proved(twin, report, force).await,
+                    Answer::Failed(fault) => return Err(fault),
+                    Answer::Refused(why) => refusals.push(format!("server/discover: {why}")),
                 }
-            } else {
-                verdict.await
-            };
-            let verdict = verdict.unwrap_or_else(|_| Err(gone()));
-            match self.answer_of(twin, at, verdict) {
-                Answer::Accepted(report) => {
-                    self.try_kinds(twin, force).await?;
-                    if let Some(family) = self.lock().families.get_mut(&twin) {
-                        family.proved = true;
-                    }
-                    return Ok(report);
-                }
-                Answer::Failed(fault) => return Err(fault),
-                Answer::Refused(why) => refusals.push(format!("{method}: {why}")),
             }
+        }
+        let verdict = match self.opened_by(twin) {
+            Some(report) => Ok(report),
+            None => self.ask_first(twin, INITIALIZE, force).ok_or_else(gone)?.await.unwrap_or_else(|_| Err(gone())),
+        };
+        match self.answer_of(twin, INITIALIZE, verdict) {
+            Answer::Accepted(report) => return self.proved(twin, report, force).await,
+            Answer::Failed(fault) => return Err(fault),
+            Answer::Refused(why) => refusals.push(format!("initialize: {why}")),
         }
         let message = format!("the new server accepts no opening ({})", refusals.join("; "));
         let help = "check that it speaks MCP over stdio (one that listens on a port is served without `--stdio`)";
         Err(Fault::new(Code::ProbeRefused, message).with_help(help))
     }
 
-    /// Lets the first process of a twin carry one of the front's own relays, which proves it.
-    fn ask_first(&self, twin: TwinId, at: usize, force: bool) -> Option<oneshot::Receiver<Verdict>> {
-        let now = self.now();
-        let mut inner = self.lock();
-        let sid = inner.own.get(at).copied().flatten()?;
-        let first = inner.families.get(&twin)?.first?;
-        inner.pipes.get_mut(&first)?.sid = Some(sid);
-        if inner.sessions.get(&sid).is_some_and(|own| own.heard.is_some() && !own.relay.is_open()) {
-            // One before has refused it, or nobody was there to take it for longer than an opening waits.
-            inner.send_opening(self, sid);
-        }
-        let (tx, rx) = oneshot::channel();
-        inner.waiters.ready.insert((sid, twin), tx);
-        let session = inner.sessions.get_mut(&sid)?;
-        session.links.insert(twin, Link::Process(first));
-        session.relay.attach(twin);
-        session.relay.probe(twin, force, now);
-        inner.pump(self, sid, None);
-        Some(rx)
+    async fn proved(&self, twin: TwinId, report: ProbeReport, force: bool) -> Result<ProbeReport, Fault> {
+        self.try_kinds(twin, force).await?;
+        Ok(report)
     }
 
-    /// The first process says nothing to `server/discover`: another one takes its place, and is not asked that.
-    fn ask_another(&self, twin: TwinId) -> Result<(), Fault> {
+    /// The verdict on a discovery of a server of which nothing is known. `None`: it says nothing to that, and another process
+    /// of it, which was started later and was asked to `initialize`, has answered long ago.
+    async fn discovered(
+        &self,
+        twin: TwinId,
+        mut asked: Asked,
+        force: bool,
+    ) -> Option<Result<Verdict, oneshot::error::RecvError>> {
+        if let Ok(verdict) = timeout(SILENCE, &mut asked).await {
+            return Some(verdict);
+        }
+        let Some((number, mut other)) = self.ask_another(twin, force) else { return Some(asked.await) };
+        let answered = tokio::select! {
+            biased;
+            verdict = &mut asked => Err(verdict),
+            verdict = &mut other => Ok(matches!(verdict, Ok(Ok(_)))),
+        };
+        let late = match answered {
+            Err(verdict) => Some(verdict),
+            Ok(true) => timeout(SILENCE, &mut asked).await.ok(),
+            Ok(false) => Some(asked.await),
+        };
+        match late {
+            Some(_) => self.dismiss(twin),
+            None => self.replace(twin, number),
+        }
+        late
+    }
+
+    /// Lets the first process of a twin carry one of the front's own relays, which proves it.
+    fn ask_first(&self, twin: TwinId, at: usize, force: bool) -> Option<Asked> {
+        let mut inner = self.lock();
+        let first = inner.families.get(&twin)?.first?;
+        inner.ask_process(self, twin, first, at, force)
+    }
+
+    /// The first process has said nothing yet: another one is asked to `initialize`.
+    fn ask_another(&self, twin: TwinId, force: bool) -> Option<(u64, Asked)> {
+        let mut inner = self.lock();
+        let (number, _) = inner.start_process(self, twin).ok()?;
+        let asked = inner.ask_process(self, twin, number, INITIALIZE, force)?;
+        Some((number, asked))
+    }
+
+    /// The first process has spoken after all: the other one is not needed.
+    fn dismiss(&self, twin: TwinId) {
+        let mut inner = self.lock();
+        if let Some(canary) = inner.own[INITIALIZE] {
+            inner.untie(self, canary, twin, &gone());
+            inner.pump(self, canary, None);
+        }
+    }
+
+    /// The first process will not speak: the other one takes its place.
+    fn replace(&self, twin: TwinId, number: u64) {
         let mut inner = self.lock();
         inner.mute = true;
-        self.log(twin, "does not answer `server/discover`; it is opened with `initialize`, and so are its successors");
-        let silent = inner.families.get_mut(&twin).and_then(|family| family.first.take()).ok_or_else(gone)?;
-        if let Some(sid) = inner.own[DISCOVERY] {
-            inner.untie(self, sid, twin, &gone());
-            inner.pump(self, sid, None);
+        self.log(twin, "ignores `server/discover`; it is opened with `initialize`, and so are its successors");
+        if let Some(family) = inner.families.get_mut(&twin) {
+            family.first = Some(number);
         }
-        inner.end_process(self, silent);
-        inner.start_first(self, twin).map(drop)
+        if let Some(modern) = inner.own[DISCOVERY] {
+            inner.untie(self, modern, twin, &gone());
+            inner.pump(self, modern, None);
+        }
+    }
+
+    /// Whether the canary is at a twin already, and was taken. What it found there was said to nobody; there was nothing to
+    /// compare it with, for only a server of which nothing is known comes so far.
+    fn opened_by(&self, twin: TwinId) -> Option<ProbeReport> {
+        let inner = self.lock();
+        let canary = inner.sessions.get(&inner.own[INITIALIZE]?)?;
+        canary.relay.is_ready_at(twin).then(ProbeReport::default)
     }
 
     fn answer_of(&self, twin: TwinId, at: usize, verdict: Verdict) -> Answer {
@@ -116,5 +156,25 @@ impl Hub {
             }
             Err(fault) => Answer::Failed(fault),
         }
+    }
+}
+
+impl Inner {
+    /// Lets a process of a twin carry one of the front's own relays.
+    fn ask_process(&mut self, hub: &Hub, twin: TwinId, number: u64, at: usize, force: bool) -> Option<Asked> {
+        let sid = self.own.get(at).copied().flatten()?;
+        self.pipes.get_mut(&number)?.sid = Some(sid);
+        if self.sessions.get(&sid).is_some_and(|own| own.heard.is_some() && !own.relay.is_open()) {
+            // One before has refused it, or nobody was there to take it for longer than an opening waits.
+            self.send_opening(hub, sid);
+        }
+        let (tx, rx) = oneshot::channel();
+        self.waiters.ready.insert((sid, twin), tx);
+        let session = self.sessions.get_mut(&sid)?;
+        session.links.insert(twin, Link::Process(number));
+        session.relay.attach(twin);
+        session.relay.probe(twin, force, hub.now());
+        self.pump(hub, sid, None);
+        Some(rx)
     }
 }

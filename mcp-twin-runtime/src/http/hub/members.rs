@@ -99,13 +99,17 @@ impl Inner {
         link.and_then(Link::process) == Some(number)
     }
 
-    /// Whether a session that is on its way to a twin is not to go there any more.
-    fn has_moved(&self, sid: Sid, twin: TwinId) -> bool {
-        let on_its_way = self
-            .sessions
-            .get(&sid)
-            .is_some_and(|session| matches!(session.kind, Kind::Client(_)) && session.moving == Some(twin));
-        on_its_way && matches!(self.gate, Gate::Open) && self.active != Some(twin)
+    /// Whether a session is only there to try how new code takes one of its kind.
+    fn is_trial(&self, sid: Sid) -> bool {
+        let canary = self.sessions.get(&sid).is_some_and(|session| session.kind == Kind::Canary);
+        canary && !self.own.contains(&Some(sid))
+    }
+
+    /// Whether a session that is on its way to a twin over stdio is not to go there any more.
+    pub(super) fn has_moved(&self, hub: &Hub, sid: Sid, twin: TwinId) -> bool {
+        let session = self.sessions.get(&sid).filter(|session| matches!(session.kind, Kind::Client(_)));
+        let on_its_way = session.is_some_and(|session| session.moving == Some(twin));
+        hub.processes().is_some() && on_its_way && matches!(self.gate, Gate::Open) && self.active != Some(twin)
     }
 
     /// The process of a session has ended.
@@ -124,8 +128,11 @@ impl Inner {
         let name = session.name();
         self.untie(hub, sid, twin, fault);
         self.pump(hub, sid, None);
-        if self.families.get(&twin).is_some_and(|family| !family.ending) && (own || client) {
+        // One of the front's own is needed where requests go; before that its end is the verdict on its twin.
+        let needed = client || (own && self.active == Some(twin));
+        if self.families.get(&twin).is_some_and(|family| !family.ending) && needed {
             hub.log(twin, &format!("the process of {name} ended: {}", fault.message));
+            self.crashed_on_trial(twin, fault);
             self.start_again(hub, sid, twin, starting, left, fault);
         }
         if let Some(left) = left {
@@ -154,20 +161,26 @@ impl Inner {
         }
     }
 
+    /// A session is not to go to this twin, or not yet: it finds its way anew.
+    pub(super) fn turn_round(&mut self, hub: &Hub, sid: Sid, twin: TwinId) {
+        let session = self.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin));
+        let left = session.map(|session| {
+            session.moving = None;
+            session.leaving.take()
+        });
+        self.untie(hub, sid, twin, &gone());
+        self.pump(hub, sid, None);
+        if let Some(left) = left {
+            self.follow(hub, sid, true);
+            // Only now: it may be about to leave the same twin again.
+            left.into_iter().for_each(|left| self.passed(left));
+        }
+    }
+
     fn not_started(&mut self, hub: &Hub, sid: Sid, twin: TwinId, why: NotStarted) {
         match why {
             NotStarted::Unwanted => {}
-            NotStarted::Moved => {
-                if let Some(session) = self.sessions.get_mut(&sid) {
-                    session.moving = None;
-                    if let Some(left) = session.leaving.take() {
-                        self.passed(left);
-                    }
-                }
-                self.untie(hub, sid, twin, &gone());
-                self.pump(hub, sid, None);
-                self.follow(hub, sid, true);
-            }
+            NotStarted::Moved => self.turn_round(hub, sid, twin),
             NotStarted::Fault(fault) => {
                 self.untie(hub, sid, twin, &fault);
                 self.pump(hub, sid, None);
@@ -224,13 +237,17 @@ impl Hub {
                 if !inner.wants(sid, twin, number) {
                     return Err(NotStarted::Unwanted);
                 }
-                if inner.has_moved(sid, twin) {
+                if inner.has_moved(self, sid, twin) {
                     return Err(NotStarted::Moved);
                 }
             }
             let code = processes.same_code(twin).await;
-            // What is being looked at may become the code that serves: only a session on its way there waits for that.
             let waits = self.lock().active == Some(twin);
+            if !waits && self.lock().is_trial(sid) {
+                // New code is being proved: whether it is still the one that was to be is looked at when it is done.
+                return Ok(turn);
+            }
+            // What is being looked at may become the code that serves: only a session on its way there waits for that.
             match code {
                 SameCode::Yes => return Ok(turn),
                 SameCode::No(fault) => return Err(NotStarted::Fault(fault)),
@@ -249,9 +266,7 @@ impl Hub {
             sleep(LOOK).await;
         }
     }
-}
 
-impl Hub {
     /// The process of a session has taken it. What it runs is looked at once more: a save in the moment in which it was
     /// started would else serve unproved.
     pub(super) async fn confirm(self, sid: Sid, twin: TwinId, number: u64) {
@@ -266,13 +281,7 @@ impl Hub {
             // It waits for the code that is to serve, or is told why there is none: as if it had not been started.
             SameCode::InQuestion | SameCode::Unseen(_) | SameCode::No(_) => {
                 self.log(twin, "the files were changed while a process of it was started, which is ended therefore");
-                inner.untie(&self, sid, twin, &changed());
-                if let Some(session) = inner.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin)) {
-                    session.moving = None;
-                    let left = session.leaving.take();
-                    inner.follow(&self, sid, true);
-                    left.into_iter().for_each(|left| inner.passed(left));
-                }
+                inner.turn_round(&self, sid, twin);
             }
         }
         inner.pump(&self, sid, None);

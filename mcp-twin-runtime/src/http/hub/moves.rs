@@ -65,7 +65,9 @@ impl Inner {
         }
         let refused = session.refused.as_ref().is_some_and(|(twin, _)| *twin == active);
         let barred = session.deaths.barred == Some(active);
-        if serving == Some(active) || barred || (refused && serving.is_some()) || !(wanted || session.is_eager()) {
+        // Later the files may hold other code, and there would be no process for it.
+        let eager = session.is_eager() || (hub.processes().is_some() && serving.is_some());
+        if serving == Some(active) || barred || (refused && serving.is_some()) || !(wanted || eager) {
             return;
         }
         session.moving = Some(active);
@@ -91,6 +93,9 @@ impl Inner {
     /// A twin has accepted a session.
     pub(super) fn session_ready(&mut self, hub: &Hub, sid: Sid, twin: TwinId) {
         let now = hub.now();
+        if self.has_moved(hub, sid, twin) {
+            return self.turn_round(hub, sid, twin);
+        }
         let Some(session) = self.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin)) else { return };
         if session.relay.is_open() && session.relay.serving().is_none() && session.links.len() == 1 {
             // It is the client's own opening that was answered: there is nothing to bring.
@@ -102,6 +107,10 @@ impl Inner {
     /// A twin has all that a session has to bring.
     pub(super) fn session_prepared(&mut self, hub: &Hub, sid: Sid, twin: TwinId) {
         let now = hub.now();
+        if self.has_moved(hub, sid, twin) {
+            // A request that waits must not go to code that was rolled back meanwhile.
+            return self.turn_round(hub, sid, twin);
+        }
         let active = self.active;
         let Some(session) = self.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin)) else { return };
         session.moving = None;
@@ -152,10 +161,10 @@ impl Inner {
         match (stays, processes) {
             (true, _) => {}
             (false, true) => {
-                // Where only the code for one is missing, the session waits for the next code, opened.
-                let waits = fault.code == Code::CodeGone;
-                let asked = session.relay.asked().filter(|_| waits).map(|asked| (asked.to_owned(), false));
-                session.relay.set_last_good(asked.and_then(|asked| self.last_good.get(&asked).cloned()));
+                if fault.code != Code::CodeGone {
+                    // The code that is there does not take it: what that once answered is no answer.
+                    session.relay.set_last_good(None);
+                }
                 session.relay.refuse_at_once(fault, now);
             }
             (false, false) => session.relay.refuse(fault, now),

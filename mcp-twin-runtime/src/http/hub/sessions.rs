@@ -122,6 +122,7 @@ impl Hub {
                 Err(line) => session.relay.client_line(line, now),
             }
         }
+        inner.lend_last_good(sid);
         inner.pump(self, sid, None);
         if asks {
             inner.follow(self, sid, false);
@@ -231,14 +232,16 @@ impl Hub {
     pub fn refused(&self) -> Vec<String> {
         let inner = self.lock();
         let refused = inner.sessions.values().filter_map(|session| match (&session.kind, &session.refused) {
-            (Kind::Client(name), Some((_, fault))) => Some((name, session.relay.client_info(), fault)),
+            (Kind::Client(name), Some((_, fault))) => Some((name, &session.relay, fault)),
             _ => None,
         });
         refused
-            .map(|(name, client, fault)| {
-                let client = client.map_or("a client".to_owned(), |(name, version)| format!("{name} {version}"));
+            .map(|(name, relay, fault)| {
+                let client =
+                    relay.client_info().map_or("a client".to_owned(), |(name, version)| format!("{name} {version}"));
                 let short = name.get(..8).unwrap_or(name);
-                format!("the session {short}… of {} stays on the old code: {}", client.trim_end(), fault.message)
+                let stays = if relay.serving().is_some() { "stays on the old code" } else { "has no server" };
+                format!("the session {short}… of {} {stays}: {}", client.trim_end(), fault.message)
             })
             .collect()
     }
