@@ -3,9 +3,10 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use mcp_twin_tests::{Client, Project, Server, process, tools, until};
+use mcp_twin_tests::{Client, Project, Served, Server, process, tools, until};
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// An engine, and a project whose server runs in its containers.
 struct Engine {
@@ -19,8 +20,18 @@ impl Engine {
     }
 
     fn start(&self, flags: &[&str], options: &[&str]) -> Client {
+        Client::spawn(&mut self.front("run", flags, options))
+    }
+
+    /// A front over HTTP, with a container for each session.
+    fn serve(&self) -> Served {
+        let flags = ["--stdio", "--listen", "127.0.0.1:0", "--stop-term", "100ms", "--stop-kill", "100ms"];
+        Served::front(&mut self.front("serve", &flags, &["-i"]))
+    }
+
+    fn front(&self, verb: &str, flags: &[&str], options: &[&str]) -> Command {
         let mount = format!("{}:/app", self.project.root().display());
-        let mut words = vec![tools::mcp_twin().display().to_string(), "run".to_owned()];
+        let mut words = vec![tools::mcp_twin().display().to_string(), verb.to_owned()];
         words.extend(flags.iter().map(|flag| (*flag).to_owned()));
         words.extend(["--", "docker", "run"].map(str::to_owned));
         words.extend(options.iter().map(|option| (*option).to_owned()));
@@ -29,7 +40,7 @@ impl Engine {
         let folders = std::iter::once(tools::fixture("engine")).chain(std::env::split_paths(&path));
         let mut command = self.project.process(&words);
         command.env("PATH", std::env::join_paths(folders).unwrap()).env("FAKE_ENGINE", self.folder.path());
-        Client::spawn(&mut command)
+        command
     }
 
     fn open(&self, flags: &[&str], options: &[&str]) -> Client {
@@ -93,6 +104,28 @@ fn one_whose_client_had_to_be_killed_is_removed() {
     assert_eq!(engine.project.cli(&["reload", "--json"]).with_status(0).outcome(), "started");
     assert_eq!(client.version(), "v1");
     engine.finish(&client);
+}
+
+#[test]
+fn each_session_over_http_has_one_that_ends_with_it() {
+    let engine = Engine::new(Server::Fault("ignores_term"));
+    let front = engine.serve();
+    let (one, two) = (front.client(), front.client());
+    assert_eq!((one.version(), two.version()), ("v1".to_owned(), "v1".to_owned()));
+    assert_eq!(engine.containers().len(), 3, "one carries the front's own session");
+    assert_eq!(one.delete(), 200);
+    until("the end of its container", || (engine.containers().len() == 2).then_some(()));
+    assert_eq!(two.version(), "v1");
+    // What a killed front leaves is removed by the next one, before it starts its own.
+    front.kill();
+    let left = engine.containers();
+    let front = engine.serve();
+    assert_eq!(front.client().version(), "v1");
+    until("the end of what was left", || left.iter().all(|pid| !process::alive(*pid)).then_some(()));
+    assert_eq!(engine.containers().len(), 2);
+    assert!(front.terminate().success());
+    until("the end of all containers", || engine.containers().is_empty().then_some(()));
+    engine.project.nothing_left();
 }
 
 #[test]

@@ -141,6 +141,23 @@ fn a_rollback_brings_sessions_back_to_what_they_had() {
 }
 
 #[test]
+fn a_session_is_told_of_the_code_that_waits_and_is_taken_by_it() {
+    let behind = Behind::start(&["--promote", "manual"], &[]);
+    let open = behind.front.client();
+    let before = count(&open);
+    behind.project.save_version("v2");
+    behind.project.until_status("verified code", |front| front["standby_stage"] == "verified");
+    let late = behind.front.client();
+    let refused = late.call("count", json!({})).answer();
+    assert!(refused["error"]["message"].as_str().unwrap().contains("is verified and waits"), "{refused}");
+    assert_eq!(refused["error"]["data"]["help"], "`mcp-twin swap` lets it serve");
+    assert_eq!(count(&open), (before.0, "v1".to_owned(), 2));
+    assert_eq!(behind.project.cli(&["swap"]).status, 0);
+    assert_eq!((count(&late).1, count(&open).1), ("v2".to_owned(), "v2".to_owned()));
+    behind.finish();
+}
+
+#[test]
 fn requests_of_the_modern_era_share_a_process() {
     let mut behind = Behind::start(&[], &[]);
     let (one, two) = (behind.front.modern(), behind.front.modern());

@@ -24,6 +24,7 @@ use super::caller::Caller;
 use super::exchange::Endpoint;
 use super::params::Params;
 use super::stream::Streams;
+use crate::process::Minder;
 use crate::wire::Listener;
 use family::Family;
 use hyper::header::HeaderMap;
@@ -170,6 +171,8 @@ struct Inner {
     passing: BTreeMap<TwinId, usize>,
     /// Processes that run, by a number of ours.
     pipes: BTreeMap<u64, Pipe>,
+    /// All processes that are minded, also those of which only a container or a child is still to be ended.
+    minded: BTreeMap<u64, (TwinId, Minder)>,
     /// To which twins they belong.
     families: BTreeMap<TwinId, Family>,
     /// Which arguments are mirrored in headers, where the front has to see to it.

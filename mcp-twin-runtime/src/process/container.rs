@@ -159,9 +159,20 @@ fn notes(home: &Home, front: &str) -> impl Iterator<Item = PathBuf> {
     let prefix = format!("{front}.");
     fs::read_dir(home.run()).into_iter().flatten().flatten().map(|entry| entry.path()).filter(move |path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let twin = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".container"));
-        twin.is_some_and(|twin| twin.parse::<u32>().is_ok())
+        let of = name.strip_prefix(&prefix).and_then(|rest| rest.strip_suffix(".container"));
+        of.is_some_and(is_of_a_process)
     })
+}
+
+/// What tells a process from the others of its front: the twin, or the life of the front, the twin and a number. The id of
+/// another front that begins with this one's is none.
+fn is_of_a_process(of: &str) -> bool {
+    let parts: Vec<&str> = of.split('.').collect();
+    match parts[..] {
+        [twin] => twin.parse::<u32>().is_ok(),
+        [_, twin, number] => twin.parse::<u32>().is_ok() && number.parse::<u64>().is_ok(),
+        _ => false,
+    }
 }
 
 fn is_old(path: &Path) -> bool {

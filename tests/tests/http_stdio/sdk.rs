@@ -93,3 +93,20 @@ fn a_sampling_request_of_the_python_sdk_is_answered_to_the_old_code() {
     led.old_ends();
     led.finish(&[("sampling/createMessage", 2)]);
 }
+
+/// The stream is held all the time. Each process knows of the subscription, and the client is told to read after the swap.
+#[test]
+fn a_subscription_goes_on_with_the_new_code() {
+    const URI: &str = "fixture://open";
+    let pair = Pair(Server::PythonOpen, Sdk::PythonLegacy, "2025-11-25");
+    let mut led = Led::over_http(pair, &[FLAGS, KEEP_NOTHING].concat(), &[]);
+    let _ = led.ask("subscribe", URI);
+    led.swap();
+    let _ = led.hear("updated", URI);
+    let touched = led.ask("call touch", "after");
+    led.is_new(&touched);
+    assert_eq!(touched["subscribed"], json!([URI]));
+    let _ = led.hear("updated", URI);
+    assert_eq!(led.cable.as_ref().unwrap().gets(), 1, "the client had to open its stream again");
+    led.finish(&[("notifications/resources/updated", 2)]);
+}

@@ -100,7 +100,7 @@ impl Hub {
     /// The minders of all processes.
     #[must_use]
     pub fn minders(&self) -> Vec<Minder> {
-        self.lock().pipes.values().map(|pipe| pipe.end.minder().clone()).collect()
+        self.lock().minded.values().map(|(_, minder)| minder.clone()).collect()
     }
 
     fn heard_line(&self, number: u64, line: Line<'_>) {
@@ -148,9 +148,17 @@ impl Inner {
         let hear = hub.processes().map(|processes| processes.stderr());
         let hear = hear.unwrap_or_else(|| Arc::new(|_, _: &str| ()));
         let holder = Held { hub: hub.clone(), number };
-        join(&holder, twin, launched, container, hub.max_message(), hear, |end| {
+        let mut minder = join(&holder, twin, launched, container, hub.max_message(), hear, |end| {
             self.pipes.insert(number, Pipe { sid: Some(sid), twin, end, starting });
         })?;
+        self.minded.insert(number, (twin, minder.clone()));
+        let hub = hub.clone();
+        tokio::spawn(async move {
+            minder.exited().await;
+            let mut inner = hub.lock();
+            inner.minded.remove(&number);
+            inner.settle_family(twin);
+        });
         Ok(())
     }
 
@@ -187,7 +195,6 @@ impl Inner {
         } else if let Some(sid) = sid {
             self.member_left(hub, sid, twin, &fault);
         }
-        self.settle_family(twin);
     }
 }
 
