@@ -162,6 +162,27 @@ fn a_handoff_serves_them_and_loses_no_call() {
     project.finish_http(&front);
 }
 
+#[test]
+fn what_comes_while_a_handoff_waits_is_for_the_new_code() {
+    let project = project(&[("EXTRA_TOOLS", &wants(spare_port()))]);
+    let front = project.serve(&[FLAGS, &["--strategy", "handoff", "--hold", "20s", "--handoff-wait", "60s"]].concat());
+    let (busy, idle) = (front.client(), front.client());
+    assert_eq!(idle.version(), "v1");
+    let work = json!({"name": "work", "arguments": {"ms": 60_000, "key": "open"}});
+    let open = busy.send_as(json!("open"), "tools/call", work);
+    let old = until("the call at the twin", || project.record().of("open")).pid;
+    project.save_version("v2");
+    project.until_status("a handoff that waits for the open call", |front| front["state"] == "handoff");
+    // Its session has nothing open, so it has left the old code already.
+    let mut asked = [idle.send("tools/call", json!({"name": "version", "arguments": {}})), idle.work(0, "asked")];
+    project.until_status("both at the front", |front| front["held"] == 2);
+    busy.notify("notifications/cancelled", json!({"requestId": "open"}));
+    assert_eq!(asked[0].answer()["result"]["content"][0]["text"], "v2");
+    assert_ne!(body_of(&asked[1].answer())["pid"], old);
+    drop(open);
+    project.finish_http(&front);
+}
+
 /// A server with a tool `deaf`.
 fn deafened() -> mcp_twin_tests::Project {
     let project = project(&[("EXTRA_TOOLS", "[\"deaf\"]")]);

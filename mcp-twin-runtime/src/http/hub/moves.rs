@@ -111,11 +111,15 @@ impl Inner {
             // A request that waits must not go to code that was rolled back meanwhile.
             return self.turn_round(hub, sid, twin);
         }
-        let active = self.active;
+        let (active, open) = (self.active, matches!(self.gate, Gate::Open));
         let Some(session) = self.sessions.get_mut(&sid).filter(|session| session.moving == Some(twin)) else { return };
         session.moving = None;
         session.deaths.opened();
         let old = session.leaving.take();
+        if !open {
+            // It is about to be stopped: what waits is for the next one.
+            return;
+        }
         if let Err(fault) = session.relay.handover(twin, now) {
             session.moving = Some(twin);
             session.leaving = old;

@@ -298,6 +298,8 @@ impl Traffic for Hub {
     }
 
     async fn idle(&self, twin: TwinId) {
+        // A session that is idle before the others must not be let go to this twin again.
+        self.lock().gate = Gate::Holding;
         let waits = self.wait_all(
             twin,
             |inner, sid, tx| drop(inner.waiters.idle.insert((sid, twin), tx)),
@@ -306,7 +308,6 @@ impl Traffic for Hub {
         for wait in waits {
             let _ = wait.await;
         }
-        self.lock().gate = Gate::Holding;
     }
 
     fn cut(&self, twin: TwinId, fault: &Fault) {
