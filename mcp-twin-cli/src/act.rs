@@ -104,7 +104,7 @@ fn block(verb: Verb, front: &FrontAddress, reply: &Result<Answer, AskError>) -> 
             + &fault::fault(fault, &front.server)
     };
     match reply {
-        Ok(Answer::Outcome(told)) => (outcome::outcome(verb, &front.server, told), exit(verb, told)),
+        Ok(Answer::Outcome(told)) => (outcome::outcome(verb, &front.server, front.serves(), told), exit(verb, told)),
         Ok(Answer::Error(fault)) => (failed(fault), Exit::Broken),
         Ok(Answer::Accepted | Answer::Status(_)) => (failed(&unanswered(&out_of_turn())), Exit::NoFront),
         Err(error) => (failed(&unanswered(error)), Exit::NoFront),

@@ -14,6 +14,7 @@ pub use stale::{StaleFront, stale};
 
 use crate::files;
 use crate::home::Home;
+use crate::servers::ServerKey;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -34,6 +35,14 @@ pub struct FrontAddress {
     pub pid: u32,
     /// Its socket: a path on Unix, the name of a pipe on Windows.
     pub socket: PathBuf,
+}
+
+impl FrontAddress {
+    /// Whether it is one of `serve`: there is one for each server, so it bears that one's key; the others are of a client.
+    #[must_use]
+    pub fn serves(&self) -> bool {
+        ServerKey::parse(&self.front).is_some()
+    }
 }
 
 /// Every front whose lock is held and that can be asked, ordered by server name and start. What cannot be read counts as

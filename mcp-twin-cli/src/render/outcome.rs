@@ -41,8 +41,8 @@ pub(crate) fn exit(verb: Verb, outcome: &Outcome) -> Exit {
     }
 }
 
-/// The block of one front.
-pub(crate) fn outcome(verb: Verb, server: &str, outcome: &Outcome) -> String {
+/// The block of one front, of `serve` or of `run`.
+pub(crate) fn outcome(verb: Verb, server: &str, serves: bool, outcome: &Outcome) -> String {
     let good = |text: &str| format!("{} {text} {}", paint(GOOD, "✓"), paint(NAME, server));
     match outcome {
         Outcome::Started { active } => {
@@ -109,7 +109,8 @@ pub(crate) fn outcome(verb: Verb, server: &str, outcome: &Outcome) -> String {
         Outcome::Stopped { ended } => {
             if ended.is_empty() {
                 let mut text = format!("{} {}: no twin was running\n", paint(GOOD, "✓"), paint(NAME, server));
-                let _ = writeln!(text, "  Run `mcp-twin reload {server}` to start it again");
+                let again = if serves { "start" } else { "reload" };
+                let _ = writeln!(text, "  Run `mcp-twin {again} {server}` to start it again");
                 return text;
             }
             let pids = ended.iter().filter_map(|twin| twin.pid).map(|pid| pid.to_string()).collect::<Vec<_>>();
@@ -117,7 +118,7 @@ pub(crate) fn outcome(verb: Verb, server: &str, outcome: &Outcome) -> String {
             if !pids.is_empty() {
                 text += &line("Ended PID", &pids.join(", "));
             }
-            if ended.iter().any(|twin| twin.port.is_some()) {
+            if serves {
                 // Over HTTP nobody's client has started the front, and none ends it.
                 let _ = writeln!(text, "  Its front has ended too.");
                 let _ = writeln!(text, "  Run `mcp-twin start {server}` to start it again");
@@ -236,7 +237,7 @@ mod tests {
     #[test]
     fn every_outcome_as_text() {
         for (name, verb, one) in all() {
-            let text = outcome(verb, "inbox-collab", &one);
+            let text = outcome(verb, "inbox-collab", false, &one);
             let text = anstream::adapter::strip_str(&text).to_string();
             insta::assert_snapshot!(name, format!("{text}exit {}", exit(verb, &one).status()));
         }
@@ -254,6 +255,6 @@ mod tests {
     #[test]
     fn colours_are_there_for_terminals() {
         let (_, verb, one) = all().swap_remove(3);
-        assert!(outcome(verb, "x", &one).contains("\u{1b}[32m"));
+        assert!(outcome(verb, "x", false, &one).contains("\u{1b}[32m"));
     }
 }

@@ -222,9 +222,15 @@ impl Hub {
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
         let inner = self.lock();
-        let sum = |of: fn(&Relay) -> usize| inner.sessions.values().map(|session| of(&session.relay)).sum();
+        let in_flight: usize = inner.sessions.values().map(|session| session.relay.in_flight()).sum();
         let passing: usize = inner.passing.values().sum();
-        (inner.by_name.len(), sum(Relay::in_flight) + passing, sum(Relay::held))
+        // What the front asks for itself is nobody's wait.
+        let held = inner.sessions.values().map(|session| match session.kind {
+            Kind::Client(_) => session.relay.held(),
+            Kind::Modern => session.relay.held().min(inner.edges.len()),
+            Kind::Canary => 0,
+        });
+        (inner.by_name.len(), in_flight + passing, held.sum())
     }
 
     /// Sessions that the serving twin does not take, and why.
