@@ -244,6 +244,15 @@ mod tests {
     }
 
     #[test]
+    fn a_front_of_serve_ends_with_its_twins_whether_they_have_ports_or_not() {
+        for (name, verb, one) in all().into_iter().filter(|(name, ..)| name.starts_with("stopped")) {
+            let text = outcome(verb, "api", true, &one);
+            assert!(text.contains("mcp-twin start api") && !text.contains("reload"), "{name}: {text}");
+            assert_eq!(text.contains("Its front has ended too."), name == "stopped", "{text}");
+        }
+    }
+
+    #[test]
     fn every_outcome_as_document() {
         let front = fixture::front();
         for (name, verb, one) in all() {
