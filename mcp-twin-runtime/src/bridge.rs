@@ -14,14 +14,14 @@ mod target;
 
 pub use target::{Target, TargetError};
 
-use crate::http::caller::{CallError, Caller, Payload};
+use crate::http::caller::{Answer, CallError, Caller, Payload};
 use crate::http::exchange::{excerpt, nameless, request};
 use crate::http::params::Params;
 use crate::pipes::{self, Input, Line, Lines, Output};
 use crate::process;
 use books::{Asked, Books, Cancelled, NotTaken, Ticket};
 use errand::Errand;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::header::HeaderMap;
 use hyper::{Method, Request, Response};
 use mcp_twin_core::relay::{Message, NoMessage, error_line, oversize_line, unreadable_line};
@@ -383,7 +383,7 @@ impl Bridge {
         &self,
         until: Instant,
         mut call: impl FnMut() -> Option<Request<Payload>>,
-    ) -> Result<Response<Incoming>, CallError> {
+    ) -> Result<Response<Answer>, CallError> {
         let (mut pause, longest) = TRY;
         loop {
             let request = call().ok_or_else(|| CallError::NotSent("no request can be made of it".to_owned()))?;

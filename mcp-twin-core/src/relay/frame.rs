@@ -2,6 +2,7 @@
 
 mod members;
 
+use members::each_member;
 pub(super) use members::{may_name, member, members};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
@@ -60,6 +61,20 @@ struct Envelope<'a> {
     error: Option<&'a str>,
 }
 
+impl<'a> Envelope<'a> {
+    fn field(&mut self, name: &str) -> Option<&mut Option<&'a str>> {
+        Some(match name {
+            "jsonrpc" => &mut self.version,
+            "id" => &mut self.id,
+            "method" => &mut self.method,
+            "params" => &mut self.params,
+            "result" => &mut self.result,
+            "error" => &mut self.error,
+            _ => return None,
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for Envelope<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Fields)
@@ -76,17 +91,9 @@ impl<'de> Visitor<'de> for Fields {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut envelope = Envelope::default();
         while let Some(name) = map.next_key::<&'de RawValue>()? {
-            let field = match &*key(name.get()) {
-                "jsonrpc" => &mut envelope.version,
-                "id" => &mut envelope.id,
-                "method" => &mut envelope.method,
-                "params" => &mut envelope.params,
-                "result" => &mut envelope.result,
-                "error" => &mut envelope.error,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
-                }
+            let Some(field) = envelope.field(&key(name.get())) else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
             };
             // `null` is there: an error answer with `"id":null` must not look like a notification.
             if field.replace(map.next_value::<&'de RawValue>()?.get()).is_some() {
@@ -124,6 +131,25 @@ impl<'a> Frame<'a> {
             Err(error) if error.is_data() => return Err(Unreadable::Invalid(None, "a field stands in it twice")),
             Err(error) => return Err(Unreadable::NotJson(error.to_string())),
         };
+        Self::of(text, envelope)
+    }
+
+    /// The same for a line that a relay has written: it is known to be JSON, in which no field stands twice.
+    pub(super) fn written(line: &'a [u8]) -> Result<Self, Unreadable<'a>> {
+        let text = std::str::from_utf8(line).map_err(|error| Unreadable::NotJson(error.to_string()))?.trim_ascii();
+        if !text.starts_with('{') {
+            return Self::read(line);
+        }
+        let mut envelope = Envelope::default();
+        for (name, value) in each_member(text) {
+            if let Some(field) = envelope.field(&key(name)) {
+                *field = Some(value);
+            }
+        }
+        Self::of(text, envelope)
+    }
+
+    fn of(text: &'a str, envelope: Envelope<'a>) -> Result<Self, Unreadable<'a>> {
         let id = envelope.id;
         let usable = id.filter(|id| is_id(id));
         let kind = match (envelope.method, id) {

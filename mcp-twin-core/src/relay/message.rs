@@ -25,7 +25,20 @@ impl<'a> Message<'a> {
     /// # Errors
     /// Why the bytes are no message.
     pub fn read(bytes: &'a [u8]) -> Result<Self, NoMessage> {
-        match Frame::read(bytes) {
+        Self::of(Frame::read(bytes))
+    }
+
+    /// Reads the envelope of a line that a [`Relay`](super::Relay) has written, in less time than [`read`](Self::read)
+    /// needs to see that it is JSON. Of anything else the answer is of no use.
+    ///
+    /// # Errors
+    /// Why the line is no message: the relay writes the answers to a batch as one.
+    pub fn written(line: &'a [u8]) -> Result<Self, NoMessage> {
+        Self::of(Frame::written(line))
+    }
+
+    fn of(frame: Result<Frame<'a>, Unreadable<'_>>) -> Result<Self, NoMessage> {
+        match frame {
             Ok(frame) => Ok(Self(frame)),
             Err(Unreadable::Blank) => Err(NoMessage::NotJson("the message is empty".to_owned())),
             Err(Unreadable::NotJson(why)) => Err(NoMessage::NotJson(why)),

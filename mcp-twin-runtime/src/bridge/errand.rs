@@ -4,13 +4,13 @@ use super::Bridge;
 use super::books::{Asked, Ticket};
 use super::listen::again;
 use super::mouth::SLOW;
-use crate::http::caller::CallError;
+use crate::http::caller::{Answer, CallError};
 use crate::http::exchange::{
     AGAIN, Heard, LONGEST_PAUSE, describe, events, excerpt, is_forgotten, is_stream, nameless, whole,
 };
 use crate::http::headers::{self, METHOD, SESSION, VERSION};
 use futures_util::StreamExt;
-use hyper::body::{Body, Bytes, Incoming};
+use hyper::body::{Body, Bytes};
 use hyper::header::{HeaderMap, LOCATION};
 use hyper::{Method, Response, StatusCode};
 use mcp_twin_core::relay::{Message, one_line};
@@ -72,7 +72,7 @@ impl Errand {
                 return self.hear(bridge, response).await;
             }
             let location = location(&response);
-            let body = whole(response, bridge.options.max_message.min(REFUSAL)).await.unwrap_or_default();
+            let body = whole(response.into_body(), bridge.options.max_message.min(REFUSAL)).await.unwrap_or_default();
             if had && !reopened && is_forgotten(status, &body) {
                 reopened = true;
                 match bridge.reopen(number).await {
@@ -132,7 +132,7 @@ impl Errand {
         headers
     }
 
-    async fn hear(self, bridge: &Bridge, response: Response<Incoming>) {
+    async fn hear(self, bridge: &Bridge, response: Response<Answer>) {
         let status = response.status();
         if self.opens() && status.is_success() {
             bridge.session().opened(response.headers().get(SESSION).cloned());
@@ -145,7 +145,7 @@ impl Errand {
         // Only some are read at once: what one waits for in a slow client's queue the others would hold too.
         let _turn = if large { bridge.bodies.acquire().await.ok() } else { None };
         bridge.mouth.room(SLOW).await;
-        match whole(response, bridge.options.max_message).await {
+        match whole(response.into_body(), bridge.options.max_message).await {
             Ok(body) if body.is_empty() && status == StatusCode::ACCEPTED => {
                 self.lost(bridge, "the request was taken for a notification (202)");
             }
@@ -159,13 +159,13 @@ impl Errand {
         }
     }
 
-    async fn hear_events(self, bridge: &Bridge, response: Response<Incoming>) {
+    async fn hear_events(self, bridge: &Bridge, response: Response<Answer>) {
         let mut heard = Heard::default();
         let mut body = Some(response);
         let (mut tries, pause) = AGAIN;
         while let Some(response) = body.take() {
             let mut why = "the stream ended before the answer came".to_owned();
-            let mut stream = Box::pin(events(response, bridge.options.max_message));
+            let mut stream = Box::pin(events(response.into_body(), bridge.options.max_message));
             while let Some(event) = stream.next().await {
                 let event = match event {
                     Ok(event) => event,
@@ -216,7 +216,7 @@ impl Errand {
     }
 
     /// Takes a broken stream up again; a server that is away is waited for as long as a request is held.
-    async fn taken_up(&self, bridge: &Bridge, heard: &Heard) -> Option<Response<Incoming>> {
+    async fn taken_up(&self, bridge: &Bridge, heard: &Heard) -> Option<Response<Answer>> {
         let until = Instant::now() + bridge.options.hold;
         loop {
             match again(bridge, heard).await {
@@ -323,7 +323,7 @@ impl Errand {
 }
 
 /// Where a redirection leads, for a message.
-fn location(response: &Response<Incoming>) -> String {
+fn location(response: &Response<Answer>) -> String {
     let location = response.headers().get(LOCATION).filter(|_| response.status().is_redirection());
     location.and_then(|to| to.to_str().ok()).map(|to| format!(" to {to}")).unwrap_or_default()
 }

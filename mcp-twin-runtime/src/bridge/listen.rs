@@ -3,10 +3,11 @@
 
 use super::Bridge;
 use super::mouth::SLOW;
+use crate::http::caller::Answer;
 use crate::http::exchange::{AGAIN, Heard, LONGEST_PAUSE, events, is_forgotten, is_stream, whole};
 use crate::http::headers::{self, LAST_EVENT};
 use futures_util::StreamExt;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::header::HeaderMap;
 use hyper::{Method, Response, StatusCode};
 use std::sync::Arc;
@@ -40,7 +41,7 @@ async fn listen_to(bridge: &Bridge, number: u64) {
     loop {
         match again(bridge, &heard).await {
             Some(response) if is_stream(&response) => {
-                let mut stream = Box::pin(events(response, bridge.options.max_message));
+                let mut stream = Box::pin(events(response.into_body(), bridge.options.max_message));
                 while let Some(Ok(event)) = stream.next().await {
                     pause = AGAIN.1;
                     bridge.mouth.room(SLOW).await;
@@ -51,7 +52,7 @@ async fn listen_to(bridge: &Bridge, number: u64) {
             }
             Some(response) => {
                 let status = response.status();
-                let body = whole(response, bridge.options.max_message).await.unwrap_or_default();
+                let body = whole(response.into_body(), bridge.options.max_message).await.unwrap_or_default();
                 let may_come_back =
                     status.is_server_error() || matches!(status, StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS);
                 // What is refused may be the place to go on from, which the server has forgotten: then from here on.
@@ -71,7 +72,7 @@ async fn listen_to(bridge: &Bridge, number: u64) {
 }
 
 /// Takes a stream up behind what was heard of it; `None` if the server cannot be reached.
-pub async fn again(bridge: &Bridge, heard: &Heard) -> Option<Response<Incoming>> {
+pub async fn again(bridge: &Bridge, heard: &Heard) -> Option<Response<Answer>> {
     let mut headers = HeaderMap::new();
     bridge.session().dress(&mut headers);
     if let Some(last) = &heard.last {

@@ -3,13 +3,13 @@
 
 use super::Bridge;
 use super::books::Asked;
-use crate::http::caller::CallError;
+use crate::http::caller::{Answer, CallError};
 use crate::http::exchange::{events, excerpt, is_stream, whole};
 use crate::http::headers::{self, SESSION, VERSION};
 use futures_util::StreamExt;
 use hyper::Method;
 use hyper::Response;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderValue};
 use mcp_twin_core::relay::Message;
 use serde_json::Value;
@@ -171,12 +171,12 @@ impl Bridge {
     }
 
     /// The first answer in a response; whatever else stands before it goes to the client.
-    pub async fn answer_of(&self, response: Response<Incoming>) -> Option<Vec<u8>> {
+    pub async fn answer_of(&self, response: Response<Answer>) -> Option<Vec<u8>> {
         if !is_stream(&response) {
-            return whole(response, self.options.max_message).await.ok().map(|body| body.to_vec());
+            return whole(response.into_body(), self.options.max_message).await.ok().map(|body| body.to_vec());
         }
         let mut heard = crate::http::exchange::Heard::default();
-        let mut stream = Box::pin(events(response, self.options.max_message));
+        let mut stream = Box::pin(events(response.into_body(), self.options.max_message));
         while let Some(Ok(event)) = stream.next().await {
             let Some(line) = heard.take(event) else { continue };
             match Message::read(&line) {
@@ -188,7 +188,7 @@ impl Bridge {
     }
 
     /// Sends a line of ours, which is held as those of the client are.
-    pub async fn post_held(&self, line: Bytes, headers: HeaderMap) -> Result<Response<Incoming>, String> {
+    pub async fn post_held(&self, line: Bytes, headers: HeaderMap) -> Result<Response<Answer>, String> {
         let until = Instant::now() + self.options.hold;
         match self.held(until, || self.request(Method::POST, headers.clone(), line.clone(), None)).await {
             Ok(response) => Ok(response),

@@ -8,10 +8,13 @@ use axum::body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use mcp_twin_core::relay::{Message, NoMessage, one_line};
 use serde_json::json;
 use serde_json::value::RawValue;
+use std::convert::Infallible;
+use std::future::ready;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -27,36 +30,64 @@ const NO_SESSION: &str = "Bad Request: no Mcp-Session-Id; open a session with `i
 /// From this version on there are no sessions.
 const MODERN: &str = "2026-";
 
+/// An answer on its way.
+pub type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
 /// Answers one request to the endpoint.
-pub async fn answer(hub: Hub, request: Request<Incoming>) -> Response<Body> {
+pub fn answer(hub: Hub, request: Request<Incoming>) -> Answering {
     match *request.method() {
-        Method::POST => post(hub, request).await,
-        Method::GET => get(&hub, &request),
-        Method::DELETE => delete(hub, request).await,
+        Method::POST => {
+            let (parts, body) = request.into_parts();
+            Box::pin(post(hub, parts, body))
+        }
+        Method::GET => Box::pin(ready(Ok(get(&hub, &request)))),
+        Method::DELETE => Box::pin(async move { Ok(delete(hub, request).await) }),
         _ => {
             let mut response =
                 refuse(StatusCode::METHOD_NOT_ALLOWED, -32000, "only POST, GET and DELETE are understood");
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, GET, DELETE"));
-            response
+            Box::pin(ready(Ok(response)))
         }
     }
 }
 
-async fn post(hub: Hub, request: Request<Incoming>) -> Response<Body> {
-    let (parts, body) = request.into_parts();
+async fn post(hub: Hub, parts: Parts, body: Incoming) -> Result<Response<Body>, Infallible> {
     let kind = text(&parts.headers, &CONTENT_TYPE).unwrap_or_default();
     const JSON: &str = "application/json";
     if !kind.get(..JSON.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(JSON)) {
-        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, -32000, "Content-Type must be application/json");
+        return Ok(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, -32000, "Content-Type must be application/json"));
     }
     let body = match timeout(BODY, Limited::new(body, hub.max_message()).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            return refuse(StatusCode::PAYLOAD_TOO_LARGE, -32600, "the message is larger than `max_message`");
+            return Ok(refuse(StatusCode::PAYLOAD_TOO_LARGE, -32600, "the message is larger than `max_message`"));
         }
-        Ok(Err(_)) => return refuse(StatusCode::BAD_REQUEST, -32700, "the body ended too early"),
-        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, -32600, "the body did not come in time"),
+        Ok(Err(_)) => return Ok(refuse(StatusCode::BAD_REQUEST, -32700, "the body ended too early")),
+        Err(_) => return Ok(refuse(StatusCode::REQUEST_TIMEOUT, -32600, "the body did not come in time")),
     };
+    match take_in(&hub, parts, body) {
+        Taken::Done(response) => Ok(response),
+        Taken::Entered(mut entered) => {
+            let answer = (&mut entered.reply).await;
+            Ok(respond(answer.ok(), entered, None))
+        }
+        Taken::Later(answering) => answering.await,
+    }
+}
+
+/// What becomes of a message.
+enum Taken {
+    /// It is answered.
+    Done(Response<Body>),
+    /// A relay has it.
+    Entered(Entered),
+    /// Something else is to be done first.
+    Later(Answering),
+}
+
+/// Takes a message in. What waits for its answer need not hold it.
+fn take_in(hub: &Hub, parts: Parts, body: Bytes) -> Taken {
+    let refused = |status, code, why: &str| Taken::Done(refuse(status, code, why));
     let line = one_line(&body);
     let said = text(&parts.headers, &VERSION);
     let name = text(&parts.headers, &SESSION);
@@ -67,28 +98,25 @@ async fn post(hub: Hub, request: Request<Incoming>) -> Response<Body> {
                     if hub.speaks_for_itself()
                         && let Some(objection) = hub.objection(&message, &parts.headers)
                     {
-                        return json(StatusCode::BAD_REQUEST, objection);
+                        return Taken::Done(json(StatusCode::BAD_REQUEST, objection));
                     }
-                    return match hub.post_modern(&message, &parts.headers) {
-                        Some(entered) => reply(entered, None).await,
-                        None => refuse(StatusCode::SERVICE_UNAVAILABLE, -32000, "the front is ending"),
+                    return match hub.post_modern(&message, parts.headers) {
+                        Some(entered) => Taken::Entered(entered),
+                        None => refused(StatusCode::SERVICE_UNAVAILABLE, -32000, "the front is ending"),
                     };
                 }
-                if hub.speaks_for_itself() {
-                    return accepted();
-                }
-                return pass::whole(&hub, parts, body).await;
+                return if hub.speaks_for_itself() { Taken::Done(accepted()) } else { pass_on(hub, parts, &body) };
             }
             if said.is_some_and(|version| version >= MODERN) {
                 if hub.speaks_for_itself() {
                     // A notification of that era needs no metadata; there is none that a server could want.
                     return match hub.objection(&message, &parts.headers).filter(|_| message.is_request()) {
-                        Some(objection) => json(StatusCode::BAD_REQUEST, objection),
-                        None => accepted(),
+                        Some(objection) => Taken::Done(json(StatusCode::BAD_REQUEST, objection)),
+                        None => Taken::Done(accepted()),
                     };
                 }
                 // Header and body do not agree: the server has its own words for that.
-                return pass::whole(&hub, parts, body).await;
+                return pass_on(hub, parts, &body);
             }
             let id = message.id().filter(|_| message.is_request());
             let (ids, opens) = (id.map(str::to_owned).into_iter().collect(), message.method() == Some("initialize"));
@@ -96,38 +124,44 @@ async fn post(hub: Hub, request: Request<Incoming>) -> Response<Body> {
         }
         Err(NoMessage::Batch) => (Err(&*line), ids_of(&line), false),
         Err(NoMessage::NotJson(why)) => {
-            return refuse(StatusCode::BAD_REQUEST, -32700, &format!("the message is not JSON: {why}"));
+            return refused(StatusCode::BAD_REQUEST, -32700, &format!("the message is not JSON: {why}"));
         }
         Err(NoMessage::Invalid(why)) => {
-            return refuse(StatusCode::BAD_REQUEST, -32600, &format!("the message is not MCP: {why}"));
+            return refused(StatusCode::BAD_REQUEST, -32600, &format!("the message is not MCP: {why}"));
         }
     };
     match name {
-        None if opens => open(hub, message, ids, &parts.headers).await,
-        None if hub.speaks_for_itself() => refuse(StatusCode::BAD_REQUEST, -32000, NO_SESSION),
+        None if opens => open(hub, &message, ids, parts.headers),
+        None if hub.speaks_for_itself() => refused(StatusCode::BAD_REQUEST, -32000, NO_SESSION),
         // A server without sessions takes it; another one says that it wants one.
-        None => pass::whole(&hub, parts, body).await,
+        None => pass_on(hub, parts, &body),
         Some(name) => {
             if let Some(said) = said.filter(|said| !LEGACY.contains(said)) {
                 let why = format!("Bad Request: Unsupported protocol version: {said}");
-                return refuse(StatusCode::BAD_REQUEST, -32000, &why);
+                return refused(StatusCode::BAD_REQUEST, -32000, &why);
             }
-            let Some(sid) = hub.session(name) else { return unknown_session() };
+            let Some(sid) = hub.session(name) else { return Taken::Done(unknown_session()) };
             let asks = !ids.is_empty();
-            match hub.post(sid, &message, ids, &parts.headers) {
-                Ok(entered) if asks => reply(entered, None).await,
-                Ok(_) => accepted(),
-                Err(Refusal::Gone) => unknown_session(),
+            match hub.post(sid, &message, ids, parts.headers) {
+                Ok(entered) if asks => Taken::Entered(entered),
+                Ok(_) => Taken::Done(accepted()),
+                Err(Refusal::Gone) => Taken::Done(unknown_session()),
                 Err(Refusal::InUse) => {
-                    refuse(StatusCode::BAD_REQUEST, -32600, "a request with this id is still open in this session")
+                    refused(StatusCode::BAD_REQUEST, -32600, "a request with this id is still open in this session")
                 }
             }
         }
     }
 }
 
+/// The server's own business.
+fn pass_on(hub: &Hub, parts: Parts, body: &Bytes) -> Taken {
+    let (hub, body) = (hub.clone(), body.clone());
+    Taken::Later(Box::pin(async move { Ok(pass::whole(&hub, parts, body).await) }))
+}
+
 /// A client opens a session.
-async fn open(hub: Hub, message: Result<Message<'_>, &[u8]>, ids: Vec<String>, headers: &HeaderMap) -> Response<Body> {
+fn open(hub: &Hub, message: &Result<Message<'_>, &[u8]>, ids: Vec<String>, headers: HeaderMap) -> Taken {
     let name = new_name();
     let Some(sid) = hub.open(name.clone()) else {
         let mut response = refuse(
@@ -136,18 +170,21 @@ async fn open(hub: Hub, message: Result<Message<'_>, &[u8]>, ids: Vec<String>, h
             "too many sessions are in use; end one, or try again later",
         );
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
-        return response;
+        return Taken::Done(response);
     };
-    let Ok(mut entered) = hub.post(sid, &message, ids, headers) else { return unknown_session() };
+    let Ok(mut entered) = hub.post(sid, message, ids, headers) else { return Taken::Done(unknown_session()) };
     // The client may leave before it is answered: nobody would know the session's name.
     let unfinished = Unfinished { hub: hub.clone(), name: Some(name.clone()) };
-    let answer = (&mut entered.reply).await;
-    let events = matches!(answer, Ok(Reply::Events { .. }));
-    if !events && !hub.is_accepted(sid) {
-        return respond(answer.ok(), entered, None);
-    }
-    unfinished.keep();
-    respond(answer.ok(), entered, Some(&name))
+    let hub = hub.clone();
+    Taken::Later(Box::pin(async move {
+        let answer = (&mut entered.reply).await;
+        let events = matches!(answer, Ok(Reply::Events { .. }));
+        if !events && !hub.is_accepted(sid) {
+            return Ok(respond(answer.ok(), entered, None));
+        }
+        unfinished.keep();
+        Ok(respond(answer.ok(), entered, Some(&name)))
+    }))
 }
 
 /// A session whose name the client does not know yet.
@@ -168,11 +205,6 @@ impl Drop for Unfinished {
             self.hub.delete(&name);
         }
     }
-}
-
-async fn reply(mut entered: Entered, name: Option<&str>) -> Response<Body> {
-    let answer = (&mut entered.reply).await;
-    respond(answer.ok(), entered, name)
 }
 
 fn respond(reply: Option<Reply>, entered: Entered, name: Option<&str>) -> Response<Body> {
@@ -214,7 +246,7 @@ fn get(hub: &Hub, request: &Request<Incoming>) -> Response<Body> {
     if !accepts {
         return refuse(StatusCode::NOT_ACCEPTABLE, -32000, "Not Acceptable: a GET must accept text/event-stream");
     }
-    let events = hub.session(name).and_then(|sid| hub.get(sid, text(headers, &LAST_EVENT), headers));
+    let events = hub.session(name).and_then(|sid| hub.get(sid, text(headers, &LAST_EVENT), headers.clone()));
     let Some(events) = events else { return unknown_session() };
     let mut response = stream(events, None);
     response.headers_mut().insert(SESSION, value(name));

@@ -1,11 +1,11 @@
 //! One exchange with a server over HTTP, as both fronts make them: the request, what its headers say, and what may come
 //! back. Who asks, and who hears the answer, is no business of this module.
 
-use super::caller::{Payload, Whole};
+use super::caller::{Answer, Payload, Whole};
 use super::headers::{self, METHOD, NAME, VERSION};
 use futures_util::{StreamExt, TryStreamExt};
 use http_body_util::{BodyExt, BodyStream, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use mcp_twin_core::relay::{Message, one_line};
@@ -87,7 +87,7 @@ pub fn describe(message: &Message<'_>, headers: &mut HeaderMap) {
 
 /// Whether what comes is a stream of events.
 #[must_use]
-pub fn is_stream(response: &Response<Incoming>) -> bool {
+pub fn is_stream(response: &Response<Answer>) -> bool {
     let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     response.status().is_success() && kind.starts_with("text/event-stream")
 }
@@ -127,22 +127,16 @@ impl Heard {
 }
 
 /// The events of a body. One of them may be as large as a message may be.
-pub fn events(
-    response: Response<Incoming>,
-    max_message: usize,
-) -> impl futures_util::Stream<Item = Result<sse_stream::Sse, String>> {
+pub fn events(body: Answer, max_message: usize) -> impl futures_util::Stream<Item = Result<sse_stream::Sse, String>> {
     let since = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&since);
-    let data = TryStreamExt::map_err(BodyStream::new(response.into_body()), std::io::Error::other).try_filter_map(
-        move |frame| {
-            let data = frame.into_data().ok();
-            let read = data.as_ref().map_or(0, Bytes::len);
-            let large = count.fetch_add(read, Ordering::Relaxed) > max_message;
-            let result =
-                if large { Err(std::io::Error::other("an event is larger than `max_message`")) } else { Ok(data) };
-            async move { result }
-        },
-    );
+    let data = TryStreamExt::map_err(BodyStream::new(body), std::io::Error::other).try_filter_map(move |frame| {
+        let data = frame.into_data().ok();
+        let read = data.as_ref().map_or(0, Bytes::len);
+        let large = count.fetch_add(read, Ordering::Relaxed) > max_message;
+        let result = if large { Err(std::io::Error::other("an event is larger than `max_message`")) } else { Ok(data) };
+        async move { result }
+    });
     sse_stream::SseByteStream::new(Box::pin(data)).map(move |event| {
         since.store(0, Ordering::Relaxed);
         event.map_err(|error| error.to_string())
@@ -153,8 +147,8 @@ pub fn events(
 ///
 /// # Errors
 /// Why it could not be read.
-pub async fn whole(response: Response<Incoming>, max_message: usize) -> Result<Bytes, String> {
-    match Limited::new(response.into_body(), max_message).collect().await {
+pub async fn whole(body: Answer, max_message: usize) -> Result<Bytes, String> {
+    match Limited::new(body, max_message).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) => Err(format!("its answer could not be read: {error}")),
     }

@@ -32,38 +32,32 @@ fn stays(name: &HeaderName) -> bool {
             | CONTENT_LENGTH
             | HOST
             | EXPECT
-    ) || name.as_str() == "keep-alive"
-        || name.as_str() == "proxy-connection"
+    ) || matches!(name.as_str(), "keep-alive" | "proxy-connection")
         || *name == TOKEN
 }
 
 /// What of a message's headers goes on: not those of the connection, nor those that `Connection` names.
 #[must_use]
-pub fn onward(headers: &HeaderMap) -> HeaderMap {
-    let named: Vec<String> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|name| name.trim().to_ascii_lowercase())
-        .collect();
-    let mut out = HeaderMap::with_capacity(headers.len());
-    for (name, value) in headers {
-        if !stays(name) && !named.iter().any(|named| named == name.as_str()) {
-            out.append(name.clone(), value.clone());
-        }
-    }
-    out
+pub fn onward(headers: HeaderMap) -> HeaderMap {
+    without(headers, stays)
 }
 
 /// The headers of a client's message for a twin. A twin's answer is read here, so it is not to be compressed.
 #[must_use]
-pub fn to_twin(headers: &HeaderMap) -> HeaderMap {
-    let mut out = onward(headers);
-    out.remove(ACCEPT_ENCODING);
-    out.remove(SESSION);
-    out.remove(LAST_EVENT);
-    out
+pub fn to_twin(headers: HeaderMap) -> HeaderMap {
+    without(headers, |name| stays(name) || [ACCEPT_ENCODING, SESSION, LAST_EVENT].contains(name))
+}
+
+/// Taken out where they are: most messages have one or two of them, and the others need not move.
+fn without(mut headers: HeaderMap, drops: impl Fn(&HeaderName) -> bool) -> HeaderMap {
+    let named = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    let named = named.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok());
+    let mut dropped: Vec<HeaderName> = named.collect();
+    dropped.extend(headers.keys().filter(|name| drops(name)).cloned());
+    for name in dropped {
+        headers.remove(name);
+    }
+    headers
 }
 
 /// What of such headers says who a client is: for what is sent on its behalf without a message of its own.
@@ -167,12 +161,12 @@ mod tests {
         ] {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        let out = to_twin(&headers);
+        let out = to_twin(headers.clone());
         assert_eq!(out.get(AUTHORIZATION).unwrap(), "Bearer x");
         assert_eq!(out.get("mcp-param-region").unwrap(), "eu");
         assert_eq!(out.get_all("x-unknown").iter().count(), 2);
         assert_eq!(out.len(), 4, "{out:?}");
-        assert_eq!(onward(&headers).get("mcp-session-id").unwrap(), "ours");
+        assert_eq!(onward(headers).get("mcp-session-id").unwrap(), "ours");
     }
 
     #[test]

@@ -149,8 +149,7 @@ impl Service<Request<Incoming>> for Routes {
             if let Err(error) = self.shared.door.check(request.headers_mut()) {
                 return Box::pin(ready(Ok(turned_away(error))));
             }
-            let hub = self.shared.hub.clone();
-            Box::pin(async move { Ok(endpoint::answer(hub, request).await) })
+            endpoint::answer(self.shared.hub.clone(), request)
         } else {
             Box::pin(self.others.call(request))
         }

@@ -1,12 +1,12 @@
 //! Requests that are no business of the relay: they go to the twin that serves, as they are.
 
-use super::caller::{CallError, Payload};
+use super::caller::{Answer, CallError, Payload};
 use super::endpoint::refuse;
 use super::headers::{onward, value};
 use super::hub::{Hub, Passing};
 use axum::body::Body;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::{Bytes, Frame, Incoming};
+use hyper::body::{Bytes, Frame};
 use hyper::header::{HOST, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
@@ -37,7 +37,7 @@ async fn send(hub: &Hub, parts: Parts, path: Option<String>, body: Body) -> Resp
     };
     let own = parts.uri.path_and_query().map_or("/", hyper::http::uri::PathAndQuery::as_str);
     let path = path.as_deref().unwrap_or(own);
-    let mut headers = onward(&parts.headers);
+    let mut headers = onward(parts.headers);
     headers.insert(HOST, value(&passing.at.to_string()));
     let body = Limited::new(body, hub.max_message()).map_err(std::io::Error::other).boxed_unsync();
     let body = Payload::Passing(body);
@@ -51,7 +51,7 @@ async fn send(hub: &Hub, parts: Parts, path: Option<String>, body: Body) -> Resp
             let (parts, body) = response.into_parts();
             let mut response = Response::new(Body::new(Passed { body, _passing: passing }));
             *response.status_mut() = parts.status;
-            *response.headers_mut() = onward(&parts.headers);
+            *response.headers_mut() = onward(parts.headers);
             response
         }
         Err(CallError::NotSent(why)) => {
@@ -94,7 +94,7 @@ async fn waited(hub: &Hub) -> Result<Passing, Response<Body>> {
 
 /// A twin's body on its way to the client.
 struct Passed {
-    body: Incoming,
+    body: Answer,
     _passing: Passing,
 }
 

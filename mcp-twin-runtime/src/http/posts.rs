@@ -1,6 +1,6 @@
 //! One session at one twin: its requests there, each a POST of its own, and the stream of what belongs to none of them.
 
-use super::caller::CallError;
+use super::caller::{Answer, CallError};
 use super::exchange::{
     AGAIN, Heard, LONGEST_PAUSE, describe, events, excerpt, is_forgotten, is_stream, nameless, whole,
 };
@@ -8,7 +8,7 @@ use super::headers::{self, SESSION, VERSION};
 use super::hub::{Hub, Sid};
 use super::stream::Manner;
 use futures_util::StreamExt;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use mcp_twin_core::relay::{Message, one_line};
@@ -240,16 +240,19 @@ impl Posts {
     }
 }
 
+/// What is seldom gone through is boxed: each message begins with room for all of its way.
 impl Errand {
-    async fn run(self, hub: &Hub, sent: oneshot::Sender<()>) {
+    async fn run(&self, hub: &Hub, sent: oneshot::Sender<()>) {
         let mut sent = Some(sent);
         let mut reopened = false;
         let mut again = self.opens;
         loop {
-            let had = hub.link_session(self.sid, self.twin);
-            let response = match self.send(hub, sent.take()).await {
+            let (had, sending) = self.send(hub, sent.take());
+            let response = match sending.await {
                 Ok(response) => response,
-                Err(CallError::NotSent(why)) => return hub.unsent(self.sid, self.twin, &self.line, &why).await,
+                Err(CallError::NotSent(why)) => {
+                    return Box::pin(hub.unsent(self.sid, self.twin, &self.line, &why)).await;
+                }
                 // An opening has no effect but a session that nobody knows of: a kept connection may just have been closed.
                 Err(CallError::Broken(_)) if std::mem::take(&mut again) => continue,
                 Err(CallError::Broken(why)) => return self.lost(hub, &format!("the connection broke: {why}")),
@@ -260,10 +263,10 @@ impl Errand {
                 && !self.modern
                 && let Some(had) = had
             {
-                let body = whole(response, hub.max_message()).await.unwrap_or_default();
+                let body = Box::pin(whole(response.into_body(), hub.max_message())).await.unwrap_or_default();
                 if is_forgotten(status, &body)
                     && !reopened
-                    && reopen(hub, self.sid, self.twin, &had, &self.headers).await
+                    && Box::pin(reopen(hub, self.sid, self.twin, &had, &self.headers)).await
                 {
                     reopened = true;
                     continue;
@@ -274,42 +277,56 @@ impl Errand {
         }
     }
 
-    async fn send(&self, hub: &Hub, sent: Option<oneshot::Sender<()>>) -> Result<Response<Incoming>, CallError> {
+    /// The session that the twin is sent the message in, and the sending.
+    fn send<'a>(
+        &self,
+        hub: &'a Hub,
+        sent: Option<oneshot::Sender<()>>,
+    ) -> (Option<HeaderValue>, impl Future<Output = Result<Response<Answer>, CallError>> + 'a) {
         let mut headers = HeaderMap::clone(&self.headers);
+        let mut session = None;
         if !self.modern {
-            hub.dress(self.sid, self.twin, &mut headers, self.opens);
+            session = hub.dress(self.sid, self.twin, &mut headers, self.opens);
         } else if headers.is_empty()
             && let Ok(message) = Message::read(&self.line)
         {
             // A request of our own: the headers say what the body says. Those of a client stay as they are, right or wrong.
             describe(&message, &mut headers);
         }
-        let request = hub
-            .request(self.twin, Method::POST, headers, self.line.clone(), sent)
-            .ok_or_else(|| CallError::NotSent("the twin does not listen".to_owned()))?;
-        hub.caller().send(request).await
+        let request = hub.request(self.twin, Method::POST, headers, self.line.clone(), sent);
+        let sending = request.map(|request| hub.caller().send(request));
+        let sending = async move {
+            match sending {
+                Some(sending) => sending.await,
+                None => Err(CallError::NotSent("the twin does not listen".to_owned())),
+            }
+        };
+        (session, sending)
     }
 
-    async fn hear(self, hub: &Hub, response: Response<Incoming>) {
-        let status = response.status();
-        let session = response.headers().get(SESSION).cloned();
-        let kept = kept(response.headers());
+    fn hear<'a>(&'a self, hub: &'a Hub, response: Response<Answer>) -> impl Future<Output = ()> + 'a {
+        let streams = is_stream(&response);
+        let (parts, body) = response.into_parts();
+        let status = parts.status;
         if self.opens && status.is_success() {
-            hub.opened(self.sid, self.twin, session);
+            hub.opened(self.sid, self.twin, parts.headers.get(SESSION).cloned());
         }
-        if is_stream(&response) {
-            return self.hear_events(hub, response, kept).await;
-        }
-        match whole(response, hub.max_message()).await {
-            Ok(body) if body.is_empty() && status.is_success() => {
-                if self.number.is_some() && status != StatusCode::ACCEPTED {
-                    self.lost(hub, "the answer was empty");
-                } else if self.number.is_some() {
-                    self.lost(hub, "the request was taken for a notification (202)");
-                }
+        let kept = kept(parts.headers);
+        async move {
+            if streams {
+                return Box::pin(self.hear_events(hub, body, kept)).await;
             }
-            Ok(body) => self.refused(hub, status, kept, body),
-            Err(why) => self.lost(hub, &why),
+            match whole(body, hub.max_message()).await {
+                Ok(body) if body.is_empty() && status.is_success() => {
+                    if self.number.is_some() && status != StatusCode::ACCEPTED {
+                        self.lost(hub, "the answer was empty");
+                    } else if self.number.is_some() {
+                        self.lost(hub, "the request was taken for a notification (202)");
+                    }
+                }
+                Ok(body) => self.refused(hub, status, kept, body),
+                Err(why) => self.lost(hub, &why),
+            }
         }
     }
 
@@ -341,17 +358,17 @@ impl Errand {
         }
     }
 
-    async fn hear_events(self, hub: &Hub, response: Response<Incoming>, headers: HeaderMap) {
+    async fn hear_events(&self, hub: &Hub, body: Answer, headers: HeaderMap) {
         let manner = Manner { events: true, status: StatusCode::OK, headers };
         let Some(gauge) = hub.gauge(self.sid, self.number) else { return };
         if let Some(number) = self.number {
             hub.events_begin(self.sid, number, &manner);
         }
         let mut heard = Heard::default();
-        let mut body = Some(response);
+        let mut body = Some(body);
         let (mut tries, pause) = AGAIN;
-        while let Some(response) = body.take() {
-            let mut stream = Box::pin(events(response, hub.max_message()));
+        while let Some(answer) = body.take() {
+            let mut stream = Box::pin(events(answer, hub.max_message()));
             while let Some(event) = stream.next().await {
                 match event {
                     Ok(event) => {
@@ -376,7 +393,7 @@ impl Errand {
             hub.pause(self.sid, number, heard.retry);
             sleep(heard.retry.unwrap_or(pause).min(LONGEST_PAUSE)).await;
             match again(hub, &heard, self.sid, self.twin, &self.headers).await {
-                Some(response) => body = Some(response),
+                Some(response) => body = Some(response.into_body()),
                 None if hub.is_open(self.sid, self.twin, number) => {
                     return self.lost(hub, "the stream ended before the answer came, and could not be taken up again");
                 }
@@ -399,7 +416,7 @@ impl Errand {
 }
 
 /// Takes a stream up again behind what was heard of it.
-async fn again(hub: &Hub, heard: &Heard, sid: Sid, twin: TwinId, headers: &HeaderMap) -> Option<Response<Incoming>> {
+async fn again(hub: &Hub, heard: &Heard, sid: Sid, twin: TwinId, headers: &HeaderMap) -> Option<Response<Answer>> {
     let mut headers = headers.clone();
     hub.dress(sid, twin, &mut headers, false);
     if let Some(last) = &heard.last {
@@ -419,7 +436,7 @@ async fn listen(hub: &Hub, sid: Sid, twin: TwinId, headers: HeaderMap) {
     loop {
         // A server without such a stream answers 405, and that is fine.
         let Some(response) = again(hub, &heard, sid, twin, &headers).await else { return };
-        let mut stream = Box::pin(events(response, hub.max_message()));
+        let mut stream = Box::pin(events(response.into_body(), hub.max_message()));
         while let Some(Ok(event)) = stream.next().await {
             pause = AGAIN.1;
             gauge.room().await;
@@ -448,7 +465,7 @@ async fn reopen(hub: &Hub, sid: Sid, twin: TwinId, had: &HeaderValue, headers: &
         return false;
     }
     // The answer says nothing new, but the server may wait for it to be read.
-    let _ = whole(response, hub.max_message()).await;
+    let _ = whole(response.into_body(), hub.max_message()).await;
     hub.reopened(sid, twin, session);
     if let Some(completed) = completed {
         let mut headers = headers.clone();
@@ -462,7 +479,7 @@ async fn reopen(hub: &Hub, sid: Sid, twin: TwinId, had: &HeaderValue, headers: &
 }
 
 /// Headers of a twin's answer that are the client's to see.
-fn kept(headers: &HeaderMap) -> HeaderMap {
+fn kept(headers: HeaderMap) -> HeaderMap {
     let mut kept = headers::onward(headers);
     kept.remove(SESSION);
     kept.remove(CONTENT_TYPE);

@@ -15,12 +15,17 @@ pub(in crate::relay) fn may_name(raw: &str, name: &str) -> bool {
 
 /// The member `name` of a raw JSON object, as written; the last one, should it stand there twice.
 pub(in crate::relay) fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
-    Members::of(object).filter(|(own, _)| key(own) == name).last().map(|(_, value)| value)
+    each_member(object).filter(|(own, _)| key(own) == name).last().map(|(_, value)| value)
 }
 
 /// All members of a raw JSON object, names and values as written, in their order; none of what is not an object.
 pub(in crate::relay) fn members(object: &str) -> Vec<(&str, &str)> {
-    Members::of(object).collect()
+    each_member(object).collect()
+}
+
+/// The same, one after the other.
+pub(super) fn each_member(object: &str) -> impl Iterator<Item = (&str, &str)> {
+    Members::of(object)
 }
 
 /// Walks over an object that was found to be JSON when its message was read, so that only its structure is looked for: a
@@ -60,7 +65,11 @@ impl<'a> Members<'a> {
                     depth = depth.checked_sub(1)?;
                     self.at += 1;
                 }
-                _ if depth > 0 => self.at += 1,
+                _ if depth > 0 => {
+                    // Numbers, literals, and the marks between members.
+                    let plain = |byte: &u8| !matches!(byte, b'"' | b'{' | b'}' | b'[' | b']');
+                    self.at += bytes.get(self.at..)?.iter().take_while(|byte| plain(byte)).count();
+                }
                 _ => {
                     let ends = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b'}' | b']');
                     self.at = bytes.get(self.at..)?.iter().position(ends).map_or(bytes.len(), |end| self.at + end);
@@ -88,11 +97,21 @@ impl<'a> Iterator for Members<'a> {
 fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let mut at = start + 1;
     loop {
-        at += memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        at += mark(bytes.get(at..)?)?;
         match bytes.get(at)? {
             b'"' => return Some(at + 1),
             _ => at += 2,
         }
+    }
+}
+
+/// Where a quotation mark or an escape is. Most strings are short, and a search that is fast over many bytes begins slowly.
+fn mark(text: &[u8]) -> Option<usize> {
+    const SHORT: usize = 32;
+    let short = text.get(..SHORT).unwrap_or(text);
+    match short.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+        None => Some(SHORT + memchr2(b'"', b'\\', text.get(SHORT..)?)?),
+        found => found,
     }
 }
 

@@ -49,10 +49,18 @@ impl Hub {
         Some(exchange::request(&endpoint, method, headers, body, sent))
     }
 
-    pub(in crate::http) fn dress(&self, sid: Sid, twin: TwinId, headers: &mut HeaderMap, opens: bool) {
-        if let Some(link) = self.lock().sessions.get(&sid).and_then(|session| session.posts(twin)) {
-            link.dress(headers, opens);
-        }
+    /// Writes what the twin knows the session by; the id of that, if it gave one.
+    pub(in crate::http) fn dress(
+        &self,
+        sid: Sid,
+        twin: TwinId,
+        headers: &mut HeaderMap,
+        opens: bool,
+    ) -> Option<HeaderValue> {
+        let inner = self.lock();
+        let link = inner.sessions.get(&sid).and_then(|session| session.posts(twin))?;
+        link.dress(headers, opens);
+        link.session.clone()
     }
 
     pub(in crate::http) fn link_session(&self, sid: Sid, twin: TwinId) -> Option<HeaderValue> {
@@ -176,7 +184,7 @@ impl Hub {
                 link.closed(answers);
             }
         }
-        let origin = Origin { id, manner: manner.clone() };
+        let origin = Origin { id, manner };
         inner.pump(self, sid, Some(&origin));
         if counts {
             inner.count(twin, refused);

@@ -17,15 +17,15 @@ use std::sync::Arc;
 const STUCK: usize = 16 << 20;
 
 /// What an input came from: the client's request that it belongs to, and how the twin answers that one.
-pub(super) struct Origin {
+pub(super) struct Origin<'a> {
     /// The client's id of the request, as written (of the modern era: its number).
     pub(super) id: Option<String>,
-    pub(super) manner: Manner,
+    pub(super) manner: &'a Manner,
 }
 
 impl Inner {
     /// Writes what can be written and passes on what was found out.
-    pub(super) fn pump(&mut self, hub: &Hub, sid: Sid, origin: Option<&Origin>) {
+    pub(super) fn pump(&mut self, hub: &Hub, sid: Sid, origin: Option<&Origin<'_>>) {
         loop {
             let mut moved = self.write_client(hub, sid, origin);
             moved |= self.write_twins(hub, sid);
@@ -63,7 +63,7 @@ impl Inner {
         }
     }
 
-    fn write_client(&mut self, hub: &Hub, sid: Sid, origin: Option<&Origin>) -> bool {
+    fn write_client(&mut self, hub: &Hub, sid: Sid, origin: Option<&Origin<'_>>) -> bool {
         let Some(session) = self.sessions.get_mut(&sid) else { return false };
         let output = session.relay.client_output();
         if output.is_empty() {
@@ -84,7 +84,7 @@ impl Inner {
     }
 
     /// To a client of the legacy era.
-    fn tell_client(&mut self, hub: &Hub, sid: Sid, line: Bytes, origin: Option<&Origin>) {
+    fn tell_client(&mut self, hub: &Hub, sid: Sid, line: Bytes, origin: Option<&Origin<'_>>) {
         let Some(session) = self.sessions.get_mut(&sid) else { return };
         let processes = hub.processes().is_some();
         let Session { streams, relay, .. } = session;
@@ -97,11 +97,11 @@ impl Inner {
             let key = ids.iter().find_map(|id| streams.of(id));
             return streams.send(key, line, &ids, &plain);
         }
-        let Ok(message) = Message::read(&line) else { return };
+        let Ok(message) = Message::written(&line) else { return };
         match message.id().filter(|_| message.is_answer()) {
             Some(id) => {
                 let ids = [id.to_owned()];
-                let manner = manner_of(&ids).map_or(&plain, |origin| &origin.manner);
+                let manner = manner_of(&ids).map_or(&plain, |origin| origin.manner);
                 let key = streams.of(id).or_else(|| of_origin.and_then(|id| streams.of(id)));
                 streams.send(key, line.clone(), &ids, manner);
             }
@@ -114,14 +114,14 @@ impl Inner {
                     key = key.or_else(|| streams.ear());
                 }
                 let manner = Manner { events: true, ..Manner::default() };
-                streams.send(key, line.clone(), &[], origin.map_or(&manner, |origin| &origin.manner));
+                streams.send(key, line.clone(), &[], origin.map_or(&manner, |origin| origin.manner));
             }
         }
     }
 
     /// To whichever client of the modern era asked.
-    fn tell_edge(&mut self, hub: &Hub, sid: Sid, line: &Bytes, origin: Option<&Origin>) {
-        let Ok(message) = Message::read(line) else { return };
+    fn tell_edge(&mut self, hub: &Hub, sid: Sid, line: &Bytes, origin: Option<&Origin<'_>>) {
+        let Ok(message) = Message::written(line) else { return };
         if message.id() == Some(OWN_ID) && message.is_refusal() {
             // The front's own opening was refused, or nobody was there for it.
             if let Some(session) = self.sessions.get_mut(&sid) {
@@ -156,7 +156,7 @@ impl Inner {
         let text = Bytes::from(edge.leave(&message));
         let answers =
             if message.is_answer() && message.id() == Some(&number) { vec![number.clone()] } else { Vec::new() };
-        let own = origin.filter(|_| of_origin.as_ref() == Some(&number)).map(|origin| &origin.manner);
+        let own = origin.filter(|_| of_origin.as_ref() == Some(&number)).map(|origin| origin.manner);
         let status = message.error_code().filter(|_| processes).map_or(StatusCode::OK, status_of);
         let manner = own.cloned().unwrap_or(Manner { events: answers.is_empty(), status, ..Manner::default() });
         if let Some(session) = self.sessions.get_mut(&sid) {
@@ -180,7 +180,7 @@ impl Inner {
 
     /// To the front itself.
     fn tell_canary(&mut self, hub: &Hub, sid: Sid, line: &Bytes) {
-        let Ok(message) = Message::read(line) else { return };
+        let Ok(message) = Message::written(line) else { return };
         if message.is_refusal() {
             let text = String::from_utf8_lossy(line).into_owned();
             if let Some(session) = self.sessions.get_mut(&sid) {
@@ -273,7 +273,7 @@ impl Session {
     /// Sends a line to a twin, with the headers of the client's request that it comes from.
     fn forward(&mut self, hub: &Hub, sid: Sid, twin: TwinId, line: Bytes) {
         // Only a batch that the relay made would be none, and it makes none for twins.
-        let Ok(message) = Message::read(&line) else { return };
+        let Ok(message) = Message::written(&line) else { return };
         let number = message.id().filter(|_| message.is_request()).and_then(|id| id.parse::<u64>().ok());
         let id = number.and_then(|number| self.relay.client_id(number));
         let own = id.as_deref().and_then(|id| self.streams.headers_of(id));

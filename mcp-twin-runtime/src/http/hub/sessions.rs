@@ -95,7 +95,7 @@ impl Hub {
         sid: Sid,
         message: &Result<Message<'_>, &[u8]>,
         ids: Vec<String>,
-        headers: &HeaderMap,
+        headers: HeaderMap,
     ) -> Result<Entered, Refusal> {
         let now = self.now();
         let mut inner = self.lock();
@@ -139,7 +139,7 @@ impl Hub {
 
     /// A client of the modern era sends a request.
     #[must_use]
-    pub fn post_modern(&self, message: &Message<'_>, headers: &HeaderMap) -> Option<Entered> {
+    pub fn post_modern(&self, message: &Message<'_>, headers: HeaderMap) -> Option<Entered> {
         let now = self.now();
         let mut inner = self.lock();
         let sid = inner.own[0]?;
@@ -169,7 +169,7 @@ impl Hub {
 
     /// A client listens to what belongs to no request, or goes on behind the event `last`. `None`: it is not known.
     #[must_use]
-    pub fn get(&self, sid: Sid, last: Option<&str>, headers: &HeaderMap) -> Option<Events> {
+    pub fn get(&self, sid: Sid, last: Option<&str>, headers: HeaderMap) -> Option<Events> {
         let mut inner = self.lock();
         let session = inner.sessions.get_mut(&sid)?;
         session.used = Instant::now();

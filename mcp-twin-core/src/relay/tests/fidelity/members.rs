@@ -1,7 +1,8 @@
 //! The members of an object are those that a parser finds.
 
+use super::shape::{Shape, layout};
 use super::{config, json};
-use crate::relay::frame;
+use crate::relay::{Message, frame};
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
@@ -29,9 +30,28 @@ proptest! {
         }
     }
 
+    /// A line that is known to be a message is read to the same end with and without the proof that it is JSON.
+    #[test]
+    fn a_line_of_a_relay_reads_as_any_message(
+        layout in layout(), id in json::id(), value in json::value(), kind in 0usize..4,
+    ) {
+        let (id, method, value) = (("id", Shape::text(id)), ("method", Shape::text("\"a\\/b\"")), Shape::text(value));
+        let known = match kind {
+            0 => vec![id, method, ("params", value)],
+            1 => vec![method, ("params", value)],
+            2 => vec![id, ("result", value)],
+            _ => vec![("error", value), id],
+        };
+        let line = layout.message(known).fill(&[]);
+        let read = Message::read(line.as_bytes());
+        prop_assert!(read.is_ok(), "{line}");
+        prop_assert_eq!(format!("{:?}", read), format!("{:?}", Message::written(line.as_bytes())));
+    }
+
     /// Whatever the bytes are.
     #[test]
     fn no_text_makes_it_fail(text in "[{}\\[\\]\",:\\\\a1 ]{0,40}") {
         let _ = frame::members(&text);
+        let _ = Message::written(text.as_bytes());
     }
 }
