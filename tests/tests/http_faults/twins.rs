@@ -186,10 +186,11 @@ fn what_comes_while_a_handoff_waits_is_for_the_new_code() {
 /// A server with a tool `deaf`.
 fn deafened() -> mcp_twin_tests::Project {
     let project = project(&[("EXTRA_TOOLS", "[\"deaf\"]")]);
-    // Its `deaf` closes the listener and goes on running; what is open stays open.
+    // Its `deaf` closes the listener and goes on running; what is open stays open. Closed alone, it would go on listening
+    // for as long as the server's own thread waits on it.
     let code = std::fs::read_to_string(project.file()).unwrap();
-    let deaf = "def deafen():\n    import gc\n    for one in gc.get_objects():\n        if isinstance(one, wire.Server):\n            \
-                one.socket.close()\n\n\nif __name__";
+    let deaf = "def deafen():\n    import gc, socket\n    for one in gc.get_objects():\n        if isinstance(one, wire.Server):\n            \
+                one.socket.shutdown(socket.SHUT_RDWR)\n            one.socket.close()\n\n\nif __name__";
     let code = code.replace("if __name__", deaf);
     let code = code.replace(
         "            return text(VERSION)\n",

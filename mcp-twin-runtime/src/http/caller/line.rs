@@ -32,8 +32,8 @@ pub struct NoAnswer {
 
 struct Wire {
     sender: SendRequest<Payload>,
-    connection: Connection<TokioIo<TcpStream>, Payload>,
-    over: bool,
+    /// None when it is over. It is dropped then: only so are requests given back that it never took up.
+    connection: Option<Connection<TokioIo<TcpStream>, Payload>>,
 }
 
 impl Line {
@@ -52,7 +52,7 @@ impl Line {
         let _ = stream.set_nodelay(true);
         let opened = handshake(TokioIo::new(stream)).await;
         let (sender, connection) = opened.map_err(|error| CallError::NotSent(in_full(&error)))?;
-        Ok(Self { wire: Box::new(Wire { sender, connection, over: false }) })
+        Ok(Self { wire: Box::new(Wire { sender, connection: Some(connection) }) })
     }
 
     /// Sends a request until its answer begins.
@@ -81,12 +81,13 @@ impl Line {
 
     /// Whether it takes another request now.
     pub fn is_free(&self) -> bool {
-        !self.wire.over && self.wire.sender.is_ready()
+        self.wire.connection.is_some() && self.wire.sender.is_ready()
     }
 
     fn drive(&mut self, cx: &mut Context<'_>) {
-        if !self.wire.over {
-            self.wire.over = Pin::new(&mut self.wire.connection).poll(cx).is_ready();
+        let connection = &mut self.wire.connection;
+        if connection.as_mut().is_some_and(|connection| Pin::new(connection).poll(cx).is_ready()) {
+            *connection = None;
         }
     }
 }

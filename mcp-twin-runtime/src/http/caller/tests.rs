@@ -66,11 +66,18 @@ async fn one_that_the_server_has_closed_costs_no_request() {
             let (mut stream, _) = listener.accept().await.unwrap();
             head(&mut stream).await.unwrap();
             answer(&mut stream, &number.to_string()).await;
-            // Its end closes the connection, which the caller has kept.
+            stream
         };
         let client = async { text(caller.send(get(&at)).await.unwrap()).await };
-        let ((), said) = tokio::join!(server, client);
+        let (mut stream, said) = tokio::join!(server, client);
         assert_eq!(said, number.to_string());
+        // The caller has kept it. Closed in good order, or broken off, before the caller can have looked at it.
+        if number == 1 {
+            stream.set_zero_linger().unwrap();
+        }
+        stream.shutdown().await.unwrap();
+        drop(stream);
+        tokio::task::yield_now().await;
     }
 }
 
