@@ -69,6 +69,10 @@ impl Reading<'_> {
                 self.flags.insert(Flag::CompilesOnStart);
                 self.tsx(Kind::TsNode, args)
             }
+            "ts-node-dev" | "tsnd" => {
+                self.flags.extend([Flag::CompilesOnStart, Flag::SelfReloading]);
+                self.tsx(Kind::TsNode, args)
+            }
             "vite-node" | "esr" | "swc-node" | "jiti" => self.tsx(Kind::Tsx, args),
             "nodemon" => self.nodemon(args),
             "npx" | "pnpx" => self.npx(if name == "npx" { Kind::Npx } else { Kind::PnpmDlx }, args),
@@ -90,7 +94,7 @@ impl Reading<'_> {
         if opts.has(&["--watch", "--watch-path"]) {
             self.flags.insert(Flag::SelfReloading);
         }
-        self.flags.extend(opts.value(&["--env-file"]).map(|file| Flag::EnvFile(self.script_at(file))));
+        self.env_file(&opts);
         self.inspector_port(&opts);
         if opts.has(&["--run"]) {
             let task = opts.value(&["--run"]).or_else(|| opts.rest.first().map(String::as_str));
@@ -109,6 +113,11 @@ impl Reading<'_> {
             }
             _ => self.nothing(Kind::Node),
         }
+    }
+
+    /// A file with variables is read from the folder that the process starts in.
+    pub(super) fn env_file(&mut self, opts: &Opts<'_>) {
+        self.flags.extend(opts.value(&["--env-file"]).map(|file| Flag::EnvFile(self.script_at(file))));
     }
 
     /// `--inspect=9229` binds a port that a second copy cannot have.
@@ -160,6 +169,7 @@ impl Reading<'_> {
         if let Some(folder) = opts.value(&["--cwd", "--dir"]) {
             self.enter(folder);
         }
+        self.env_file(&opts);
         match opts.rest.split_first() {
             Some((script, rest)) => {
                 let script = self.script_at(script);

@@ -99,6 +99,9 @@ impl<'a> Reading<'a> {
         if found.argv.is_empty() {
             found.argv.clone_from(&argv);
         }
+        if found.script.as_deref().is_some_and(is_wsl) {
+            self.flags.insert(Flag::ForeignFilesystem);
+        }
         let (twin, reason) = self.twin(&found);
         let ground = self.ground(&found);
         let stem = match (&found.script, &found.package) {
@@ -309,6 +312,12 @@ pub(super) fn bare_package(package: &str) -> &str {
     let name = name.strip_prefix("npm:").or_else(|| name.strip_prefix("jsr:")).unwrap_or(name);
     let end = name.find(['@', '=', '<', '>', '~', '!', '[', ':', ' ']).filter(|end| *end > 0).unwrap_or(name.len());
     &name[..end]
+}
+
+/// Whether a path of Windows leads into a Linux.
+fn is_wsl(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    path.starts_with(r"\\wsl.localhost\") || path.starts_with(r"\\wsl$\")
 }
 
 /// The stem of a script; a file that every project has is named by its folder.

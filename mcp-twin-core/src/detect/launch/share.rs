@@ -79,7 +79,9 @@ pub(super) fn ports(args: &[String], env: &[(String, String)]) -> Vec<u16> {
 }
 
 fn own(parts: &[String]) -> bool {
-    !parts.iter().any(|part| OTHERS.contains(&part.as_str()))
+    // A browser that is started is told where to listen for its debugger.
+    parts.ends_with(&["remote".to_owned(), "debugging".to_owned(), "port".to_owned()])
+        || !parts.iter().any(|part| OTHERS.contains(&part.as_str()))
 }
 
 /// `8080`, `:8080`, `127.0.0.1:8080`, `tcp://0.0.0.0:8080/`.
@@ -230,7 +232,8 @@ mod tests {
             ("port 8080", None),
             ("--transport 8080", None),
             ("--db-port 5432", None),
-            ("--remote-debugging-port=9222", None),
+            ("--remote-debugging-port=8080", Some(8080)),
+            ("--remote-port=9222", None),
             ("--http http://api.invalid:8080", None),
             ("--urls http://api.invalid:8080", None),
         ] {

@@ -49,6 +49,7 @@ impl Reading<'_> {
         if let Some(folder) = opts.value(&["--cwd"]).or_else(|| global.value(&["--cwd"])) {
             self.enter(folder);
         }
+        self.env_file(if opts.has(&["--env-file"]) { &opts } else { &global });
         if let Some(member) = opts.value(&["-F", "--filter"]).or_else(|| global.value(&["-F", "--filter"])) {
             self.enter_member(member);
         }
@@ -78,6 +79,7 @@ impl Reading<'_> {
             _ => global.rest,
         };
         let opts = Opts::read(rest, DENO);
+        self.env_file(&opts);
         if opts.has(&["--watch", "--watch-hmr"]) {
             self.flags.insert(Flag::SelfReloading);
         }

@@ -48,10 +48,10 @@ struct Everything(String);
 
 impl crate::detect::launch::Look for Everything {
     fn exists(&self, path: &Path) -> bool {
-        path.as_os_str().len() % 3 != 0
+        !path.as_os_str().len().is_multiple_of(3)
     }
     fn is_dir(&self, path: &Path) -> bool {
-        path.as_os_str().len() % 5 == 0
+        path.as_os_str().len().is_multiple_of(5)
     }
     fn read_small(&self, path: &Path) -> Option<String> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();

@@ -80,3 +80,23 @@ fn scripts_lead_to_what_they_run() {
     assert_eq!(show(&read("deno task --cwd /p o", "?", &deno)), "deno /p/o.ts /p side-by-side task");
     assert_eq!(show(&read("deno task absent", "/p", &deno)), "deno - /p side-by-side task");
 }
+
+#[test]
+fn what_else_runtimes_are_told() {
+    check(&[
+        ("tsx --env-file=.env src/a.ts", "/p", "/p/package.json", "tsx /p/src/a.ts /p side-by-side env-file:/p/.env"),
+        ("bun --env-file .env run a.ts", "/p", "", "bun /p/a.ts /p side-by-side env-file:/p/.env"),
+        ("bun --cwd /q run --env-file=.env a.ts", "?", "", "bun /q/a.ts /q side-by-side env-file:/q/.env"),
+        ("deno run --env-file=.env -A a.ts", "/p", "", "deno /p/a.ts /p side-by-side env-file:/p/.env"),
+        (
+            "ts-node-dev --respawn src/a.ts",
+            "/p",
+            "/p/package.json",
+            "ts-node /p/src/a.ts /p side-by-side compiles-on-start self-reloading",
+        ),
+        ("nodemon --exec tsx a.ts", "/p", "", "tsx /p/a.ts /p side-by-side self-reloading"),
+        ("deno run --watch a.ts", "/p", "", "deno /p/a.ts /p side-by-side self-reloading"),
+        ("bun --watch run a.ts", "/p", "", "bun /p/a.ts /p side-by-side self-reloading"),
+        ("mcp-hmr a.py:m", "/p", "", "python /p/a.py /p side-by-side object-suffix self-reloading"),
+    ]);
+}

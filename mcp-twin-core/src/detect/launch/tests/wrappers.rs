@@ -210,6 +210,12 @@ fn what_runs_in_another_file_system() {
         ),
         ("wsl --cd ~ npx -y pkg", r"C:\p", "", "wsl =pkg - skip foreign-filesystem installed-package"),
         ("wsl", r"C:\p", "", "wsl - - skip foreign-filesystem"),
+        (
+            r"node \\wsl.localhost\Ubuntu\srv\a.js",
+            "?",
+            "",
+            r"node \\wsl.localhost\Ubuntu\srv\a.js \\wsl.localhost\Ubuntu\srv side-by-side foreign-filesystem",
+        ),
         ("ssh -p 22 me@host cd /srv && python a.py", "/p", "", "binary /srv/a.py - skip foreign-filesystem"),
     ]);
     let files = Files::default();
