@@ -9,7 +9,7 @@ mod container;
 mod flags;
 mod native;
 mod node;
-mod path;
+pub(in crate::detect) mod path;
 mod project;
 mod python;
 mod reading;
