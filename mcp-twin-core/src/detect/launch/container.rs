@@ -130,7 +130,7 @@ impl Reading<'_> {
         let mut command: Vec<String> = opts.value(&["--entrypoint"]).into_iter().map(str::to_owned).collect();
         command.extend(inner.iter().cloned());
         let cwd = opts.value(&["-w", "--workdir"]).map(Path::new);
-        let launch = Launch::read_in(&command, &Place { cwd, home: None, env: &[], look: &Blind });
+        let launch = Launch::read_in(&command, &Place { cwd, ..Place::new(&Blind) });
         let script = launch.script.filter(|script| script.is_absolute())?;
         let script = script.to_str()?;
         let volumes = opts.all(&["-v", "--volume"]).into_iter().filter_map(|volume| {

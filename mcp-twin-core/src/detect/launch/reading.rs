@@ -97,7 +97,7 @@ impl<'a> Reading<'a> {
         let argv = self.split_whole_line(argv);
         let mut found = self.run(&argv);
         if found.argv.is_empty() {
-            found.argv = argv;
+            found.argv.clone_from(&argv);
         }
         let (twin, reason) = self.twin(&found);
         let ground = self.ground(&found);
@@ -108,6 +108,7 @@ impl<'a> Reading<'a> {
         };
         Launch {
             kind: found.kind,
+            command: argv,
             argv: found.argv,
             script: found.script.map(PathBuf::from),
             package: found.package,

@@ -46,9 +46,8 @@ fn argv(line: &str) -> Vec<String> {
 }
 
 fn read(line: &str, cwd: &str, files: &Files) -> Launch {
-    let env = [];
     let cwd = (cwd != "?").then(|| Path::new(cwd));
-    Launch::read_in(&argv(line), &Place { cwd, home: Some(Path::new("/home/me")), env: &env, look: files })
+    Launch::read_in(&argv(line), &Place { cwd, home: Some(Path::new("/home/me")), ..Place::new(files) })
 }
 
 /// `kind what root twin flags`, where `what` is the script or the package and `-` is nothing.
@@ -234,7 +233,7 @@ fn variables_tell_ports_and_state() {
     let read = |env: &[(&str, &str)]| {
         let env: Vec<(String, String)> = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let files = Files::default();
-        let place = Place { cwd: Some(Path::new("/p")), home: None, env: &env, look: &files };
+        let place = Place { cwd: Some(Path::new("/p")), env: &env, ..Place::new(&files) };
         let launch = Launch::read_in(&argv("python a.py"), &place);
         format!("{} {}", launch.twin, launch.reason.unwrap_or_default())
     };
@@ -251,7 +250,7 @@ fn variables_tell_ports_and_state() {
 fn values_of_variables_are_not_kept() {
     let env = [("TOKEN", "s3cret"), ("DIR", "/q")].map(|(name, value)| (name.to_owned(), value.to_owned()));
     let files = Files::default();
-    let place = Place { cwd: Some(Path::new("/p")), home: None, env: &env, look: &files };
+    let place = Place { cwd: Some(Path::new("/p")), env: &env, ..Place::new(&files) };
     let launch = Launch::read_in(&argv("sh | -c | python $DIR/a.py --token=$TOKEN"), &place);
     assert_eq!(launch.script, Some(PathBuf::from("/q/a.py")));
     assert!(!format!("{launch:?}").contains("s3cret"));
@@ -261,7 +260,7 @@ fn values_of_variables_are_not_kept() {
 fn a_program_on_the_path_is_found() {
     let env = [("PATH".to_owned(), "/bin:/home/me/.cargo/bin".to_owned())];
     let files = Files::new("/home/me/.cargo/bin/srv");
-    let place = Place { cwd: Some(Path::new("/p")), home: None, env: &env, look: &files };
+    let place = Place { cwd: Some(Path::new("/p")), env: &env, ..Place::new(&files) };
     let launch = Launch::read_in(&argv("srv --stdio"), &place);
     assert_eq!(show(&launch), "binary /home/me/.cargo/bin/srv /home/me/.cargo/bin side-by-side");
     assert_eq!(launch.asked(), [Asked::File("/home/me/.cargo/bin/srv".into())]);
@@ -290,7 +289,7 @@ proptest::proptest! {
         ], 0..8)) {
         for cwd in [None, Some(Path::new("/p")), Some(Path::new(r"C:\p"))] {
             let files = Files::default();
-            let _ = Launch::read_in(&words, &Place { cwd, home: None, env: &[], look: &files });
+            let _ = Launch::read_in(&words, &Place { cwd, ..Place::new(&files) });
         }
     }
 }

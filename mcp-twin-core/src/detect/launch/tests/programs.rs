@@ -96,7 +96,7 @@ fn a_command_found_on_path_in_a_folder_of_commands_has_no_sources() {
     let read = |line: &str, path: &str, files: &Files| {
         let env = [("PATH".to_owned(), path.to_owned())];
         let (cwd, home) = (Some(Path::new("/work/notes")), Some(Path::new("/home/me")));
-        Launch::read_in(&argv(line), &Place { cwd, home, env: &env, look: files })
+        Launch::read_in(&argv(line), &Place { cwd, home, env: &env, ..Place::new(files) })
     };
     for folder in [
         "/usr/bin",
