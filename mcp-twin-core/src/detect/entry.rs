@@ -3,7 +3,7 @@
 use super::dialect::Dialect;
 use super::document::{Document, Node};
 use super::expand::Expander;
-use super::launch::{Flag, Launch, Place, path};
+use super::launch::{Launch, Place, path};
 use super::machine::Machine;
 use super::server::{EntryFlag, Server, Transport};
 use super::site::{Shape, Site, Step};
@@ -148,10 +148,15 @@ impl Reader<'_> {
             None => base,
         };
         server.cwd = cwd.map(PathBuf::from);
-        let place =
-            Place { cwd: server.cwd.as_deref(), home: Some(self.machine.home), env: &env, look: self.machine.look };
+        let place = Place {
+            cwd: server.cwd.as_deref(),
+            home: Some(self.machine.home),
+            project: self.machine.project,
+            env: &env,
+            look: self.machine.look,
+        };
         let launch = Launch::read_in(&argv, &place);
-        server.argv = if launch.flags.contains(&Flag::SplitCommandString) { split(argv) } else { argv };
+        server.argv.clone_from(&launch.command);
         server.launch = Some(launch);
     }
 
@@ -235,13 +240,4 @@ fn headers(node: &Node, dialect: &Dialect, expander: &mut Expander<'_>) -> Vec<S
 fn enabled(node: &Node) -> bool {
     node.member("disabled").and_then(Node::bool) != Some(true)
         && node.member("enabled").and_then(Node::bool) != Some(false)
-}
-
-/// The command line that stood in one word, as the launch has split it.
-fn split(argv: Vec<String>) -> Vec<String> {
-    let Some((first, args)) = argv.split_first() else { return argv };
-    match shell_words::split(first) {
-        Ok(words) => words.into_iter().chain(args.iter().cloned()).collect(),
-        Err(_) => argv,
-    }
 }

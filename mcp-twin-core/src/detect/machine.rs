@@ -31,9 +31,6 @@ impl Os {
 
 /// The file system, as far as the search for configuration files needs it.
 pub trait Browse: Look {
-    /// The names in a folder, in a stable order; none if there is no such folder or it cannot be read.
-    fn list(&self, folder: &Path) -> Vec<String>;
-
     /// The content of a file. `Ok(None)` if there is none; a file longer than `limit` may be cut off after `limit + 1`
     /// bytes, for it is refused anyway.
     ///

@@ -211,7 +211,9 @@ fn globbed(at: &str, machine: &Machine<'_>) -> Vec<String> {
     let (pattern, below) = (&rest[..end], &rest[end..]);
     let (before, after) = pattern.split_once('*').unwrap_or((pattern, ""));
     let mut found = Vec::new();
-    for name in machine.look.list(Path::new(folder)) {
+    let mut names = machine.look.names(Path::new(folder));
+    names.sort_unstable();
+    for name in names {
         let fits = name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after);
         // A name that leaves the folder, or would be a pattern again.
         let plain = !name.contains(['/', '*']) && !matches!(name.as_str(), "" | "." | "..");

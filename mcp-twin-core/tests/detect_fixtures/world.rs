@@ -118,10 +118,8 @@ impl Look for World {
     fn read_small(&self, path: &Path) -> Option<String> {
         self.files.contains(path).then(String::new)
     }
-}
 
-impl Browse for World {
-    fn list(&self, folder: &Path) -> Vec<String> {
+    fn names(&self, folder: &Path) -> Vec<String> {
         let names: BTreeSet<String> = self
             .files
             .iter()
@@ -129,7 +127,9 @@ impl Browse for World {
             .collect();
         names.into_iter().collect()
     }
+}
 
+impl Browse for World {
     fn read(&self, path: &Path, _limit: usize) -> Result<Option<Vec<u8>>, String> {
         Ok((path == Path::new(&self.path)).then(|| self.content.clone().into_bytes()))
     }
