@@ -30,3 +30,6 @@ pub use script::{McpServerConfig, detect_mcp_servers, extract_script_path};
 pub use server::{EntryFlag, Server, Transport};
 pub use site::{Shape, Site, Step, Syntax};
 pub use source::{Source, sources};
+
+#[cfg(test)]
+mod tests;

@@ -121,6 +121,10 @@ impl Client {
                 sources.push(Source::of(self, row, at, rank, machine));
             }
         }
+        // On the way up from the project the home folder may be met, whose files are the user's.
+        let own: Vec<PathBuf> =
+            sources.iter().filter(|source| source.scope != Scope::Project).map(|source| source.path.clone()).collect();
+        sources.retain(|source| source.scope != Scope::Project || !own.contains(&source.path));
         sources
     }
 }

@@ -27,9 +27,6 @@ pub(super) fn read(text: &str, strict: bool) -> Result<Document, ParseError> {
         column: error.column_display(),
         what: error.kind().to_string().to_lowercase(),
     })?;
-    if strict {
-        strictly(text)?;
-    }
     let Some(value) = parsed.value else {
         // An empty settings file is one without settings; a strict reader trips over it.
         return if strict {
@@ -38,6 +35,9 @@ pub(super) fn read(text: &str, strict: bool) -> Result<Document, ParseError> {
             Ok(Document::of(Node::Null))
         };
     };
+    if strict {
+        strictly(text)?;
+    }
     let mut tree = Tree { duplicates: Vec::new(), path: Vec::new() };
     let root = tree.node(value, syntax)?;
     Ok(Document { duplicates: tree.duplicates, ..Document::of(root) })
@@ -49,7 +49,7 @@ fn strictly(text: &str) -> Result<(), ParseError> {
         Err(error) if !error.to_string().contains("recursion limit") => Err(ParseError::Syntax {
             syntax: Syntax::Json,
             line: error.line(),
-            column: error.column(),
+            column: error.column().max(1),
             // It ends in the place, which is told apart.
             what: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
         }),

@@ -5,9 +5,12 @@ use super::super::site::Syntax;
 use super::{DEEPEST, Document, Node};
 use serde_yaml_ng::Value;
 
+/// So many brackets may be open at a time, those in texts and comments counted too: the look at quotes can be misled.
+const MOST_OPEN: usize = 1000;
+
 pub(super) fn read(text: &str) -> Result<Document, ParseError> {
     let marks = Marks::of(text);
-    if marks.deepest > DEEPEST {
+    if marks.deepest > DEEPEST || marks.open > MOST_OPEN {
         // Its reader takes quadratic time for them.
         return Err(ParseError::TooDeep { syntax: Syntax::Yaml, deepest: DEEPEST });
     }
@@ -60,11 +63,13 @@ fn node(value: Value) -> Node {
 struct Marks {
     references: bool,
     deepest: usize,
+    /// The most brackets that are open at a time, wherever they stand.
+    open: usize,
 }
 
 impl Marks {
     fn of(text: &str) -> Self {
-        let mut marks = Self { references: false, deepest: 0 };
+        let mut marks = Self { references: false, deepest: 0, open: 0 };
         let mut depth = 0_usize;
         let mut quote: Option<char> = None;
         // The indentation of the line whose `|` or `>` opened a block of text.
@@ -120,6 +125,15 @@ impl Marks {
             .lines()
             .map(|line| line.split_whitespace().take_while(|word| matches!(*word, "-" | "?" | ":")).count());
         marks.deepest = marks.deepest.max(dashes.max().unwrap_or(0));
+        let mut open = 0_usize;
+        for byte in text.bytes() {
+            match byte {
+                b'[' | b'{' => open += 1,
+                b']' | b'}' => open = open.saturating_sub(1),
+                _ => {}
+            }
+            marks.open = marks.open.max(open);
+        }
         marks
     }
 }
