@@ -11,7 +11,7 @@ mod foreign;
 mod line;
 mod native;
 mod node;
-mod path;
+pub(in crate::detect) mod path;
 mod project;
 mod python;
 mod reading;
