@@ -1,6 +1,9 @@
 //! Configurations as clients really write them, each with what is to be found in it: `tests/config-detect`, or the folder
 //! that `MCP_TWIN_FIXTURES` names. Nothing of them is put on the disk: the world around a configuration is a list of names.
 
+#![allow(clippy::disallowed_methods, reason = "a test reads its fixtures; the core reads nothing")]
+#![allow(clippy::unwrap_used, reason = "a fixture that cannot be read fails the test")]
+
 #[path = "detect_fixtures/world.rs"]
 mod world;
 
