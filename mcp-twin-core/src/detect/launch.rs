@@ -7,6 +7,8 @@
 
 mod container;
 mod flags;
+mod foreign;
+mod line;
 mod native;
 mod node;
 pub(in crate::detect) mod path;
@@ -14,6 +16,7 @@ mod project;
 mod python;
 mod reading;
 mod root;
+mod share;
 mod words;
 mod wrap;
 
