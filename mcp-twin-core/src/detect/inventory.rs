@@ -92,7 +92,14 @@ pub fn detect_in(machine: &Machine<'_>, sources: Vec<Source>) -> Inventory {
                 Ok(None) => continue,
                 Err(why) => Parsed { error: Some(ParseError::Unreadable { why: why.clone() }), ..Parsed::default() },
             };
+            let elsewhere = parsed.elsewhere.as_deref().and_then(|file| source.elsewhere(file));
             files.push(Configuration { source, parsed });
+            if let Some(source) = elsewhere
+                && let Ok(Some(bytes)) = machine.look.read(&source.path, LARGEST)
+            {
+                let parsed = parse(&source, &bytes, machine);
+                files.push(Configuration { source, parsed });
+            }
         }
     }
     settle(&mut files);

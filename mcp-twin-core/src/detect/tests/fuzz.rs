@@ -236,7 +236,7 @@ fn whatever_is_in_a_file_there_is_an_answer() {
         }
     }
     eprintln!("{inputs} files, {found} servers found in them");
-    assert!(found > inputs / 5, "a search that stays at the gate proves nothing: {found} servers");
+    assert!(found > inputs / 8, "a search that stays at the gate proves nothing: {found} servers");
 }
 
 #[test]
