@@ -27,6 +27,8 @@ pub(super) enum Form {
     Secrets,
     /// `${CLAUDE_PROJECT_DIR}`, and within a plugin `${CLAUDE_PLUGIN_ROOT}` and `${CLAUDE_PLUGIN_DATA}`.
     Claude,
+    /// `${extensionPath}`, `${workspacePath}` and `${/}` within an extension.
+    Extension,
 }
 
 /// A path of keys from a document's root.
@@ -37,7 +39,7 @@ pub(super) type Keys = &'static [&'static str];
 pub(super) struct Dialect {
     /// How the file is written.
     pub(super) syntax: Syntax,
-    /// Where the servers stand: the first that is there counts.
+    /// Where the servers stand, the usual place first. Where several are there, the deepest counts.
     pub(super) keys: &'static [Keys],
     /// The file may be the map of servers itself.
     pub(super) flat: bool,
@@ -120,7 +122,7 @@ pub(super) const ROO: Dialect = CURSOR;
 pub(super) const GEMINI: Dialect = Dialect {
     syntax: Syntax::Jsonc,
     urls: &[("httpUrl", Transport::Http), ("url", Transport::Sse)],
-    forms: &[Form::Default, Form::Braces, Form::Dollar, Form::Percent],
+    forms: &[Form::Extension, Form::Default, Form::Braces, Form::Dollar, Form::Percent],
     ..WORDS
 };
 
@@ -154,7 +156,7 @@ pub(super) const GROK: Dialect = Dialect { headers: &[&["headers"], &["http_head
 /// opencode's and Kilo Code's: the command is an array.
 pub(super) const OPENCODE: Dialect = Dialect {
     syntax: Syntax::Jsonc,
-    keys: &[&["mcp", "servers"], &["mcp"]],
+    keys: &[&["mcp"], &["mcp", "servers"]],
     env: "environment",
     forms: &[Form::Curly],
     ..WORDS

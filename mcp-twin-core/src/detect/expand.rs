@@ -119,7 +119,7 @@ impl<'a> Expander<'a> {
                 }
                 "cwd" => Some(project.map(str::to_owned)),
                 "userHome" => Some(Some(self.machine.home_text())),
-                "pathSeparator" | "/" => Some(Some(if self.machine.os == Os::Windows { r"\" } else { "/" }.to_owned())),
+                "pathSeparator" | "/" => Some(Some(self.separator())),
                 _ => None,
             };
             if let Some(value) = known {
@@ -131,6 +131,14 @@ impl<'a> Expander<'a> {
                 "CLAUDE_PROJECT_DIR" => return self.project.clone(),
                 "CLAUDE_PLUGIN_ROOT" => return self.plugin.map(str::to_owned),
                 "CLAUDE_PLUGIN_DATA" => return self.plugin_data(),
+                _ => {}
+            }
+        }
+        if self.has(Form::Extension) && self.plugin.is_some() {
+            match inner {
+                "extensionPath" => return self.plugin.map(str::to_owned),
+                "workspacePath" => return self.project.clone(),
+                "/" | "pathSeparator" => return Some(self.separator()),
                 _ => {}
             }
         }
@@ -147,6 +155,10 @@ impl<'a> Expander<'a> {
             return self.variable(inner);
         }
         None
+    }
+
+    fn separator(&self) -> String {
+        if self.machine.os == Os::Windows { r"\" } else { "/" }.to_owned()
     }
 
     /// `~/.claude/plugins/cache/<market>/<plugin>/<version>` keeps its data in `~/.claude/plugins/data/<plugin>-<market>`.

@@ -80,21 +80,27 @@ pub fn detect(machine: &Machine<'_>) -> Inventory {
 /// The same for files of one's choice, such as those of one client.
 #[must_use]
 pub fn detect_in(machine: &Machine<'_>, sources: Vec<Source>) -> Inventory {
-    // The last file is kept: its scopes and readers follow each other often.
-    let mut kept: Option<(PathBuf, Result<Option<Vec<u8>>, String>)> = None;
     let mut files = Vec::new();
-    for source in sources {
-        if kept.as_ref().is_none_or(|(path, _)| *path != source.path) {
-            kept = Some((source.path.clone(), machine.look.read(&source.path, LARGEST)));
-        }
-        let parsed = match &kept {
-            Some((_, Ok(Some(bytes)))) => parse(&source, bytes, machine),
-            Some((_, Err(why))) => {
-                Parsed { error: Some(ParseError::Unreadable { why: why.clone() }), ..Parsed::default() }
+    let mut sources = sources.into_iter().peekable();
+    while let Some(source) = sources.next() {
+        let content = machine.look.read(&source.path, LARGEST);
+        // The scopes of one file follow each other often; it is read once for them.
+        let more = std::iter::from_fn(|| sources.next_if(|next| next.path == source.path)).collect::<Vec<_>>();
+        for source in std::iter::once(source).chain(more) {
+            let parsed = match &content {
+                Ok(Some(bytes)) => parse(&source, bytes, machine),
+                Ok(None) => continue,
+                Err(why) => Parsed { error: Some(ParseError::Unreadable { why: why.clone() }), ..Parsed::default() },
+            };
+            let elsewhere = parsed.elsewhere.as_deref().and_then(|file| source.elsewhere(file));
+            files.push(Configuration { source, parsed });
+            if let Some(source) = elsewhere
+                && let Ok(Some(bytes)) = machine.look.read(&source.path, LARGEST)
+            {
+                let parsed = parse(&source, &bytes, machine);
+                files.push(Configuration { source, parsed });
             }
-            Some((_, Ok(None))) | None => continue,
-        };
-        files.push(Configuration { source, parsed });
+        }
     }
     settle(&mut files);
     let servers = group(&files);
@@ -140,15 +146,15 @@ fn shadow(files: &mut [&mut Configuration]) {
     let mut first: HashMap<String, usize> = HashMap::new();
     let mut shadows: Vec<(usize, String, Scope)> = Vec::new();
     let mut scopes: HashMap<PathBuf, BTreeSet<Scope>> = HashMap::new();
-    for at in 0..files.len() {
-        let scope = files[at].source.scope;
-        if files[at].parsed.found {
-            scopes.entry(files[at].source.path.clone()).or_default().insert(scope);
+    for (at, file) in files.iter_mut().enumerate() {
+        let scope = file.source.scope;
+        if file.parsed.found {
+            scopes.entry(file.source.path.clone()).or_default().insert(scope);
         }
         let excluded = alone.is_some_and(|alone| alone != at);
         // What plugins bring has names of its own.
         let apart = scope == Scope::Plugin;
-        for server in &mut files[at].parsed.servers {
+        for server in &mut file.parsed.servers {
             if excluded {
                 server.hidden = true;
             } else if !apart {
@@ -166,8 +172,9 @@ fn shadow(files: &mut [&mut Configuration]) {
         }
     }
     for (at, name, hidden) in shadows {
-        let scope = files[at].source.scope;
-        let by = files[at].parsed.servers.iter_mut().filter(|server| server.name == name && !server.hidden);
+        let Some(file) = files.get_mut(at) else { continue };
+        let scope = file.source.scope;
+        let by = file.parsed.servers.iter_mut().filter(|server| server.name == name && !server.hidden);
         for server in by {
             server.flags.extend([EntryFlag::Scope(scope), EntryFlag::Shadows(hidden)]);
         }

@@ -34,6 +34,9 @@ pub struct Parsed {
     /// Servers of the project's own files that the user has switched off in this one.
     #[serde(skip)]
     pub(super) switched_off: SwitchedOff,
+    /// The file that a plugin names in the place of servers.
+    #[serde(skip)]
+    pub(super) elsewhere: Option<String>,
 }
 
 /// Names that one file switches off in others.
@@ -84,6 +87,11 @@ fn read(source: &Source, document: &Document, machine: &Machine<'_>, wanted: Str
                 (name, Step::Index(at), node)
             })
             .collect(),
+        // A plugin may keep them in another file.
+        Node::Text(file) if source.scope == Scope::Plugin => {
+            parsed.elsewhere = Some(file.clone());
+            return parsed;
+        }
         other => {
             parsed.error = Some(ParseError::WrongShape { key: parsed.servers_key.clone(), found: other.kind() });
             return parsed;
@@ -118,11 +126,15 @@ fn read(source: &Source, document: &Document, machine: &Machine<'_>, wanted: Str
 
 /// The node that holds the servers and the way to it.
 fn container<'a>(source: &Source, root: &'a Node) -> Option<(Vec<String>, &'a Node)> {
+    // opencode may have a server that is called `servers`.
     let is_entry = |node: &Node| {
         ["command", "url", "type"].iter().any(|key| node.member(key).is_some_and(|node| node.map().is_none()))
     };
-    let found =
-        source.keys.iter().find_map(|keys| Some((keys.clone(), root.at(keys)?)).filter(|(_, node)| !is_entry(node)));
+    let mut places: Vec<&Vec<String>> = source.keys.iter().collect();
+    places.sort_by_key(|keys| std::cmp::Reverse(keys.len()));
+    let found = places.into_iter().find_map(|keys| {
+        Some((keys.clone(), root.at(keys)?)).filter(|(keys, node)| keys.len() == 1 || !is_entry(node))
+    });
     if found.is_some() || !source.dialect.flat {
         return found;
     }

@@ -1,7 +1,7 @@
 //! One file of one client on one machine: where it is, for whom it counts, and how it is to be read.
 
 use super::client::{Client, Mark, Scope};
-use super::dialect::Dialect;
+use super::dialect::{CLAUDE_PLUGIN, Dialect};
 use super::launch::path;
 use super::machine::{Machine, Os};
 use super::site::Syntax;
@@ -72,6 +72,19 @@ impl Source {
             .find(|(_, row)| fits(row) && row.keys.is_none())
             .or_else(|| of_scope().find(|(_, row)| row.keys.is_none()))?;
         Some(Self::of(client, row, file.to_string_lossy().into_owned(), rank, machine))
+    }
+
+    /// The file that a plugin's manifest names in the place of servers, if it is one of the plugin's own.
+    pub(super) fn elsewhere(&self, file: &str) -> Option<Self> {
+        let root = self.plugin.as_deref()?;
+        let at = path::join(root, &file.replace("${CLAUDE_PLUGIN_ROOT}", root));
+        let own = path::is_within(&at, root) && Path::new(&at) != self.path;
+        own.then(|| Self {
+            path: PathBuf::from(at),
+            dialect: &CLAUDE_PLUGIN,
+            syntax: CLAUDE_PLUGIN.syntax,
+            ..self.clone()
+        })
     }
 
     fn of(client: Client, row: &File, at: String, rank: usize, machine: &Machine<'_>) -> Self {

@@ -16,13 +16,16 @@ use std::path::{Path, PathBuf};
 pub(super) const HOME: &str = "/home/dana";
 pub(super) const PROJECT: &str = "/home/dana/code/demo";
 
+/// What the environment says.
+type Lookup = Box<dyn Fn(&str) -> Option<String>>;
+
 /// A machine of names and texts.
 pub(super) struct Disk {
     os: Os,
     home: PathBuf,
     project: Option<PathBuf>,
     files: BTreeMap<String, String>,
-    env: Box<dyn Fn(&str) -> Option<String>>,
+    env: Lookup,
 }
 
 impl Disk {

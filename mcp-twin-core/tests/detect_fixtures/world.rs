@@ -23,6 +23,9 @@ pub struct Fixture {
     pub content: String,
 }
 
+/// What the environment says.
+type Lookup = Box<dyn Fn(&str) -> Option<String>>;
+
 /// Its world, placeholders filled in.
 pub struct World {
     os: Os,
@@ -31,7 +34,7 @@ pub struct World {
     pub path: String,
     pub content: String,
     files: BTreeSet<PathBuf>,
-    lookup: Box<dyn Fn(&str) -> Option<String>>,
+    lookup: Lookup,
 }
 
 impl World {

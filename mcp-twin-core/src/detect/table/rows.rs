@@ -332,7 +332,7 @@ pub(in crate::detect) static ROWS: &[Row] = &[
     Row {
         id: "amazon-q",
         name: "Amazon Q",
-        aliases: &["q", "amazonq"],
+        aliases: &["q", "amazonq", "amazon-q-cli"],
         dialect: &d::PREFIXED,
         mark: Source,
         pickup: Pickup::Restart,

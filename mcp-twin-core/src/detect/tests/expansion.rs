@@ -104,6 +104,19 @@ fn percent_signs_count_in_variables_on_windows_only() {
 }
 
 #[test]
+fn an_extension_of_gemini_knows_its_folder() {
+    let at = "~/.gemini/extensions/e/gemini-extension.json";
+    let text =
+        r#"{"mcpServers": {"s": {"command": "node", "args": ["${extensionPath}${/}s.js", "${workspacePath}"]}}}"#;
+    let parsed = Disk::new().with(at, text).read("gemini-cli", at, text);
+    assert_eq!(parsed.servers[0].argv[1..], ["/home/dana/.gemini/extensions/e/s.js", PROJECT]);
+    assert_eq!(
+        word(&Disk::new(), "gemini-cli", "~/.gemini/settings.json", "${extensionPath}").1,
+        ["unset-var:extensionPath"]
+    );
+}
+
+#[test]
 fn a_plugin_knows_its_own_folders() {
     let at = "~/.claude/plugins/cache/market/tools/1.2.0/.mcp.json";
     let text = r#"{"s": {"command": "node", "args": ["${CLAUDE_PLUGIN_ROOT}/s.js", "${CLAUDE_PLUGIN_DATA}"]}}"#;

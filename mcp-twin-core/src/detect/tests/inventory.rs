@@ -140,3 +140,20 @@ fn the_short_form() {
     assert_eq!(extract_script_path("python", &args, "/p".as_ref(), &disk), Some("/p/x.py".into()));
     assert_eq!(extract_script_path("uvx", &args[..0], "/p".as_ref(), &disk), None);
 }
+
+#[test]
+fn a_plugin_may_name_the_file_of_its_servers() {
+    let root = "~/.claude/plugins/cache/market/tools/1.2.0";
+    let manifest = |file: &str| format!("{{\"name\": \"tools\", \"mcpServers\": \"{file}\"}}");
+    let servers = r#"{"a": {"command": "node", "args": ["${CLAUDE_PLUGIN_ROOT}/a.js"]}}"#;
+    let disk = |file: &str| {
+        Disk::new()
+            .with(&format!("{root}/.claude-plugin/plugin.json"), &manifest(file))
+            .with(&format!("{root}/conf/mcp.json"), servers)
+            .with("~/outside.json", servers)
+    };
+    let found = disk("./conf/mcp.json");
+    assert_eq!(told(&detect(&found.machine()), "claude-code"), ["plugin a plugin-owned"]);
+    let outside = disk("../../../../../../outside.json");
+    assert_eq!(told(&detect(&outside.machine()), "claude-code"), Vec::<String>::new());
+}
