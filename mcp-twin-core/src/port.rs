@@ -32,6 +32,13 @@ pub fn first_place(name: &str) -> u16 {
     (hash_code(name) % u32::from(PLACES)) as u16
 }
 
+/// The two ports that the twins of a server of this name get where nothing is in their way.
+#[must_use]
+pub fn assign_ports(name: &str) -> (u16, u16) {
+    let ports = Ranges::default().at(first_place(name));
+    (ports.a, ports.b)
+}
+
 /// Where the ranges of ports begin: a hundred for fronts, two hundred for twins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "RawRanges", into = "RawRanges")]
@@ -174,6 +181,7 @@ mod tests {
         ] {
             let ports = Ranges::default().at(first_place(name));
             assert_eq!((ports.a, ports.b), (port, port + 1), "{name}");
+            assert_eq!(assign_ports(name), (port, port + 1), "{name}");
             assert_eq!(ports.front, 8000 + (port - 8100) / 2, "{name}");
         }
     }

@@ -21,6 +21,8 @@
 //! assert_eq!(fakes.spawner.running(), fakes.traffic.route().into_iter().collect::<Vec<_>>());
 //! ```
 
+#[cfg(test)]
+pub(crate) mod chance;
 mod clock;
 mod observer;
 mod probe;

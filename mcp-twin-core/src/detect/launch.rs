@@ -7,13 +7,16 @@
 
 mod container;
 mod flags;
+mod foreign;
+mod line;
 mod native;
 mod node;
-mod path;
+pub(in crate::detect) mod path;
 mod project;
 mod python;
 mod reading;
 mod root;
+mod share;
 mod words;
 mod wrap;
 
@@ -35,6 +38,11 @@ pub trait Look {
     fn is_dir(&self, path: &Path) -> bool;
     /// The text of a small file (64 KiB at most); `None` if it is absent, larger or not text.
     fn read_small(&self, path: &Path) -> Option<String>;
+    /// The names of what stands in a folder, in any order; none where nobody can tell.
+    fn names(&self, folder: &Path) -> Vec<String> {
+        let _ = folder;
+        Vec::new()
+    }
 }
 
 /// Where a command line stands.
@@ -44,10 +52,20 @@ pub struct Place<'a> {
     pub cwd: Option<&'a Path>,
     /// The home folder, which is never watched as a whole.
     pub home: Option<&'a Path>,
+    /// The folder of the project whose configuration holds the command line; what lies in it is not watched from above it.
+    pub project: Option<&'a Path>,
     /// The variables that the process gets, as far as they are known. Their values are not kept.
     pub env: &'a [(String, String)],
     /// The file system.
     pub look: &'a dyn Look,
+}
+
+impl<'a> Place<'a> {
+    /// A place of which only the file system is known.
+    #[must_use]
+    pub fn new(look: &'a dyn Look) -> Self {
+        Self { cwd: None, home: None, project: None, env: &[], look }
+    }
 }
 
 /// What a command line really runs.
@@ -55,6 +73,8 @@ pub struct Place<'a> {
 pub struct Launch {
     /// What runs the code, once wrappers are taken off.
     pub kind: Kind,
+    /// The whole command, wrappers included; split into words if it stood in a single one.
+    pub command: Vec<String>,
     /// The command without its wrappers.
     pub argv: Vec<String>,
     /// The file that is run (or a folder, for Go packages; or the manifest, for cargo and dotnet), absolute where the
@@ -140,7 +160,7 @@ impl Launch {
     /// Reads a command line that stands in `cwd`, with nothing known of home and environment.
     #[must_use]
     pub fn read(argv: &[String], cwd: &Path, look: &dyn Look) -> Self {
-        Self::read_in(argv, &Place { cwd: Some(cwd), home: None, env: &[], look })
+        Self::read_in(argv, &Place { cwd: Some(cwd), ..Place::new(look) })
     }
 
     /// Reads a command line in its place.

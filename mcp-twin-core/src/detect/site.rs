@@ -1,9 +1,11 @@
 //! Where the entry of one server stands in a file, and how it is written there.
 
+use serde::Serialize;
 use std::fmt;
 
 /// How a file is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Syntax {
     /// JSON and nothing else: its reader refuses comments and trailing commas.
     Json,
@@ -13,6 +15,17 @@ pub enum Syntax {
     Toml,
     /// YAML.
     Yaml,
+}
+
+impl fmt::Display for Syntax {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Json => "JSON",
+            Self::Jsonc => "JSON with comments",
+            Self::Toml => "TOML",
+            Self::Yaml => "YAML",
+        })
+    }
 }
 
 /// One step from a document's root towards an entry.

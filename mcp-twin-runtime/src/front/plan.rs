@@ -43,7 +43,7 @@ impl Plan {
             .into_iter()
             .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
             .collect();
-        let place = Place { cwd: Some(&order.cwd), home: home.as_deref(), env: &environment, look: &Disk };
+        let place = Place { cwd: Some(&order.cwd), home: home.as_deref(), env: &environment, ..Place::new(&Disk) };
         let launch = Launch::read_in(&order.command, &place);
         let root = launch.root.clone().unwrap_or_else(|| order.cwd.clone());
         let name = match &order.name {
@@ -148,6 +148,13 @@ impl Look for Disk {
         let mut text = String::new();
         let read = fs::File::open(path).ok()?.take(SMALL + 1).read_to_string(&mut text).ok()?;
         (read as u64 <= SMALL).then_some(text)
+    }
+
+    fn names(&self, folder: &Path) -> Vec<String> {
+        // Only a project's few files are looked for; a folder of very many is none.
+        const MOST: usize = 2000;
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten().take(MOST);
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
     }
 }
 

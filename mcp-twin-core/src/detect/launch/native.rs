@@ -23,13 +23,23 @@ impl Reading<'_> {
             "dnx" => Some(self.dnx(args)),
             "java" => Some(self.java(args)),
             "jbang" => Some(self.jbang(args)),
-            "gradle" | "gradlew" | "mvn" | "mvnw" => {
-                self.flags.insert(Flag::CompilesOnStart);
-                Some(Found::new(Kind::Gradle).slow().folder(self.cwd.clone(), Language::Java))
-            }
+            "gradle" | "gradlew" | "mvn" | "mvnw" => Some(self.gradle(args)),
             "ruby" | "php" | "perl" | "lua" | "luajit" | "rscript" | "julia" | "elixir" => Some(self.interpreter(args)),
             _ => None,
         }
+    }
+
+    fn gradle(&mut self, args: &[String]) -> Found {
+        let named = ["-p", "--project-dir", "-f", "--file", "-b", "--build-file"];
+        let at = args.iter().position(|word| named.contains(&word.as_str())).and_then(|at| args.get(at + 1));
+        let attached = args.iter().find_map(|word| word.split_once('=').filter(|(name, _)| named.contains(name)));
+        let named = at.map(String::as_str).or(attached.map(|(_, value)| value)).and_then(|path| self.resolve(path));
+        let folder = named.map(|path| match path::extension(&path).as_str() {
+            "xml" | "gradle" | "kts" => path::parent(&path).map_or_else(|| path.clone(), str::to_owned),
+            _ => path,
+        });
+        self.flags.insert(Flag::CompilesOnStart);
+        Found::new(Kind::Gradle).slow().folder(folder.or_else(|| self.cwd.clone()), Language::Java)
     }
 
     fn cargo(&mut self, args: &[String]) -> Option<Found> {
@@ -166,15 +176,23 @@ impl Reading<'_> {
                 self.flags.insert(Flag::SelfReloading);
                 rest.strip_prefix(&["run".to_owned()][..]).unwrap_or(rest)
             }
-            "tool" | "dnx" => return Some(self.dnx(rest)),
+            // `dotnet exec x.dll`
+            "exec" => return self.dotnet(rest),
+            "tool" if rest.first().is_some_and(|word| word == "run" || word == "exec" || word == "x") => {
+                return Some(self.dnx(&rest[1..]));
+            }
+            "dnx" => return Some(self.dnx(rest)),
             _ => return None,
         };
         self.flags.insert(Flag::CompilesOnStart);
         let opts = Opts::read(rest, VALUED);
         let named = opts.value(&["--project", "-p", "--file"]).or_else(|| global.value(&["--project"]));
-        let script = named.map(|path| self.script_at(path)).or_else(|| self.cwd.clone());
+        let single = opts.rest.first().filter(|word| named.is_none() && path::extension(word) == "cs");
+        let script = named.or(single.map(String::as_str)).map(|path| self.script_at(path)).or_else(|| self.cwd.clone());
+        // A folder stands for the project file in it.
+        let script = script.map(|script| self.dotnet_project(&script).unwrap_or(script));
         let folder = script.clone().and_then(|script| {
-            let file = !path::extension(&script).is_empty() && !self.is_dir(&script);
+            let file = matches!(path::extension(&script).as_str(), "cs" | "csproj" | "fsproj" | "vbproj");
             if file { path::parent(&script).map(str::to_owned) } else { Some(script) }
         });
         let found = Found::new(Kind::DotnetRun).rest(opts.rest).slow().folder(folder, Language::Dotnet);
@@ -208,9 +226,12 @@ impl Reading<'_> {
                 "-jar",
             ],
         );
+        // Spring takes `-Dserver.port=N` as much as `--server.port=N`.
+        let defined = args[..args.len() - opts.rest.len()].iter().filter_map(|word| word.strip_prefix("-D"));
+        let settings: Vec<String> = defined.map(|setting| format!("--{setting}")).collect();
         if let Some(jar) = opts.value(&["-jar"]) {
             let script = self.script_at(jar);
-            return Found::new(Kind::JavaJar).only_file(script).rest(opts.rest);
+            return Found::new(Kind::JavaJar).only_file(script).rest(&[&settings, opts.rest].concat());
         }
         let Some((main, rest)) = opts.rest.split_first() else { return Found::new(Kind::JavaCp) };
         if path::extension(main) == "java" {
@@ -218,10 +239,10 @@ impl Reading<'_> {
             self.flags.insert(Flag::CompilesOnStart);
             return Found::new(Kind::JavaCp).script(script, Language::Other).rest(rest);
         }
-        let found = Found::new(Kind::JavaCp).package(main).rest(rest);
+        let found = Found::new(Kind::JavaCp).package(main).rest(&[&settings, rest].concat());
         // The first folder or jar of the class path is the server's own, as a rule.
         let first = opts.value(&["-cp", "-classpath", "--class-path"]).and_then(|path| {
-            let separator = if path.contains(';') { ';' } else { ':' };
+            let separator = if path.contains(';') || path::is_windows(path) { ';' } else { ':' };
             path.split(separator).next().map(|part| self.script_at(part))
         });
         match first {
@@ -272,7 +293,7 @@ impl Reading<'_> {
             "js" | "mjs" | "cjs" => Some(Language::JavaScript),
             "ts" | "mts" | "cts" => Some(Language::TypeScript),
             "rb" | "php" | "pl" | "lua" => Some(Language::Other),
-            "sh" | "bash" | "zsh" | "cmd" | "bat" => Some(Language::File),
+            "sh" | "bash" | "zsh" | "cmd" | "bat" | "ps1" => Some(Language::File),
             _ => None,
         };
         if super::root::in_tool_folder(&script)
@@ -303,6 +324,10 @@ impl Reading<'_> {
         }
         let language = language.or_else(|| self.shebang(&script));
         match language {
+            Some(Language::File) if matches!(extension.as_str(), "cmd" | "bat" | "ps1") => {
+                self.flags.insert(Flag::OpaqueScript);
+                Found::new(Kind::ExecutableScript).only_file(script).rest(args)
+            }
             Some(Language::File) => {
                 let found = self.shell_script(&script, args);
                 let kind = if found.also.is_some() { found.kind } else { Kind::ExecutableScript };

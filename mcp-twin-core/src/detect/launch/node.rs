@@ -1,11 +1,14 @@
 //! JavaScript and TypeScript: node, npx, tsx, and the scripts of a package.
 
+mod fetch;
 mod runtimes;
+mod scripts;
 
-use super::reading::{Found, Reading, bare_package, looks_like_path};
+use super::reading::{Found, Reading};
 use super::root::Language;
-use super::words::{Opts, shell_line};
+use super::words::Opts;
 use super::{Flag, Kind, TwinHint, path};
+use fetch::BRIDGES;
 
 const NODE: &[&str] = &[
     "-r",
@@ -57,28 +60,6 @@ const TSX: &[&str] = &[
     "--dir",
 ];
 
-const PACKAGE_MANAGER: &[&str] = &[
-    "--prefix",
-    "-C",
-    "--dir",
-    "--cwd",
-    "--filter",
-    "-F",
-    "-w",
-    "--workspace",
-    "-p",
-    "--package",
-    "--loglevel",
-    "--registry",
-    "--cache",
-    "--userconfig",
-    "--node-options",
-    "--script-shell",
-];
-
-/// Commands that only pass a remote server on.
-const BRIDGES: &[&str] = &["mcp-remote", "supergateway", "mcp-proxy"];
-
 impl Reading<'_> {
     pub(super) fn node_family(&mut self, name: &str, args: &[String]) -> Option<Found> {
         Some(match name {
@@ -86,6 +67,10 @@ impl Reading<'_> {
             "tsx" => self.tsx(Kind::Tsx, args),
             "ts-node" | "ts-node-esm" | "ts-node-script" | "ts-node-transpile-only" => {
                 self.flags.insert(Flag::CompilesOnStart);
+                self.tsx(Kind::TsNode, args)
+            }
+            "ts-node-dev" | "tsnd" => {
+                self.flags.extend([Flag::CompilesOnStart, Flag::SelfReloading]);
                 self.tsx(Kind::TsNode, args)
             }
             "vite-node" | "esr" | "swc-node" | "jiti" => self.tsx(Kind::Tsx, args),
@@ -96,9 +81,10 @@ impl Reading<'_> {
             "bun" => self.bun(args),
             "deno" => self.deno(args),
             name if BRIDGES.contains(&name) => {
-                let found = Found::new(Kind::Binary).rest(args);
-                self.bridge(found, name)
+                let found = self.bridge(Found::new(Kind::Binary).rest(args), name);
+                return found.twin.is_some().then_some(found);
             }
+            "mcp-inspector" => self.inspector(Found::new(Kind::Binary).rest(args)),
             _ => return None,
         })
     }
@@ -108,7 +94,7 @@ impl Reading<'_> {
         if opts.has(&["--watch", "--watch-path"]) {
             self.flags.insert(Flag::SelfReloading);
         }
-        self.flags.extend(opts.value(&["--env-file"]).map(|file| Flag::EnvFile(self.script_at(file))));
+        self.env_file(&opts);
         self.inspector_port(&opts);
         if opts.has(&["--run"]) {
             let task = opts.value(&["--run"]).or_else(|| opts.rest.first().map(String::as_str));
@@ -129,6 +115,11 @@ impl Reading<'_> {
         }
     }
 
+    /// A file with variables is read from the folder that the process starts in.
+    pub(super) fn env_file(&mut self, opts: &Opts<'_>) {
+        self.flags.extend(opts.value(&["--env-file"]).map(|file| Flag::EnvFile(self.script_at(file))));
+    }
+
     /// `--inspect=9229` binds a port that a second copy cannot have.
     fn inspector_port(&mut self, opts: &Opts<'_>) {
         let names = ["--inspect", "--inspect-brk", "--inspect-wait"];
@@ -136,6 +127,12 @@ impl Reading<'_> {
             let port = opts.value(&names).and_then(|at| at.rsplit(':').next()).and_then(|port| port.parse().ok());
             self.flags.extend(Some(port.unwrap_or(9229)).filter(|port| *port != 0).map(Flag::FixedPort));
         }
+    }
+
+    /// Starts an Inspector, which has ports of its own, and a browser.
+    pub(super) fn inspector(&mut self, found: Found) -> Found {
+        self.flags.insert(Flag::InspectorNotServer);
+        Found { twin: Some(TwinHint::Conflict), ..found }
     }
 
     /// A file as node finds it: with an extension left out, or through the `main` of a folder.
@@ -172,6 +169,7 @@ impl Reading<'_> {
         if let Some(folder) = opts.value(&["--cwd", "--dir"]) {
             self.enter(folder);
         }
+        self.env_file(&opts);
         match opts.rest.split_first() {
             Some((script, rest)) => {
                 let script = self.script_at(script);
@@ -197,132 +195,6 @@ impl Reading<'_> {
             }
             None => self.node(opts.rest),
         }
-    }
-
-    /// npx, bunx, `pnpm dlx`: a package, a local path, or a runner that npx only fetches.
-    pub(super) fn npx(&mut self, kind: Kind, args: &[String]) -> Found {
-        let opts = Opts::read(
-            args,
-            &[
-                "-p",
-                "--package",
-                "-c",
-                "--call",
-                "-w",
-                "--workspace",
-                "--prefix",
-                "--registry",
-                "--cache",
-                "--node-arg",
-                "--loglevel",
-            ],
-        );
-        if let Some(line) = opts.value(&["-c", "--call"]) {
-            self.flags.insert(Flag::ShellWrapper);
-            return self.line(line).slow();
-        }
-        let package = opts.value(&["-p", "--package"]);
-        let Some((command, rest)) = opts.rest.split_first() else {
-            return Found { package: package.map(str::to_owned), ..self.nothing(kind).slow() };
-        };
-        let bare = bare_package(command).to_owned();
-        let runner = matches!(
-            bare.as_str(),
-            "tsx"
-                | "ts-node"
-                | "ts-node-esm"
-                | "node"
-                | "nodemon"
-                | "vite-node"
-                | "jiti"
-                | "esr"
-                | "bun"
-                | "deno"
-                | "dotenvx"
-                | "dotenv"
-                | "env-cmd"
-        );
-        if runner && !rest.is_empty() {
-            let inner: Vec<String> = std::iter::once(bare).chain(rest.iter().cloned()).collect();
-            return self.run(&inner).slow();
-        }
-        if looks_like_path(command) {
-            self.flags.insert(Flag::LocalPackage);
-            let script = self.node_file(command);
-            let language = language(&script);
-            let found = Found::new(kind).rest(rest).slow();
-            return if self.is_dir(&self.script_at(command)) {
-                found.folder(self.resolve(command), Language::TypeScript)
-            } else {
-                found.script(script, language)
-            };
-        }
-        self.flags.insert(Flag::InstalledPackage);
-        let found = Found::new(kind).package(package.unwrap_or(command)).rest(rest).slow();
-        self.bridge(found, &bare)
-    }
-
-    /// A bridge to a remote server is left alone: there is nothing of ours behind it.
-    pub(super) fn bridge(&mut self, found: Found, name: &str) -> Found {
-        let url = found.rest.iter().find(|word| word.starts_with("http://") || word.starts_with("https://"));
-        match url {
-            Some(url) if BRIDGES.contains(&name) => {
-                self.flags.insert(Flag::RemoteBridge(url.clone()));
-                Found { twin: Some(TwinHint::Skip), ..found }
-            }
-            _ => found,
-        }
-    }
-
-    fn package_manager(&mut self, name: &str, args: &[String]) -> Found {
-        let global = Opts::read(args, PACKAGE_MANAGER);
-        let Some((verb, rest)) = global.rest.split_first() else { return self.nothing(Kind::NpmScript) };
-        let opts = Opts::read(rest, PACKAGE_MANAGER);
-        let folders = ["--prefix", "-C", "--dir", "--cwd"];
-        if let Some(folder) = opts.value(&folders).or_else(|| global.value(&folders)) {
-            self.enter(folder);
-        }
-        match verb.as_str() {
-            "run" | "run-script" => match opts.rest.split_first() {
-                Some((task, rest)) => self.package_script(task, rest),
-                None => self.nothing(Kind::NpmScript),
-            },
-            "start" | "test" => self.package_script(verb, opts.rest),
-            "exec" | "x" if name == "npm" => self.npx(Kind::Npx, rest),
-            "dlx" => self.npx(Kind::PnpmDlx, rest),
-            // These run what is installed in the project.
-            "exec" | "node" => {
-                let inner: Vec<String> = match verb.as_str() {
-                    "node" => global.rest.to_vec(),
-                    _ => opts.rest.to_vec(),
-                };
-                self.run(&inner)
-            }
-            _ if name != "npm" => {
-                let known = matches!(verb.as_str(), "tsx" | "ts-node" | "nodemon" | "vite-node");
-                if known { self.run(global.rest) } else { self.package_script(verb, rest) }
-            }
-            _ => self.nothing(Kind::NpmScript),
-        }
-    }
-
-    /// A script of `package.json`: what it runs, where that can be seen, in the folder of the package.
-    fn package_script(&mut self, task: &str, rest: &[String]) -> Found {
-        self.flags.insert(Flag::Task);
-        let found = Found::new(Kind::NpmScript).rest(rest);
-        let Some(cwd) = self.cwd.clone() else { return found };
-        let folder = path::ancestors(&cwd).find(|folder| self.is_file(&path::join(folder, "package.json")));
-        let folder = folder.unwrap_or(&cwd).to_owned();
-        let package = self.text(&path::join(&folder, "package.json"));
-        let package = package.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
-        let line = package.as_ref().and_then(|package| package["scripts"][task].as_str());
-        self.cwd = Some(folder.clone());
-        let inner = line.filter(|line| shell_line(line).is_some()).map(|line| self.line(line));
-        // A script may move on to another folder; the package is still what is watched.
-        self.cwd = Some(folder.clone());
-        let script = inner.as_ref().and_then(|inner| inner.script.clone());
-        let rest = inner.map(|inner| inner.rest).unwrap_or_default().into_iter().chain(found.rest.clone()).collect();
-        Found { script, rest, ..found.folder(Some(folder), Language::TypeScript) }
     }
 }
 

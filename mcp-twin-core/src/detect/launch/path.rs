@@ -1,19 +1,19 @@
 //! Paths as text, of both families of systems: a Windows line is read on any system.
 
 /// Whether a path is absolute on one of the systems.
-pub(super) fn is_absolute(path: &str) -> bool {
+pub(in crate::detect) fn is_absolute(path: &str) -> bool {
     path.starts_with('/') || is_windows(path)
 }
 
 /// Whether a path begins with a drive or a server: `C:\x`, `C:/x`, `\\server\x`.
-pub(super) fn is_windows(path: &str) -> bool {
+pub(in crate::detect) fn is_windows(path: &str) -> bool {
     let bytes = path.as_bytes();
     let drive = bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && is_separator(path, bytes[2]);
     drive || path.starts_with(r"\\")
 }
 
 /// `path` as seen from `base`, without `.` and `..`. `None` if it is relative and nobody knows to what.
-pub(super) fn resolve(base: Option<&str>, path: &str) -> Option<String> {
+pub(in crate::detect) fn resolve(base: Option<&str>, path: &str) -> Option<String> {
     match base {
         _ if is_absolute(path) => Some(tidy(path)),
         Some(base) => Some(join(base, path)),
@@ -22,7 +22,7 @@ pub(super) fn resolve(base: Option<&str>, path: &str) -> Option<String> {
 }
 
 /// `path` below `base`, or `path` itself if it is absolute.
-pub(super) fn join(base: &str, path: &str) -> String {
+pub(in crate::detect) fn join(base: &str, path: &str) -> String {
     if is_absolute(path) {
         return tidy(path);
     }
@@ -31,7 +31,7 @@ pub(super) fn join(base: &str, path: &str) -> String {
 }
 
 /// The folder that a path lies in; `None` for a root.
-pub(super) fn parent(path: &str) -> Option<&str> {
+pub(in crate::detect) fn parent(path: &str) -> Option<&str> {
     let trimmed = path.trim_end_matches(|c| is_separator_char(path, c));
     let end = trimmed.rfind(|c| is_separator_char(path, c))?;
     let folder = &trimmed[..end];
@@ -43,17 +43,17 @@ pub(super) fn parent(path: &str) -> Option<&str> {
 }
 
 /// The folders from `path` up to its root, `path` itself first.
-pub(super) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+pub(in crate::detect) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(path), |path| parent(path))
 }
 
 /// The last part.
-pub(super) fn file_name(path: &str) -> &str {
+pub(in crate::detect) fn file_name(path: &str) -> &str {
     path.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
 /// The last part without its extension.
-pub(super) fn stem(path: &str) -> &str {
+pub(in crate::detect) fn stem(path: &str) -> &str {
     let name = file_name(path);
     match name.rfind('.') {
         Some(dot) if dot > 0 => &name[..dot],
@@ -62,7 +62,7 @@ pub(super) fn stem(path: &str) -> &str {
 }
 
 /// The extension in lower case, or nothing.
-pub(super) fn extension(path: &str) -> String {
+pub(in crate::detect) fn extension(path: &str) -> String {
     let name = file_name(path);
     match name.rfind('.') {
         Some(dot) if dot > 0 => name[dot + 1..].to_ascii_lowercase(),
@@ -71,12 +71,12 @@ pub(super) fn extension(path: &str) -> String {
 }
 
 /// Whether `path` is `folder` or lies below it.
-pub(super) fn is_within(path: &str, folder: &str) -> bool {
+pub(in crate::detect) fn is_within(path: &str, folder: &str) -> bool {
     ancestors(path).any(|above| above == folder)
 }
 
 /// The name of a command: without folders and without what Windows appends, in lower case.
-pub(super) fn command(word: &str) -> String {
+pub(in crate::detect) fn command(word: &str) -> String {
     let name = file_name(word).to_ascii_lowercase();
     [".exe", ".cmd", ".bat", ".com", ".ps1"]
         .iter()

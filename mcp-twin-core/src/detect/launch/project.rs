@@ -1,4 +1,7 @@
-//! What runs Python within a project or fetches it: uv, pipx, poetry, hatch, pixi, conda and their like.
+//! What runs Python within a project or fetches it: uv, uvx, pipx. The other runners of projects: below.
+
+mod runner;
+mod tables;
 
 use super::reading::{Found, Reading, looks_like_path};
 use super::root::Language;
@@ -57,7 +60,20 @@ const UV: &[&str] = &[
     "--overrides",
     "--build-constraints",
     "--torch-backend",
+    "--excludes",
+    "-b",
+    "--preview-features",
+    "--config-settings-package",
+    "--config-setting-package",
+    "--exclude-newer-package",
+    "--trusted-host",
+    "--no-sources-package",
+    "--python-fetch",
 ];
+
+/// Tools that run a script of ours, wherever they come from.
+const FETCHED: &[&str] =
+    &["mcp", "fastmcp", "uvicorn", "hypercorn", "python", "python3", "mcp-hmr", "mcpmon", "watchfiles"];
 
 impl Reading<'_> {
     pub(super) fn uv(&mut self, args: &[String]) -> Found {
@@ -85,33 +101,49 @@ impl Reading<'_> {
         self.flags.extend(opts.value(&["--env-file"]).map(|file| Flag::EnvFile(self.script_at(file))));
         let project = opts.value(&["--project"]).map(str::to_owned).or(project).and_then(|path| self.resolve(&path));
         let slow = |found: Found| found.slow();
-        let Some((word, rest)) = opts.rest.split_first() else { return slow(self.no_script()) };
+        let Some((word, rest)) = opts.rest.split_first() else {
+            let found = self.no_script();
+            return slow(Found { kind: Kind::UvRun, ..found });
+        };
         if opts.has(&["-m", "--module"]) {
             let found = self.module("python", word, rest);
             return slow(found);
         }
+        if word.starts_with("https://") || word.starts_with("http://") {
+            self.flags.insert(Flag::InstalledPackage);
+            return slow(Found::new(Kind::UvRun).package(word).rest(rest));
+        }
         let script = self.script_at(word);
+        let extension = path::extension(word);
+        let python = matches!(extension.as_str(), "py" | "pyw" | "pyz");
         let is_script = opts.has(&["-s", "--script", "--gui-script"])
-            || matches!(path::extension(word).as_str(), "py" | "pyw")
-            || (looks_like_path(word) && self.is_file(&script));
+            || python
+            || (looks_like_path(word) && extension.is_empty() && self.is_file(&script));
         if is_script {
-            let script = self.python_file(word);
+            self.mark_module_after(rest);
+            let script = self.in_project(project.as_deref(), |reading| reading.python_file(word));
             return slow(Found::new(Kind::UvRun).script(script, Language::Python).rest(rest));
         }
-        let found = self.inner(opts.rest);
+        if let Some(found) = self.inner(opts.rest) {
+            return slow(found);
+        }
+        if looks_like_path(word) {
+            return slow(self.run(opts.rest));
+        }
         let editable = opts.value(&["--with-editable"]).and_then(|path| self.resolve(path));
-        slow(found.unwrap_or_else(|| self.console_script(Kind::UvRun, word, rest, project.or(editable))))
+        slow(self.console_script(Kind::UvRun, word, rest, project.or(editable)))
     }
 
-    /// The rest of a project runner's line, if it is a command that is known.
-    fn inner(&mut self, argv: &[String]) -> Option<Found> {
-        let (first, args) = argv.split_first()?;
-        let name = path::command(first);
-        let found = self
-            .wrapper(&name, args)
-            .or_else(|| self.python_family(first, &name, args))
-            .or_else(|| self.node_family(&name, args));
-        found.map(|found| if found.argv.is_empty() { Found { argv: argv.to_vec(), ..found } } else { found })
+    /// A script that is relative to nobody knows what is the project's, if the project has it.
+    fn in_project(&mut self, project: Option<&str>, read: impl Fn(&mut Self) -> String) -> String {
+        let script = read(self);
+        if self.cwd.is_some() || path::is_absolute(&script) || project.is_none() {
+            return script;
+        }
+        self.cwd = project.map(str::to_owned);
+        let guess = read(self);
+        self.cwd = None;
+        if self.is_file(&guess) { guess } else { script }
     }
 
     /// An entry point of the project: its module, if the project's file names one, else the project's folder.
@@ -121,7 +153,8 @@ impl Reading<'_> {
         let Some(project) = project.or_else(|| self.project_of_cwd()).or_else(|| self.cwd.clone()) else {
             return found;
         };
-        let module = self.text(&path::join(&project, "pyproject.toml")).and_then(|text| entry_point(&text, name));
+        let module =
+            self.text(&path::join(&project, "pyproject.toml")).and_then(|text| tables::entry_point(&text, name));
         let script = module.and_then(|module| {
             let below = module.replace('.', "/");
             ["src/", ""]
@@ -140,20 +173,21 @@ impl Reading<'_> {
         let Some((command, rest)) = opts.rest.split_first() else {
             return Found { twin: Some(TwinHint::Unknown), ..Found::new(Kind::Uvx).slow() };
         };
-        // `uvx fastmcp run server.py` runs a script of ours with a fetched tool.
         let bare = super::reading::bare_package(command).to_owned();
-        if matches!(bare.as_str(), "mcp" | "fastmcp" | "uvicorn" | "python" | "python3")
-            && let Some(found) = self.python_family(&bare, &bare, rest)
-        {
-            return Found { argv: opts.rest.to_vec(), ..found.slow() };
+        if bare == "mcp-twin" {
+            return self.twinned();
         }
-        let spec = from.unwrap_or(command);
-        let local =
-            looks_like_path(spec) || self.resolve(spec).is_some_and(|path| from.is_some() && self.is_dir(&path));
-        if local {
-            self.flags.insert(Flag::LocalPackage);
-            let folder = self.resolve(spec);
-            return Found { kind: Kind::Uvx, ..self.console_script(Kind::Uvx, command, rest, folder) }.slow();
+        // `uvx fastmcp run server.py` runs a script of ours with a fetched tool.
+        if FETCHED.contains(&bare.as_str()) {
+            let inner: Vec<String> = std::iter::once(bare.clone()).chain(rest.iter().cloned()).collect();
+            if let Some(found) = self.inner(&inner) {
+                return found.slow();
+            }
+        }
+        let editable = opts.value(&["--with-editable"]).filter(|_| from.is_none());
+        let spec = from.or(editable).unwrap_or(command);
+        if let Some(path) = self.local_spec(spec, from.or(editable).is_some()) {
+            return self.local_tool(Kind::Uvx, spec, &path, command, rest);
         }
         if from.is_some() {
             self.flags.insert(Flag::ConsoleScript);
@@ -162,111 +196,51 @@ impl Reading<'_> {
         self.bridge(Found::new(Kind::Uvx).package(spec).rest(rest).slow(), &bare)
     }
 
+    /// The path in what a tool is installed from: `./srv`, `srv[extra]`, `file:///srv`, `name @ file:///srv`. A bare name is a
+    /// folder only where an option names it.
+    fn local_spec(&self, spec: &str, option: bool) -> Option<String> {
+        let spec = spec.split_once(" @ ").map_or(spec, |(_, url)| url);
+        let path = spec.strip_prefix("file://").unwrap_or(spec);
+        let end = path.find('[').unwrap_or(path.len());
+        let path = &path[..end];
+        let folder = option && !path.contains("://") && self.resolve(path).is_some_and(|path| self.is_dir(&path));
+        (path.len() < spec.len() && spec.starts_with("file:") || looks_like_path(path) || folder)
+            .then(|| path.to_owned())
+    }
+
+    /// A tool from a folder or a file of ours.
+    fn local_tool(&mut self, kind: Kind, spec: &str, path: &str, command: &str, rest: &[String]) -> Found {
+        self.flags.insert(Flag::LocalPackage);
+        let place = self.script_at(path);
+        let found = if matches!(path::extension(path).as_str(), "whl" | "gz" | "zip") {
+            self.flags.insert(Flag::ConsoleScript);
+            Found::new(kind).only_file(place).rest(rest)
+        } else {
+            self.console_script(kind, command, rest, self.resolve(path))
+        };
+        found.package(spec).slow()
+    }
+
     pub(super) fn pipx(&mut self, args: &[String]) -> Found {
         let args = args.strip_prefix(&["run".to_owned()][..]).unwrap_or(args);
         let opts = Opts::read(args, &["--spec", "--python", "--pip-args", "--with", "--index-url", "-i"]);
         let Some((command, rest)) = opts.rest.split_first() else {
             return Found { twin: Some(TwinHint::Unknown), ..Found::new(Kind::Pipx).slow() };
         };
-        let spec = opts.value(&["--spec"]).unwrap_or(command);
+        if super::reading::bare_package(command) == "mcp-twin" {
+            return self.twinned();
+        }
+        let given = opts.value(&["--spec"]);
+        let spec = given.unwrap_or(command);
         if path::extension(command) == "py" {
             let script = self.script_at(command);
             return Found::new(Kind::Pipx).script(script, Language::Python).rest(rest).slow();
         }
-        if looks_like_path(spec) {
-            self.flags.insert(Flag::LocalPackage);
-            let folder = self.resolve(spec);
-            return self.console_script(Kind::Pipx, command, rest, folder).slow();
+        if let Some(path) = self.local_spec(spec, given.is_some()) {
+            return self.local_tool(Kind::Pipx, spec, &path, command, rest);
         }
+        let bare = super::reading::bare_package(command).to_owned();
         self.flags.insert(Flag::InstalledPackage);
-        Found::new(Kind::Pipx).package(spec).rest(rest).slow()
+        self.bridge(Found::new(Kind::Pipx).package(spec).rest(rest).slow(), &bare)
     }
-
-    pub(super) fn project_runner(&mut self, name: &str, args: &[String]) -> Found {
-        const VALUED: &[&str] = &[
-            "-C",
-            "--directory",
-            "-P",
-            "--project",
-            "-p",
-            "--manifest-path",
-            "-e",
-            "--environment",
-            "-n",
-            "--name",
-            "--prefix",
-            "--cwd",
-            "--env",
-            "--env-file",
-        ];
-        let kind = match name {
-            "poetry" => Kind::PoetryRun,
-            "hatch" => Kind::HatchRun,
-            "pixi" => Kind::PixiRun,
-            "conda" | "mamba" | "micromamba" => Kind::CondaRun,
-            _ => Kind::ProjectRun,
-        };
-        let global = Opts::read(args, VALUED);
-        let verb = global.rest.first().is_some_and(|word| matches!(word.as_str(), "run" | "exec"));
-        let opts = if verb { Opts::read(&global.rest[1..], VALUED) } else { global.clone() };
-        let both = |names: &[&str]| opts.value(names).or_else(|| global.value(names)).map(str::to_owned);
-        match kind {
-            // conda's -p and -n name environments, not folders of the project.
-            Kind::CondaRun => {
-                if let Some(folder) = both(&["--cwd"]) {
-                    self.enter(&folder);
-                }
-            }
-            Kind::PixiRun => {
-                let manifest = both(&["--manifest-path"]).and_then(|path| self.resolve(&path));
-                if let Some(manifest) = manifest {
-                    let folder = if path::extension(&manifest) == "toml" { path::parent(&manifest) } else { None };
-                    self.cwd = Some(folder.unwrap_or(&manifest).to_owned());
-                }
-            }
-            Kind::PoetryRun => {
-                if let Some(folder) = both(&["-C", "--directory", "-P", "--project"]) {
-                    self.enter(&folder);
-                }
-            }
-            _ => {
-                if let Some(folder) = both(&["-p", "--project", "--directory"]) {
-                    self.enter(&folder);
-                }
-            }
-        }
-        let Some((word, rest)) = opts.rest.split_first() else {
-            self.flags.insert(Flag::NoScript);
-            return Found { twin: Some(TwinHint::Unknown), ..Found::new(kind) };
-        };
-        // hatch writes `env:task`.
-        if let Some(found) = self.inner(opts.rest) {
-            return found;
-        }
-        if path::extension(word) == "py" {
-            let script = self.python_file(word);
-            return Found::new(kind).script(script, Language::Python).rest(rest);
-        }
-        if matches!(kind, Kind::PixiRun | Kind::HatchRun) {
-            return self.task(kind).rest(rest);
-        }
-        self.console_script(kind, word, rest, None)
-    }
-}
-
-/// The module of an entry point, from the `[project.scripts]` of a project's file.
-fn entry_point(pyproject: &str, name: &str) -> Option<String> {
-    let mut inside = false;
-    for line in pyproject.lines().map(str::trim) {
-        if line.starts_with('[') {
-            inside = matches!(line, "[project.scripts]" | "[tool.poetry.scripts]");
-        } else if inside
-            && let Some((key, value)) = line.split_once('=')
-            && key.trim().trim_matches(['"', '\'']) == name
-        {
-            let value = value.trim().trim_start_matches(['"', '\'']);
-            return value.split([':', '"', '\'']).next().map(str::to_owned);
-        }
-    }
-    None
 }

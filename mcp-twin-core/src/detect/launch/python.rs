@@ -17,6 +17,7 @@ impl Reading<'_> {
             "mcp" => self.mcp_cli(args),
             "fastmcp" => self.fastmcp(args),
             "uvicorn" | "hypercorn" | "gunicorn" | "granian" => Some(self.asgi(args)),
+            "mcp-hmr" | "jurigged" => self.patched(args),
             name if is_python(name) => Some(self.python(first, args)),
             _ => None,
         }
@@ -49,13 +50,18 @@ impl Reading<'_> {
         }
         match args.get(at) {
             Some(script) if script != "-" => {
-                if args[at + 1..].iter().any(|word| word == "-m") {
-                    self.flags.insert(Flag::ModuleAfterScript);
-                }
+                self.mark_module_after(&args[at + 1..]);
                 let script = self.python_file(script);
                 Found::new(Kind::Python).script(script, Language::Python).rest(&args[at + 1..])
             }
             _ => self.no_script(),
+        }
+    }
+
+    /// `-m` behind the script is the script's own.
+    pub(super) fn mark_module_after(&mut self, rest: &[String]) {
+        if rest.iter().any(|word| word == "-m") {
+            self.flags.insert(Flag::ModuleAfterScript);
         }
     }
 
@@ -78,18 +84,20 @@ impl Reading<'_> {
         let known = match module {
             "mcp" | "mcp.cli" => self.mcp_cli(rest),
             "fastmcp" | "fastmcp.cli" => self.fastmcp(rest),
-            "uv" => Some(self.uv(rest)),
-            "pipx" => Some(self.pipx(rest)),
+            "uv" | "pipx" | "watchfiles" | "mcp_hmr" | "jurigged" => self.again(&module.replace('_', "-"), rest),
+            "mcp_twin" => Some(self.twinned()),
             "uvicorn" | "hypercorn" | "gunicorn" | "granian" => Some(self.asgi(rest)),
-            "debugpy" => Some(self.debugged(interpreter, rest)),
+            "debugpy" => self.debugged(interpreter, rest),
             "pdb" | "cProfile" | "profile" | "trace" => {
                 let opts = Opts::read(rest, &["-o", "-s", "-c"]);
-                Some(self.python(interpreter, opts.rest))
+                let module =
+                    rest.iter().position(|word| word == "-m").filter(|at| *at < rest.len() - opts.rest.len() + 1);
+                self.again(interpreter, module.map_or(opts.rest, |at| &rest[at..]))
             }
             "coverage" => {
                 let opts =
                     Opts::read(rest.get(1..).unwrap_or_default(), &["--source", "--rcfile", "--include", "--omit"]);
-                Some(self.python(interpreter, opts.rest))
+                self.again(interpreter, opts.rest)
             }
             _ => None,
         };
@@ -99,22 +107,29 @@ impl Reading<'_> {
         })
     }
 
-    fn debugged(&mut self, interpreter: &str, args: &[String]) -> Found {
+    /// A module that only starts another command.
+    fn again(&mut self, first: &str, args: &[String]) -> Option<Found> {
+        let inner: Vec<String> = std::iter::once(first.to_owned()).chain(args.iter().cloned()).collect();
+        self.inner(&inner)
+    }
+
+    fn debugged(&mut self, interpreter: &str, args: &[String]) -> Option<Found> {
         let opts = Opts::read(args, &["--listen", "--connect", "--log-to", "--configure-subProcess", "--pid"]);
         // `-m` and `-c` of debugpy belong to the program: give them back to the interpreter's reading.
         let port = opts.value(&["--listen"]).and_then(|at| at.rsplit(':').next()).and_then(|port| port.parse().ok());
         self.flags.extend(port.filter(|port| *port != 0).map(Flag::FixedPort));
         let module = args.iter().position(|word| word == "-m");
         match module {
-            Some(at) => self.python(interpreter, &args[at..]),
-            None => self.python(interpreter, opts.rest),
+            Some(at) => self.again(interpreter, &args[at..]),
+            None => self.again(interpreter, opts.rest),
         }
     }
 
     /// The file of a module, looked for where the interpreter would look first.
     fn find_module(&self, interpreter: &str, module: &str) -> Option<String> {
+        let separator = if self.cwd.as_deref().is_some_and(path::is_windows) { ';' } else { ':' };
         let mut bases: Vec<String> = self.cwd.iter().flat_map(|cwd| [cwd.clone(), path::join(cwd, "src")]).collect();
-        let paths = self.variable("PYTHONPATH").unwrap_or("").split(':').filter(|path| !path.is_empty());
+        let paths = self.variable("PYTHONPATH").unwrap_or("").split(separator).filter(|path| !path.is_empty());
         bases.extend(paths.filter_map(|path| self.resolve(path)));
         if let Some(project) = self.project_of_venv(interpreter) {
             bases.extend([path::join(&project, "src"), project]);
@@ -195,9 +210,22 @@ impl Reading<'_> {
         if opts.has(&["--reload"]) {
             self.flags.insert(Flag::SelfReloading);
         }
-        let spec = opts.rest.first().map_or("fastmcp.json", String::as_str);
         // The options of `fastmcp run` may stand before the file; they are the server's all the same.
         let found = found.rest(rest);
+        // `fastmcp dev inspector F`
+        let words = match opts.rest {
+            [what, words @ ..] if verb == "dev" && matches!(what.as_str(), "inspector" | "apps") => words,
+            words => words,
+        };
+        let spec = Opts::read(words, VALUED).rest.first().map_or("fastmcp.json", String::as_str);
+        if spec.starts_with("http://") || spec.starts_with("https://") {
+            self.flags.insert(Flag::RemoteBridge(spec.to_owned()));
+            return Some(Found { twin: Some(TwinHint::Skip), ..found });
+        }
+        if opts.has(&["-m", "--module"]) {
+            let inner = self.module("python", spec, &[]);
+            return Some(Found { script: inner.script, ground: inner.ground, language: Language::Python, ..found });
+        }
         if path::extension(spec) == "json" {
             self.flags.insert(Flag::ConfigFileEntry);
             return Some(self.fastmcp_config(found, spec));
@@ -206,13 +234,25 @@ impl Reading<'_> {
         Some(found.script(script, Language::Python))
     }
 
+    /// `mcp-hmr F:object`: puts changed modules into the running server by itself.
+    fn patched(&mut self, args: &[String]) -> Option<Found> {
+        let opts = Opts::read(args, &["-t", "--transport", "-l", "--log-level", "--host", "--port", "-w", "--watch"]);
+        let (spec, rest) = opts.rest.split_first()?;
+        self.flags.insert(Flag::SelfReloading);
+        let script = self.object_file(spec);
+        Some(Found::new(Kind::Python).script(script, Language::Python).rest(rest))
+    }
+
     /// `fastmcp.json` names its script below `source.path`, relative to itself.
     fn fastmcp_config(&mut self, found: Found, spec: &str) -> Found {
         let config = self.script_at(spec);
         let source = self.text(&config).and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
         let file = source.as_ref().and_then(|config| config.pointer("/source/path")).and_then(|path| path.as_str());
         match (file, path::parent(&config)) {
-            (Some(file), Some(folder)) => found.script(path::join(folder, file), Language::Python),
+            (Some(file), Some(folder)) => {
+                let script = path::join(folder, file);
+                Found { also: Some(config), ..found.script(script, Language::Python) }
+            }
             _ => found.script(config, Language::Python),
         }
     }

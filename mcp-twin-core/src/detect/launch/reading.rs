@@ -1,12 +1,12 @@
 //! One reading of one command line: which family it belongs to, what the rest of the line says, and the result.
 
 use super::root::{Ground, Language};
-use super::{Flag, Kind, Launch, Place, TwinHint, path};
+use super::{Flag, Kind, Launch, Look, Place, TwinHint, line, path, share};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// So many wrappers deep a line is opaque.
-const DEEPEST: u8 = 8;
+const DEEPEST: u8 = 16;
 
 /// The state of a reading. Wrappers change it on the way in.
 pub(super) struct Reading<'a> {
@@ -14,7 +14,7 @@ pub(super) struct Reading<'a> {
     pub(super) cwd: Option<String>,
     pub(super) env: Vec<(String, String)>,
     pub(super) flags: BTreeSet<Flag>,
-    depth: u8,
+    pub(super) depth: u8,
 }
 
 /// What a family found out about its own command line.
@@ -97,7 +97,10 @@ impl<'a> Reading<'a> {
         let argv = self.split_whole_line(argv);
         let mut found = self.run(&argv);
         if found.argv.is_empty() {
-            found.argv = argv;
+            found.argv.clone_from(&argv);
+        }
+        if found.script.as_deref().is_some_and(is_wsl) {
+            self.flags.insert(Flag::ForeignFilesystem);
         }
         let (twin, reason) = self.twin(&found);
         let ground = self.ground(&found);
@@ -108,6 +111,7 @@ impl<'a> Reading<'a> {
         };
         Launch {
             kind: found.kind,
+            command: argv,
             argv: found.argv,
             script: found.script.map(PathBuf::from),
             package: found.package,
@@ -126,38 +130,61 @@ impl<'a> Reading<'a> {
 
     /// Reads one command: wrappers recurse here.
     pub(super) fn run(&mut self, argv: &[String]) -> Found {
-        self.depth += 1;
-        let found = match argv.split_first() {
-            Some((first, args)) if self.depth <= DEEPEST => self.dispatch(first, args),
-            _ => {
-                self.flags.insert(Flag::OpaqueScript);
-                Found::new(Kind::Shell)
-            }
-        };
-        self.depth -= 1;
-        if found.argv.is_empty() { Found { argv: argv.to_vec(), ..found } } else { found }
+        let found = self.nested(argv, |reading, first, args| {
+            Some(reading.known(first, args).unwrap_or_else(|| reading.file(first, args)))
+        });
+        found.unwrap_or_else(|| self.opaque())
     }
 
-    fn dispatch(&mut self, first: &str, args: &[String]) -> Found {
+    /// The same, if it is a command that is known: what runs in a project may be a name that only the project knows.
+    pub(super) fn inner(&mut self, argv: &[String]) -> Option<Found> {
+        self.nested(argv, Self::known)
+    }
+
+    /// One step further in. So deep that nobody means it, a line is opaque.
+    fn nested(
+        &mut self,
+        argv: &[String],
+        read: impl FnOnce(&mut Self, &str, &[String]) -> Option<Found>,
+    ) -> Option<Found> {
+        let (first, args) = argv.split_first()?;
+        if self.depth == DEEPEST {
+            return Some(self.opaque());
+        }
+        self.depth += 1;
+        let found = read(self, first, args);
+        self.depth -= 1;
+        found.map(|found| if found.argv.is_empty() { Found { argv: argv.to_vec(), ..found } } else { found })
+    }
+
+    fn known(&mut self, first: &str, args: &[String]) -> Option<Found> {
         let name = path::command(first);
         self.wrapper(&name, args)
             .or_else(|| self.python_family(first, &name, args))
             .or_else(|| self.node_family(&name, args))
             .or_else(|| self.container(&name, args))
+            .or_else(|| self.foreign(&name, args))
             .or_else(|| self.native(&name, args))
-            .unwrap_or_else(|| self.file(first, args))
+    }
+
+    /// A line that cannot be looked into.
+    pub(super) fn opaque(&mut self) -> Found {
+        self.flags.insert(Flag::OpaqueScript);
+        Found { twin: Some(TwinHint::Unknown), ..Found::new(Kind::Shell) }
     }
 
     /// A client may keep the whole line in one word. It is split only if no such file exists.
     fn split_whole_line(&mut self, argv: &[String]) -> Vec<String> {
         let Some((first, args)) = argv.split_first() else { return Vec::new() };
-        let windows = path::is_windows(first.trim_start_matches('"'));
-        let program = windows && [".exe", ".cmd", ".bat"].iter().any(|end| first.to_lowercase().ends_with(end));
+        // Backslashes behind a drive are folders, whatever system this is read on.
+        let windows = first.contains(r":\") || first.contains(r"\\");
+        let program = path::is_windows(first.trim_start_matches('"'))
+            && [".exe", ".cmd", ".bat"].iter().any(|end| first.to_lowercase().ends_with(end));
         let whole = self.resolve(first);
         if !first.trim().contains(char::is_whitespace) || program || whole.is_some_and(|path| self.exists(&path)) {
             return argv.to_vec();
         }
-        let words = if windows { Some(super::words::windows_words(first)) } else { shell_words::split(first).ok() };
+        let words = if windows { Some(line::windows_words(first)) } else { shell_words::split(first).ok() };
         match words {
             Some(words) if words.len() > 1 => {
                 self.flags.insert(Flag::SplitCommandString);
@@ -173,11 +200,12 @@ impl<'a> Reading<'a> {
             return (hint, None);
         }
         let container = self.flags.contains(&Flag::Container);
-        let ports = ports_in(&found.rest, if container { &[] } else { &self.env });
+        let env = if container { &[][..] } else { &self.env };
+        let ports = share::ports(&found.rest, env);
+        let profile = share::profile(&found.rest, env).map(str::to_owned);
+        self.flags.extend(share::states(&found.rest, env).into_iter().map(Flag::StatePath));
         self.flags.extend(ports.into_iter().map(Flag::FixedPort));
-        let profile = value_of(&found.rest, &["--user-data-dir", "--profile-dir"]);
-        self.flags.extend(states_in(&found.rest, &self.env).into_iter().map(Flag::StatePath));
-        self.flags.extend(profile.map(|path| Flag::StatePath(path.to_owned())));
+        self.flags.extend(profile.clone().map(Flag::StatePath));
         let port = self.flags.iter().find_map(|flag| match flag {
             Flag::FixedPort(port) => Some(format!("two copies cannot both listen on port {port}")),
             Flag::ContainerName(name) => Some(format!("two containers cannot both be named {name}")),
@@ -223,7 +251,16 @@ impl<'a> Reading<'a> {
     }
 
     pub(super) fn home(&self) -> Option<String> {
-        self.place.home.map(|home| home.to_string_lossy().trim_end_matches('/').to_owned())
+        self.place.home.map(|home| home.to_string_lossy().trim_end_matches(['/', '\\']).to_owned())
+    }
+
+    pub(super) fn look(&self) -> &'a dyn Look {
+        self.place.look
+    }
+
+    /// The folder of the project whose configuration asked.
+    pub(super) fn asking(&self) -> Option<String> {
+        self.place.project.map(|project| project.to_string_lossy().trim_end_matches(['/', '\\']).to_owned())
     }
 
     pub(super) fn exists(&self, path: &str) -> bool {
@@ -240,6 +277,10 @@ impl<'a> Reading<'a> {
 
     pub(super) fn text(&self, path: &str) -> Option<String> {
         self.place.look.read_small(Path::new(path))
+    }
+
+    pub(super) fn names(&self, folder: &str) -> Vec<String> {
+        self.place.look.names(Path::new(folder))
     }
 
     /// The value that may be put into a shell's words: one that the line itself has set, or a folder. Others may be secrets,
@@ -273,73 +314,16 @@ pub(super) fn bare_package(package: &str) -> &str {
     &name[..end]
 }
 
+/// Whether a path of Windows leads into a Linux.
+fn is_wsl(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    path.starts_with(r"\\wsl.localhost\") || path.starts_with(r"\\wsl$\")
+}
+
 /// The stem of a script; a file that every project has is named by its folder.
 fn script_stem(script: &str) -> String {
     match path::file_name(script) {
         "Cargo.toml" | "__main__.py" | "__init__.py" => path::parent(script).map_or("", path::file_name).to_owned(),
         _ => path::stem(script).to_owned(),
     }
-}
-
-fn value_of<'a>(args: &'a [String], names: &[&str]) -> Option<&'a str> {
-    args.iter().enumerate().find_map(|(at, word)| match word.split_once('=') {
-        Some((name, value)) if names.contains(&name) => Some(value),
-        _ if names.contains(&word.as_str()) => args.get(at + 1).map(String::as_str),
-        _ => None,
-    })
-}
-
-/// Ports that the program itself listens on, going by its arguments and variables. 0 means any free one.
-fn ports_in(args: &[String], env: &[(String, String)]) -> Vec<u16> {
-    // A port of something that the server connects to is not its own.
-    const OTHERS: [&str; 16] = [
-        "db", "database", "pg", "postgres", "mysql", "redis", "mongo", "smtp", "imap", "ssh", "proxy", "remote",
-        "chrome", "cdp", "debugger", "upstream",
-    ];
-    let own = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        !name.split(['-', '_']).any(|part| OTHERS.contains(&part))
-    };
-    let number =
-        |text: &str| text.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()).filter(|port| *port != 0);
-    let mut ports = Vec::new();
-    for (at, word) in args.iter().enumerate() {
-        let (name, value) = match word.split_once('=') {
-            Some((name, value)) => (name, Some(value)),
-            None => (word.as_str(), args.get(at + 1).map(String::as_str)),
-        };
-        let named = matches!(name, "--port" | "-p" | "--bind" | "--listen")
-            || (name.starts_with("--") && name.ends_with("-port") && own(name));
-        ports.extend(value.filter(|_| named).and_then(number));
-    }
-    for (name, value) in env {
-        if name == "PORT" || (name.ends_with("_PORT") && own(name)) {
-            ports.extend(value.parse::<u16>().ok().filter(|port| *port != 0));
-        }
-    }
-    ports
-}
-
-/// Paths that the program writes to, going by the names of its arguments and variables.
-fn states_in(args: &[String], env: &[(String, String)]) -> Vec<String> {
-    let mut states = Vec::new();
-    for names in [["--db-path", "--db"], ["--storage", "--storage-path"], ["--database", "--sqlite"]] {
-        states.extend(value_of(args, &names).filter(|value| is_path_value(value)).map(str::to_owned));
-    }
-    for (name, value) in env {
-        let ends = ["_PATH", "_FILE", "_DB"].iter().any(|end| name.ends_with(end));
-        // These are read, not written.
-        let read =
-            ["CONFIG", "KEY", "CERT", "CREDENTIALS", "TOKEN", "LIBRARY", "NODE_PATH", "BIN", "ENV", "EXECUTABLE"]
-                .iter()
-                .any(|part| name.contains(part));
-        if ends && !read && is_path_value(value) {
-            states.push(value.clone());
-        }
-    }
-    states
-}
-
-fn is_path_value(value: &str) -> bool {
-    (value.contains('/') || path::is_windows(value) || !path::extension(value).is_empty()) && !value.contains("://")
 }

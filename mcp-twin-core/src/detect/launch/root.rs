@@ -80,7 +80,19 @@ impl Reading<'_> {
     fn own_ground(&mut self, found: &Found) -> Watched {
         let script = found.script.as_deref().filter(|script| path::is_absolute(script));
         match (&found.ground, script) {
-            (Ground::Folder(folder), _) => watch_folder(folder, globs(found, script, true)),
+            (Ground::Folder(folder), script) if self.is_too_wide(folder) => {
+                // A project file in the home folder does not make all of it a project.
+                if self.home().is_some_and(|home| path::is_within(&home, folder)) {
+                    self.flags.insert(Flag::WatchRootIsHome);
+                }
+                script.filter(|script| !self.is_dir(script)).map(watch_file).unwrap_or_default()
+            }
+            (Ground::Folder(folder), _) => {
+                if found.language == Language::Java {
+                    self.mark_output(&path::join(folder, "class"));
+                }
+                watch_folder(folder, globs(found, script, true))
+            }
             (Ground::Project, Some(script)) => self.project(found, script),
             (Ground::File, Some(script)) => {
                 self.mark_output(script);
@@ -97,7 +109,14 @@ impl Reading<'_> {
             return watch_file(script);
         }
         let Some(folder) = path::parent(script) else { return watch_file(script) };
-        let marked = self.marked(folder).map(str::to_owned);
+        let mut marked = self.marked(folder);
+        // A `package.json` that a build left beside its output says how to load it, not where the project is.
+        while let Some(output) = marked.filter(|folder| OUTPUTS.contains(&path::file_name(folder)))
+            && let Some(above) = path::parent(output).and_then(|folder| self.marked(folder))
+        {
+            marked = Some(above);
+        }
+        let marked = marked.map(str::to_owned);
         let compiled = matches!(found.language, Language::JavaScript)
             && matches!(found.kind, Kind::Node | Kind::Npx | Kind::Bun | Kind::Deno);
         if compiled && let Some(output) = output_folder(script, marked.as_deref()) {
@@ -109,30 +128,51 @@ impl Reading<'_> {
         }
         if self.home().is_some_and(|home| path::is_within(&home, folder)) {
             self.flags.insert(Flag::WatchRootIsHome);
-            return watch_file(script);
         }
-        if path::parent(folder).is_none() || TOO_WIDE.contains(&folder) || folder.starts_with("/usr/") {
+        if self.is_too_wide(folder) {
             return watch_file(script);
         }
         watch_folder(folder, globs(found, Some(script), true))
     }
 
-    /// The nearest folder at or above this one that holds a project's marker, not home and nothing above it, and within
-    /// one repository.
+    /// Whether a folder is home, one above it, or everybody's.
+    fn is_too_wide(&self, folder: &str) -> bool {
+        self.home().is_some_and(|home| path::is_within(&home, folder))
+            || path::parent(folder).is_none()
+            || TOO_WIDE.contains(&folder)
+            || folder.starts_with("/usr/")
+    }
+
+    /// The nearest folder at or above this one that holds a project's marker: not home and nothing above it, within one
+    /// repository, and not above the project that asked.
     pub(super) fn marked<'p>(&self, folder: &'p str) -> Option<&'p str> {
         let home = self.home();
+        let project = self.asking();
         for folder in path::ancestors(folder) {
             if home.as_deref().is_some_and(|home| path::is_within(home, folder)) || TOO_WIDE.contains(&folder) {
                 return None;
             }
-            if MARKERS.iter().any(|marker| self.is_file(&path::join(folder, marker))) {
+            if self.is_marked(folder) {
                 return Some(folder);
             }
-            if self.exists(&path::join(folder, ".git")) {
+            if project.as_deref() == Some(folder) || self.exists(&path::join(folder, ".git")) {
                 return None;
             }
         }
         None
+    }
+
+    fn is_marked(&self, folder: &str) -> bool {
+        MARKERS.iter().any(|marker| self.is_file(&path::join(folder, marker)))
+            || self.names(folder).iter().any(|name| is_dotnet_project(name))
+    }
+
+    /// The one project file of .NET in a folder.
+    pub(super) fn dotnet_project(&self, folder: &str) -> Option<String> {
+        let names = self.names(folder);
+        let mut projects = names.iter().filter(|name| is_dotnet_project(name));
+        let first = projects.next()?;
+        projects.next().is_none().then(|| path::join(folder, first))
     }
 
     /// The folder of the project that a command without a script belongs to: the working directory's.
@@ -149,6 +189,10 @@ impl Reading<'_> {
             self.flags.insert(Flag::BuildOutput);
         }
     }
+}
+
+fn is_dotnet_project(name: &str) -> bool {
+    matches!(path::extension(name).as_str(), "csproj" | "fsproj" | "vbproj")
 }
 
 /// The patterns of a language, as they are shown.

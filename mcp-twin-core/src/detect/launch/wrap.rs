@@ -1,75 +1,173 @@
-//! Commands that only start another one: shells, `env`, secret stores, version managers.
+//! Commands that only start another one: `env`, secret stores, version managers, reloaders.
 
-use super::native::Named;
-use super::reading::{Found, Reading, looks_like_path};
+mod shell;
+mod windows;
+
+use super::reading::{Found, Reading};
 use super::root::{Ground, Language};
-use super::words::{Opts, shell_line, windows_words};
-use super::{Flag, Kind, TwinHint, path};
+use super::words::Opts;
+use super::{Flag, Kind, TwinHint};
 
 /// Which options of a wrapper take a value, and what stands between them and the command.
 struct Wrapper {
     names: &'static [&'static str],
     valued: &'static [&'static str],
-    /// Words that may follow the name: `run` of `op run`.
+    /// Words that must follow the name: `run` of `op run`.
     verbs: &'static [&'static str],
+    /// Whether the verb may be left out.
+    bare: bool,
     /// How many words stand before the command: the version of `nvm exec 20 node`.
     skip: usize,
+    /// Words of its own go on up to `--`: `chamber exec a b -- cmd`.
+    dashed: bool,
     /// Whether it hands variables on, so that the flag says so.
     env: bool,
+    /// Whether it starts the command anew by itself.
+    reloads: bool,
+    /// Options that move the working directory.
+    folder: &'static [&'static str],
+    /// Options that take the whole command in one word.
+    line: &'static [&'static str],
 }
 
 const fn wrapper(names: &'static [&'static str], valued: &'static [&'static str]) -> Wrapper {
-    Wrapper { names, valued, verbs: &[], skip: 0, env: false }
+    Wrapper {
+        names,
+        valued,
+        verbs: &[],
+        bare: false,
+        skip: 0,
+        dashed: false,
+        env: false,
+        reloads: false,
+        folder: &[],
+        line: &[],
+    }
+}
+
+const fn env(
+    names: &'static [&'static str],
+    verbs: &'static [&'static str],
+    valued: &'static [&'static str],
+) -> Wrapper {
+    Wrapper { verbs, env: true, ..wrapper(names, valued) }
+}
+
+const fn manager(names: &'static [&'static str], verbs: &'static [&'static str], skip: usize) -> Wrapper {
+    Wrapper { verbs, skip, ..wrapper(names, &["--using", "--node", "--npm", "--yarn", "--pnpm"]) }
+}
+
+const fn reloader(names: &'static [&'static str], valued: &'static [&'static str]) -> Wrapper {
+    Wrapper { reloads: true, ..wrapper(names, valued) }
 }
 
 const WRAPPERS: &[Wrapper] = &[
-    Wrapper { verbs: &["run"], env: true, ..wrapper(&["dotenvx"], &["-f", "--env-file", "-e", "--env", "-fk"]) },
-    Wrapper { verbs: &["run"], env: true, ..wrapper(&["dotenv"], &["-f", "--file", "-e", "-p", "-v", "-c"]) },
-    Wrapper { verbs: &["run"], env: true, ..wrapper(&["op"], &["--env-file", "--account", "--environment"]) },
+    env(&["dotenvx"], &["run"], &["-f", "--env-file", "-e", "--env", "-fk", "--env-keys-file"]),
+    Wrapper { bare: true, ..env(&["dotenv", "dotenv-cli"], &["run"], &["-f", "--file", "-e", "-p", "-v", "-q"]) },
+    env(&["op"], &["run"], &["--env-file", "--account", "--environment", "--config", "--session"]),
     Wrapper {
-        verbs: &["run"],
-        env: true,
-        ..wrapper(&["doppler"], &["-p", "--project", "-c", "--config", "-t", "--token", "--mount"])
+        line: &["--command"],
+        ..env(&["doppler"], &["run"], &["-p", "--project", "-c", "--config", "-t", "--token", "--mount", "--command"])
     },
     Wrapper {
-        verbs: &["run"],
-        env: true,
-        ..wrapper(&["infisical"], &["--env", "--path", "--projectId", "--token", "--domain"])
+        line: &["--command", "-c"],
+        ..env(
+            &["infisical"],
+            &["run"],
+            &["--env", "-e", "--path", "--projectId", "--token", "--domain", "--command", "-c", "--tags", "-t"],
+        )
     },
-    Wrapper { env: true, ..wrapper(&["envmcp"], &["-e", "--env-file"]) },
-    Wrapper { env: true, ..wrapper(&["env-cmd"], &["-f", "--file", "-e", "--environments"]) },
-    Wrapper { verbs: &["exec", "run"], skip: 1, ..wrapper(&["nvm"], &[]) },
-    Wrapper { verbs: &["exec"], ..wrapper(&["fnm"], &["--using"]) },
-    Wrapper { verbs: &["run"], ..wrapper(&["volta"], &["--node", "--npm", "--yarn", "--pnpm"]) },
-    Wrapper { verbs: &["exec"], ..wrapper(&["asdf"], &[]) },
-    Wrapper { verbs: &["exec"], skip: 1, ..wrapper(&["direnv"], &[]) },
-    wrapper(&["sudo", "doas"], &["-u", "-g", "-C", "-D", "-p", "--user", "--group"]),
-    wrapper(&["time", "nohup", "setsid", "exec", "command", "builtin"], &["-a"]),
-    wrapper(&["stdbuf"], &["-i", "-o", "-e"]),
-    wrapper(&["nice", "ionice", "chrt"], &["-n", "-c", "-p"]),
+    env(&["envmcp"], &[], &["-e", "--env-file"]),
+    env(&["env-cmd"], &[], &["-f", "--file", "-e", "--environments", "-r", "--rc-file"]),
+    env(&["cross-env", "cross-env-shell"], &[], &[]),
+    Wrapper { dashed: true, skip: 1, ..env(&["aws-vault", "chamber"], &["exec"], &["-d", "--duration", "--region"]) },
+    env(&["bws", "varlock", "teller", "phase", "secretspec"], &["run"], &["-p", "--path", "--project-id", "-c"]),
+    Wrapper { skip: 1, ..env(&["sops"], &["exec-env"], &["--user"]) },
+    Wrapper { skip: 1, ..env(&["envchain"], &[], &[]) },
+    Wrapper { skip: 1, ..env(&["direnv"], &["exec"], &[]) },
+    manager(&["nvm"], &["exec", "run"], 1),
+    manager(&["n", "nodenv", "pyenv", "rbenv", "asdf", "fnm"], &["exec"], 0),
+    manager(&["volta"], &["run"], 0),
+    manager(&["corepack", "busybox"], &[], 0),
+    Wrapper {
+        dashed: true,
+        skip: 1,
+        verbs: &["x", "exec"],
+        folder: &["-C", "--cd"],
+        line: &["-c", "--command"],
+        ..wrapper(&["mise", "rtx"], &["-C", "--cd", "-E", "--env", "-j", "--jobs", "-c", "--command"])
+    },
+    Wrapper {
+        dashed: true,
+        verbs: &["activate", "shell", "run"],
+        ..wrapper(&["flox", "devbox", "devenv", "guix"], &["-d"])
+    },
+    Wrapper {
+        folder: &["-D", "--chdir"],
+        ..wrapper(&["sudo", "doas"], &["-u", "-g", "-C", "-D", "-p", "-h", "-U", "--user", "--group", "--chdir"])
+    },
+    wrapper(&["time"], &["-f", "--format", "-o", "--output"]),
+    wrapper(&["nohup", "setsid", "exec", "command", "builtin"], &["-a"]),
+    wrapper(&["unbuffer", "winpty", "tini", "dumb-init", "catatonit"], &["-p"]),
+    wrapper(&["stdbuf"], &["-i", "-o", "-e", "--input", "--output", "--error"]),
+    wrapper(&["nice", "ionice", "chrt"], &["-n", "-c", "-p", "--adjustment"]),
     Wrapper { skip: 1, ..wrapper(&["timeout", "gtimeout"], &["-k", "-s", "--signal", "--kill-after"]) },
+    Wrapper { skip: 1, ..wrapper(&["taskset", "gosu", "su-exec"], &[]) },
+    wrapper(&["strace", "ltrace"], &["-o", "-e", "-s", "-u", "-E", "-P"]),
+    Wrapper {
+        folder: &["--working-directory"],
+        ..wrapper(
+            &["systemd-run"],
+            &["-p", "--property", "-u", "--unit", "--slice", "-E", "--setenv", "--uid", "--gid", "--working-directory"],
+        )
+    },
     wrapper(&["caffeinate", "arch"], &["-w", "-t", "-arch"]),
     wrapper(&["xvfb-run"], &["-n", "-s", "-e", "-f", "--server-args"]),
+    reloader(
+        &["watchexec"],
+        &["-w", "--watch", "-e", "--exts", "-i", "--ignore", "-f", "--filter", "-d", "--debounce", "-s", "--signal"],
+    ),
+    reloader(&["watchfiles"], &["--filter", "--ignore-paths", "--target-type", "--verbosity", "--args"]),
+    Wrapper {
+        verbs: &["auto-restart"],
+        ..reloader(
+            &["watchmedo"],
+            &[
+                "-d",
+                "--directory",
+                "-p",
+                "--pattern",
+                "--patterns",
+                "-i",
+                "--ignore-patterns",
+                "--signal",
+                "--kill-after",
+            ],
+        )
+    },
+    reloader(&["mcpmon", "mcp-server-hmr", "mcp-reloader"], &["-w", "--watch", "-e", "--ext", "--include"]),
+    Wrapper {
+        verbs: &["proxy"],
+        bare: true,
+        ..reloader(&["reloaderoo"], &["-w", "--working-dir", "-l", "--log-level"])
+    },
 ];
+
+/// Whether this is a wrapper that package runners fetch: `npx dotenvx run -- cmd`.
+pub(super) fn is_fetched(name: &str) -> bool {
+    WRAPPERS.iter().any(|wrapper| (wrapper.env || wrapper.reloads) && wrapper.names.contains(&name))
+}
 
 impl Reading<'_> {
     /// Takes a wrapper off, if this is one.
     pub(super) fn wrapper(&mut self, name: &str, args: &[String]) -> Option<Found> {
         match name {
-            "mcp-twin" => {
-                self.flags.insert(Flag::AlreadyTwinned);
-                Some(Found { twin: Some(TwinHint::Already), ..Found::new(Kind::McpTwin) })
-            }
-            "cmd" => Some(self.windows_shell(args)),
-            "powershell" | "pwsh" => Some(self.powershell(args)),
-            "sh" | "bash" | "zsh" | "dash" | "ash" | "ksh" | "fish" => Some(self.shell(args)),
+            "mcp-twin" => Some(self.twinned()),
+            "cmd" => Some(self.cmd(args)),
+            "powershell" | "pwsh" => Some(self.powershell(name, args)),
+            "sh" | "bash" | "zsh" | "dash" | "ash" | "ksh" | "fish" | "csh" | "tcsh" => Some(self.shell(args)),
             "env" => Some(self.env_command(args)),
-            "mise" | "rtx" => self.mise(args),
             "nix" | "nix-shell" => Some(self.nix(name, args)),
-            "wsl" => {
-                self.flags.insert(Flag::ForeignFilesystem);
-                Some(Found { twin: Some(TwinHint::Skip), ..Found::new(Kind::Wsl) })
-            }
             name => {
                 let wrapper = WRAPPERS.iter().find(|wrapper| wrapper.names.contains(&name))?;
                 self.unwrap(wrapper, args)
@@ -77,24 +175,66 @@ impl Reading<'_> {
         }
     }
 
+    /// It runs behind mcp-twin already.
+    pub(super) fn twinned(&mut self) -> Found {
+        self.flags.insert(Flag::AlreadyTwinned);
+        Found { twin: Some(TwinHint::Already), ..Found::new(Kind::McpTwin) }
+    }
+
     fn unwrap(&mut self, wrapper: &Wrapper, args: &[String]) -> Option<Found> {
         // Options may stand on both sides of the verb.
         let before = Opts::read(args, wrapper.valued);
-        let verb = before.rest.first().is_some_and(|word| wrapper.verbs.contains(&word.as_str()));
-        let after = if verb { Opts::read(&before.rest[1..], wrapper.valued) } else { before };
+        let verb = before.rest.first().filter(|word| wrapper.verbs.contains(&word.as_str()));
+        if wrapper.names.contains(&"mise") && before.rest.first().is_some_and(|word| word == "run" || word == "r") {
+            self.move_to(&before, wrapper);
+            return Some(self.task(Kind::ProjectRun));
+        }
+        let after = match verb {
+            Some(_) => Opts::read(&before.rest[1..], wrapper.valued),
+            None if wrapper.verbs.is_empty() || wrapper.bare => before.clone(),
+            None => return None,
+        };
         let mut rest = after.rest;
-        rest = rest.get(wrapper.skip..).unwrap_or_default();
+        let ended = args.get((args.len() - rest.len()).wrapping_sub(1)).is_some_and(|word| word == "--");
+        if wrapper.dashed
+            && let Some(at) = rest.iter().position(|word| word == "--").filter(|_| !ended)
+        {
+            rest = &rest[at..];
+        } else if !ended {
+            rest = rest.get(wrapper.skip..).unwrap_or_default();
+        }
         if rest.first().is_some_and(|word| word == "--") {
             rest = &rest[1..];
         }
-        if rest.is_empty() {
+        // `mise x node@20 --command "…"`: the options go on behind the tools.
+        let late = Opts::read(
+            rest.iter().position(|word| word.starts_with('-')).map_or(&[], |at| &rest[at..]),
+            wrapper.valued,
+        );
+        let line = after.value(wrapper.line).or_else(|| late.value(wrapper.line).filter(|_| wrapper.dashed));
+        if rest.is_empty() && line.is_none() {
             return None;
         }
-        if wrapper.env {
-            self.flags.insert(Flag::EnvWrapper);
+        self.move_to(&before, wrapper);
+        self.move_to(&after, wrapper);
+        self.flags.extend(wrapper.env.then_some(Flag::EnvWrapper));
+        self.flags.extend(wrapper.reloads.then_some(Flag::SelfReloading));
+        if let Some(line) = line {
+            return Some(self.line(line));
         }
-        let rest = self.assignments(rest);
-        Some(self.run(rest))
+        match self.assignments(rest) {
+            // `sops exec-env F 'cmd x'`, `watchfiles 'cmd x' folder`: the whole command in one word.
+            [line, ..] if line.contains(char::is_whitespace) && !self.exists(&self.script_at(line)) => {
+                Some(self.line(line))
+            }
+            rest => Some(self.run(rest)),
+        }
+    }
+
+    fn move_to(&mut self, opts: &Opts<'_>, wrapper: &Wrapper) {
+        if let Some(folder) = opts.value(wrapper.folder) {
+            self.enter(folder);
+        }
     }
 
     /// `A=1 B=2 cmd`: takes the assignments off.
@@ -113,21 +253,8 @@ impl Reading<'_> {
 
     fn env_command(&mut self, args: &[String]) -> Found {
         self.flags.insert(Flag::EnvWrapper);
-        let mut args = args.to_vec();
-        // `-S "A=1 cmd x"` splits one word; the words behind it stay as they are.
-        if let Some(at) =
-            args.iter().position(|word| word == "-S" || word == "--split-string" || word.starts_with("-S"))
-        {
-            let before_command = args[..at].iter().all(|word| word.starts_with('-') || word.contains('='));
-            if before_command {
-                let attached = args[at].strip_prefix("-S").filter(|text| !text.is_empty()).map(str::to_owned);
-                args.remove(at);
-                let text = attached.or_else(|| (at < args.len()).then(|| args.remove(at)));
-                let words = text.and_then(|text| shell_words::split(&text).ok()).unwrap_or_default();
-                args.splice(at..at, words);
-            }
-        }
-        let opts = Opts::read(&args, &["-u", "--unset", "-C", "--chdir", "-P"]);
+        let args = split_string(args);
+        let opts = Opts::read(&args, &["-u", "--unset", "-C", "--chdir", "-P", "-a", "--argv0"]);
         if let Some(folder) = opts.value(&["-C", "--chdir"]) {
             self.enter(folder);
         }
@@ -139,32 +266,29 @@ impl Reading<'_> {
         self.run(&rest)
     }
 
-    fn mise(&mut self, args: &[String]) -> Option<Found> {
-        let (verb, rest) = args.split_first()?;
-        match verb.as_str() {
-            // `mise x node@20 -- cmd`
-            "x" | "exec" => {
-                let at = rest.iter().position(|word| word == "--")? + 1;
-                Some(self.run(&rest[at..]))
-            }
-            "run" | "r" => Some(self.task(Kind::ProjectRun)),
-            _ => None,
-        }
-    }
-
     fn nix(&mut self, name: &str, args: &[String]) -> Found {
-        let command = args.iter().position(|word| matches!(word.as_str(), "-c" | "--command" | "--run"));
+        // What stands behind `--` belongs to the program.
+        let own = args.iter().position(|word| word == "--").unwrap_or(args.len());
+        let command = args[..own].iter().position(|word| matches!(word.as_str(), "-c" | "--command" | "--run"));
         if let Some(at) = command {
             let rest = &args[at + 1..];
             // `nix-shell --run` takes one line, `nix develop -c` takes words.
             return match rest {
-                [line] if name == "nix-shell" => self.line(line),
+                [line, ..] if name == "nix-shell" => self.line(line),
                 rest => self.run(rest),
             };
         }
+        let package = args[..own].iter().skip(1).find(|word| !word.starts_with('-'));
+        let found = Found::new(Kind::Binary).rest(args.get(own + 1..).unwrap_or_default()).slow();
+        let folder = package.map_or(".", |package| package.split('#').next().unwrap_or(package));
+        if args.first().is_some_and(|verb| verb == "run") && super::reading::looks_like_path(folder) {
+            // A flake of one's own is built from its folder.
+            self.flags.extend([Flag::LocalPackage, Flag::CompilesOnStart]);
+            let found = found.folder(self.resolve(folder), Language::Other);
+            return Found { package: package.cloned(), ..found };
+        }
         self.flags.insert(Flag::InstalledPackage);
-        let package = args.iter().skip(1).find(|word| !word.starts_with('-'));
-        Found { package: package.cloned(), ..Found::new(Kind::Binary).slow() }
+        Found { package: package.cloned(), ..found }
     }
 
     /// A task of a project file that is not looked into: its project is what can be watched.
@@ -173,186 +297,35 @@ impl Reading<'_> {
         Found::new(kind).folder(self.project_of_cwd(), Language::Python)
     }
 
-    fn windows_shell(&mut self, args: &[String]) -> Found {
-        self.flags.insert(Flag::CmdWrapper);
-        let command = args.iter().position(|word| !word.starts_with('/')).unwrap_or(args.len());
-        match &args[command..] {
-            [] => Found { twin: Some(TwinHint::Unknown), ..Found::new(Kind::Shell) },
-            [line] if line.contains(char::is_whitespace) => self.run(&windows_words(line)),
-            words => {
-                // Only the last of `a && b` goes on running.
-                let last = words.iter().rposition(|word| word == "&&" || word == "&").map_or(0, |at| at + 1);
-                if let [cd, folder, ..] = words
-                    && last > 0
-                    && cd.eq_ignore_ascii_case("cd")
-                {
-                    self.enter(folder);
-                }
-                self.run(&words[last..])
-            }
-        }
-    }
-
-    fn powershell(&mut self, args: &[String]) -> Found {
-        let flag = |names: [&str; 2]| {
-            args.iter().position(|word| names.iter().any(|name| word.eq_ignore_ascii_case(name))).map(|at| at + 1)
-        };
-        if let Some(at) = flag(["-command", "-c"]) {
-            self.flags.insert(Flag::ShellWrapper);
-            return self.line(&args[at..].join(" "));
-        }
-        let script = match flag(["-file", "-f"]) {
-            Some(at) => args.get(at),
-            None => args.iter().find(|word| path::extension(word) == "ps1"),
-        };
+    /// A script that a shell runs and that cannot be looked into.
+    fn opaque_file(&mut self, kind: Kind, script: String) -> Found {
         self.flags.insert(Flag::OpaqueScript);
-        match script {
-            Some(script) => Found::new(Kind::PowershellScript).only_file(self.script_at(script)),
-            None => Found { twin: Some(TwinHint::Unknown), ..Found::new(Kind::Shell) },
-        }
+        Found::new(kind).only_file(script)
     }
 
-    fn shell(&mut self, args: &[String]) -> Found {
-        let mut at = 0;
-        while let Some(word) = args.get(at).filter(|word| word.starts_with('-') && word.len() > 1) {
-            at += 1;
-            if word.starts_with("--") {
-                // `--rcfile F`
-                at += usize::from(matches!(word.as_str(), "--rcfile" | "--init-file"));
-            } else if word.contains('c') {
-                self.flags.insert(Flag::ShellWrapper);
-                return match args.get(at) {
-                    Some(line) => self.line(line),
-                    None => self.opaque(),
-                };
-            } else if word == "-o" || word == "-O" {
-                at += 1;
-            }
-        }
-        match args.get(at) {
-            Some(script) => self.shell_script(script, &args[at + 1..]),
-            None => self.opaque(),
-        }
-    }
-
-    /// A script file that a shell runs. If it comes to one plain command, that is what runs.
-    pub(super) fn shell_script(&mut self, script: &str, rest: &[String]) -> Found {
-        let script = self.script_at(script);
-        let found = Found::new(Kind::ShellScript).only_file(script.clone()).rest(rest);
-        let cwd = self.cwd.clone();
-        let inner = self.text(&script).and_then(|text| {
-            let text = own_folder(&text);
-            let folder = path::parent(&script)?.to_owned();
-            self.env.push((OWN_FOLDER.to_owned(), folder));
-            shell_line(&text).is_some().then(|| self.line(&text))
-        });
-        match inner {
-            Some(inner) if inner.ground != Ground::Nothing => {
-                let rest = inner.rest.iter().filter(|word| *word != "$@").chain(rest).cloned().collect();
-                Found { rest, also: Some(script), ..inner }
-            }
-            _ => {
-                self.cwd = cwd;
-                self.flags.insert(Flag::OpaqueScript);
-                found
-            }
-        }
-    }
-
-    fn opaque(&mut self) -> Found {
-        self.flags.insert(Flag::OpaqueScript);
-        Found { twin: Some(TwinHint::Unknown), ..Found::new(Kind::Shell) }
-    }
-
-    /// One line of a shell: what prepares is passed over, the last command is what runs.
-    pub(super) fn line(&mut self, line: &str) -> Found {
-        let Some(commands) = shell_line(line) else { return self.opaque() };
-        let Some((last, before)) = commands.split_last() else { return self.opaque() };
-        for command in before {
-            let command = self.expanded(command);
-            let mut words = self.assignments(&command);
-            if words.first().is_some_and(|word| word == "export") {
-                words = self.assignments(&words[1..]);
-            }
-            match words {
-                [cd, folder, ..] if matches!(cd.as_str(), "cd" | "pushd") => self.enter(folder),
-                [cd] if cd == "cd" => self.cwd = self.home(),
-                _ => {}
-            }
-        }
-        let last = self.expanded(last);
-        let words = self.assignments(&last).to_vec();
-        if words.is_empty() { self.opaque() } else { self.run(&words) }
-    }
-
-    fn expanded(&self, words: &[String]) -> Vec<String> {
-        words.iter().map(|word| self.expand(word)).collect()
-    }
-
-    /// Puts known variables in their places: `$X`, `${X}`; what is not known stays as it is.
-    fn expand(&self, word: &str) -> String {
-        let mut out = String::new();
-        let mut rest = word;
-        while let Some(at) = rest.find('$') {
-            let (before, tail) = rest.split_at(at);
-            out.push_str(before);
-            let name_end =
-                |text: &str| text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
-            let (name, after) = match tail[1..].strip_prefix('{') {
-                Some(inner) => match inner.split_once('}') {
-                    Some((name, after)) => (name, after),
-                    None => ("", &tail[1..]),
-                },
-                None => tail[1..].split_at(name_end(&tail[1..])),
-            };
-            let value = self.expandable(name).map(str::to_owned).or_else(|| match name {
-                "HOME" => self.home(),
-                "PWD" => self.cwd.clone(),
-                _ => None,
-            });
-            out.push_str(&value.unwrap_or_else(|| tail[..tail.len() - after.len()].to_owned()));
-            rest = after;
-        }
-        out + rest
-    }
-
-    /// The command itself is a file, or a program that the system looks up.
-    pub(super) fn file(&mut self, first: &str, args: &[String]) -> Found {
-        let lookup = || {
-            let name = first.to_owned();
-            let paths = self.variable("PATH")?.split(':').map(|folder| path::join(folder, &name));
-            paths.into_iter().find(|path| self.is_file(path))
-        };
-        let named = looks_like_path(first) || first.contains('/') || first.contains('\\');
-        let script = if named { Some(self.script_at(first)) } else { lookup() };
-        let Some(script) = script else {
-            return Found { twin: Some(TwinHint::Unknown), ..Found::new(Kind::Binary) }.rest(args);
-        };
-        let by = if !named {
-            Named::ByPath
-        } else if path::is_absolute(first) || first.starts_with("~/") {
-            Named::Absolute
-        } else {
-            Named::Relative
-        };
-        self.executable(script, args, by)
+    /// What a script came to, with the script itself watched besides; the script alone if it came to nothing.
+    fn looked_through(&mut self, script: String, rest: &[String], inner: Option<Found>) -> Option<Found> {
+        let inner = inner.filter(|inner| inner.ground != Ground::Nothing)?;
+        let rest = inner.rest.iter().filter(|word| *word != "$@").chain(rest).cloned().collect();
+        Some(Found { rest, also: Some(script), ..inner })
     }
 }
 
-/// Stands for a script's own folder while its text is read.
-const OWN_FOLDER: &str = "MCP_TWIN_OWN_FOLDER";
-
-/// The usual ways in which a script asks for its own folder, as a variable.
-fn own_folder(text: &str) -> String {
-    let own = format!("${{{OWN_FOLDER}}}");
-    let mut text = text.replace("${0%/*}", &own);
-    for file in ["\"$0\"", "$0", "\"${BASH_SOURCE[0]}\"", "${BASH_SOURCE[0]}", "\"$BASH_SOURCE\"", "\"${0}\""] {
-        for minus in ["", "-- "] {
-            text = text.replace(&format!("$(dirname {minus}{file})"), &own);
-        }
+/// `-S "A=1 cmd x"` splits one word; the words behind it stay as they are.
+fn split_string(args: &[String]) -> Vec<String> {
+    let mut args = args.to_vec();
+    let is_split = |word: &String| {
+        word == "--split-string" || word.starts_with("--split-string=") || word.starts_with("-S") || word == "-vS"
+    };
+    let Some(at) = args.iter().position(is_split) else { return args };
+    if !args[..at].iter().all(|word| word.starts_with('-') || word.contains('=')) {
+        return args;
     }
-    for silent in ["", " >/dev/null 2>&1", " &> /dev/null", " >/dev/null"] {
-        text = text.replace(&format!("$(cd \"{own}\"{silent} && pwd)"), &own);
-    }
-    text
+    let word = args.remove(at);
+    let attached =
+        word.strip_prefix("--split-string=").or_else(|| word.strip_prefix("-S")).filter(|text| !text.is_empty());
+    let text = attached.map(str::to_owned).or_else(|| (at < args.len()).then(|| args.remove(at)));
+    let words = text.and_then(|text| shell_words::split(&text).ok()).unwrap_or_default();
+    args.splice(at..at, words);
+    args
 }

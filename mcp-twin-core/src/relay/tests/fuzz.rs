@@ -9,8 +9,9 @@ use crate::error::{Code, Fault};
 use crate::ids::TwinId;
 use crate::relay::{Relay, RelayEvent, STUCK_CLIENT};
 use crate::spec::{Options, Transport};
+use crate::testing::chance::{Chance, asked};
 use crate::time::Moment;
-use lines::{Chance, Lines};
+use lines::Lines;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::time::Duration;
@@ -232,12 +233,6 @@ impl World {
 fn capabilities() -> Value {
     serde_json::json!({"tools": {"listChanged": true}, "resources": {"subscribe": true, "listChanged": true}, "logging": {},
         "tasks": {"list": {}}})
-}
-
-/// `MCP_TWIN_FUZZ_INPUTS` and `MCP_TWIN_FUZZ_SEED` ask for more, and for others: `cargo xtask fuzz`.
-fn asked(name: &str, otherwise: usize) -> usize {
-    #[expect(clippy::disallowed_methods, reason = "a test is told its size by the environment; the core reads none")]
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
 #[test]

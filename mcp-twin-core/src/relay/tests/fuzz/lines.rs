@@ -1,35 +1,12 @@
 //! Lines for both sides: real ones with the numbers of this session, real ones spoiled, and no lines at all.
 
+use crate::testing::chance::Chance;
+
 const CLIENT: &str = include_str!("corpus/client.jsonl");
 const TWIN: &str = include_str!("corpus/twin.jsonl");
 
 /// Names behind which a number stands that the relay looks up.
 const NUMBERED: &[&str] = &["\"id\":", "\"requestId\":", "\"progressToken\":", "subscriptionId\":", "\"taskId\":\"t-"];
-
-/// Numbers without a seed of the clock: a failure comes again (splitmix64).
-pub(super) struct Chance(pub(super) u64);
-
-impl Chance {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub(super) fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-
-    pub(super) fn one_in(&mut self, of: usize) -> bool {
-        self.below(of) == 0
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
-    }
-}
 
 /// Both corpora.
 pub(super) struct Lines {
