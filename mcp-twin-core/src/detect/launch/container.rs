@@ -200,7 +200,7 @@ impl Reading<'_> {
             let code = mounts.iter().filter(|(_, inside)| {
                 CODE.iter().any(|code| inside == code || inside.starts_with(&format!("{code}/")))
             });
-            let mut marked = code.filter_map(|(host, _)| Some((host.clone(), self.language_of(host)?)));
+            let mut marked = code.filter_map(|(host, _)| Some((host.clone(), self.language_in(host)?)));
             let (host, language) = marked.next().filter(|_| found.script.is_none() && found.package.is_none())?;
             return Some(Found::new(Kind::DockerRun).folder(Some(host), language));
         };
@@ -286,6 +286,19 @@ impl Reading<'_> {
     fn opaque_container(&mut self, kind: Kind) -> Found {
         self.flags.insert(Flag::Container);
         Found { twin: Some(TwinHint::Unknown), ..Found::new(kind) }
+    }
+
+    /// The language of a folder with code: its project's, or that of a file in it.
+    fn language_in(&self, folder: &str) -> Option<Language> {
+        let project = self.marked(folder).and_then(|project| self.language_of(project));
+        project.or_else(|| {
+            self.names(folder).iter().find_map(|name| match path::extension(name).as_str() {
+                "py" => Some(Language::Python),
+                "ts" | "mts" | "cts" => Some(Language::TypeScript),
+                "js" | "mjs" | "cjs" => Some(Language::JavaScript),
+                _ => None,
+            })
+        })
     }
 
     /// The language of a project, by its marker.

@@ -101,7 +101,10 @@ impl Reading<'_> {
         self.flags.extend(opts.value(&["--env-file"]).map(|file| Flag::EnvFile(self.script_at(file))));
         let project = opts.value(&["--project"]).map(str::to_owned).or(project).and_then(|path| self.resolve(&path));
         let slow = |found: Found| found.slow();
-        let Some((word, rest)) = opts.rest.split_first() else { return slow(self.no_script()) };
+        let Some((word, rest)) = opts.rest.split_first() else {
+            let found = self.no_script();
+            return slow(Found { kind: Kind::UvRun, ..found });
+        };
         if opts.has(&["-m", "--module"]) {
             let found = self.module("python", word, rest);
             return slow(found);
@@ -117,7 +120,8 @@ impl Reading<'_> {
             || python
             || (looks_like_path(word) && extension.is_empty() && self.is_file(&script));
         if is_script {
-            let script = self.python_file(word);
+            self.mark_module_after(rest);
+            let script = self.in_project(project.as_deref(), |reading| reading.python_file(word));
             return slow(Found::new(Kind::UvRun).script(script, Language::Python).rest(rest));
         }
         if let Some(found) = self.inner(opts.rest) {
@@ -128,6 +132,18 @@ impl Reading<'_> {
         }
         let editable = opts.value(&["--with-editable"]).and_then(|path| self.resolve(path));
         slow(self.console_script(Kind::UvRun, word, rest, project.or(editable)))
+    }
+
+    /// A script that is relative to nobody knows what is the project's, if the project has it.
+    fn in_project(&mut self, project: Option<&str>, read: impl Fn(&mut Self) -> String) -> String {
+        let script = read(self);
+        if self.cwd.is_some() || path::is_absolute(&script) || project.is_none() {
+            return script;
+        }
+        self.cwd = project.map(str::to_owned);
+        let guess = read(self);
+        self.cwd = None;
+        if self.is_file(&guess) { guess } else { script }
     }
 
     /// An entry point of the project: its module, if the project's file names one, else the project's folder.

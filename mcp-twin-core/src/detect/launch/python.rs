@@ -50,13 +50,18 @@ impl Reading<'_> {
         }
         match args.get(at) {
             Some(script) if script != "-" => {
-                if args[at + 1..].iter().any(|word| word == "-m") {
-                    self.flags.insert(Flag::ModuleAfterScript);
-                }
+                self.mark_module_after(&args[at + 1..]);
                 let script = self.python_file(script);
                 Found::new(Kind::Python).script(script, Language::Python).rest(&args[at + 1..])
             }
             _ => self.no_script(),
+        }
+    }
+
+    /// `-m` behind the script is the script's own.
+    pub(super) fn mark_module_after(&mut self, rest: &[String]) {
+        if rest.iter().any(|word| word == "-m") {
+            self.flags.insert(Flag::ModuleAfterScript);
         }
     }
 

@@ -77,6 +77,9 @@ impl Reading<'_> {
         if let Some(found) = self.inner(opts.rest) {
             // The interpreter is the environment's, and only the runner knows which that is.
             let plain = matches!(found.kind, Kind::Python | Kind::PythonModule) && kind != Kind::ProjectRun;
+            let script = found.script.clone();
+            let script = script.map(|script| self.in_project(project.as_deref(), |reading| reading.script_at(&script)));
+            let found = Found { script, ..found };
             return if plain { Found { kind, ..found } } else { found };
         }
         if path::extension(word) == "py" {

@@ -72,6 +72,12 @@ fn a_mounted_project_is_read_through_its_mount() {
             "docker-run =srv-dev /p side-by-side bind-mounted-source container",
         ),
         (
+            "docker run -i --mount type=bind,source=/p/srv,target=/app/srv srv-dev",
+            "/",
+            "/p/srv/a.py",
+            "docker-run =srv-dev /p/srv side-by-side bind-mounted-source container",
+        ),
+        (
             "docker run -i -v /p:/projects mcp/files /projects",
             "/",
             "/p/pyproject.toml",

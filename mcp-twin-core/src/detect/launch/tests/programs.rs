@@ -61,7 +61,7 @@ fn compiled_and_other_programs() {
             "binary /p/target/release/srv /p/target/release side-by-side build-output",
         ),
         ("/opt/srv/bin/srv", "/p", "/opt/srv/bin/srv", "binary /opt/srv/bin/srv /opt/srv/bin side-by-side"),
-        ("some-server", "/p", "", "binary - - unknown no-script"),
+        ("some-server", "/p", "", "binary - - unknown"),
         ("/usr/bin/sleep 100", "/p", "/usr/bin/sleep", "binary =sleep - side-by-side installed-package"),
         ("/bin/srv.py", "/p", "/bin/srv.py", "binary =srv.py - side-by-side installed-package"),
         ("~/.cargo/bin/srv", "/p", "/home/me/.cargo/bin/srv", "binary =srv - side-by-side installed-package"),

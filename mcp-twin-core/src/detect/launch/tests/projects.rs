@@ -25,6 +25,12 @@ fn runners_of_projects() {
             "/q/pixi.toml",
             "pixi-run /q/src/a.py /q side-by-side",
         ),
+        (
+            "pixi run --manifest-path /q/pixi.toml python a.py",
+            "?",
+            "/q/pixi.toml /q/a.py",
+            "pixi-run /q/a.py /q side-by-side",
+        ),
         ("pixi run --manifest-path /q -e dev serve", "?", "/q/pixi.toml", "pixi-run - /q side-by-side task"),
         ("conda run -n srv --no-capture-output python /q/a.py", "?", "/q/a.py", "conda-run /q/a.py /q side-by-side"),
         ("conda run -p /envs/x --cwd /q python a.py", "?", "/q/a.py", "conda-run /q/a.py /q side-by-side"),
@@ -80,7 +86,11 @@ fn uv_in_all_its_forms() {
         ),
         ("uv run -s tool --port 81", "/p", "", "uv-run /p/tool /p conflict fixed-port:81"),
         ("uv run my-server", "?", "", "uv-run - - side-by-side console-script"),
-        ("uv run", "/p", "", "python - - unknown no-script"),
+        ("uv run", "/p", "", "uv-run - - unknown no-script"),
+        ("uv run a.py -m x", "/p", "", "uv-run /p/a.py /p side-by-side m-after-script-is-not-module"),
+        // Where it starts is not known, but the project has such a file.
+        ("uv run --project /q a.py", "?", "/q/a.py", "uv-run /q/a.py /q side-by-side"),
+        ("uv run --project /q a.py", "?", "", "uv-run a.py - side-by-side"),
         ("uv sync", "/p", "", "uv-run - - unknown no-script"),
         (
             r"uv --directory C:\srv run src\a.py",

@@ -311,9 +311,9 @@ fn whole_lines_that_a_wrapper_takes() {
 #[test]
 fn what_is_no_wrapper_after_all() {
     check(&[
-        ("op read x", "/p", "", "binary - - unknown no-script"),
+        ("op read x", "/p", "", "binary - - unknown"),
         ("env A=1", "/p", "", "binary - - unknown env-wrapper no-script"),
-        ("nohup", "/p", "", "binary - - unknown no-script"),
+        ("nohup", "/p", "", "binary - - unknown"),
         ("mise run serve", "/p", "/p/pyproject.toml", "project-run - /p side-by-side task"),
         ("nix run nixpkgs#x -- -c y", "/p", "", "binary =nixpkgs#x - side-by-side installed-package"),
         ("nix run .#x", "/p", "/p/flake.nix", "binary =.#x /p side-by-side compiles-on-start local-package"),

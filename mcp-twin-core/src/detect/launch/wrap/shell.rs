@@ -133,7 +133,6 @@ impl Reading<'_> {
         let named = looks_like_path(first) || first.contains('/') || first.contains('\\');
         let script = if named { Some(self.script_at(first)) } else { lookup() };
         let Some(script) = script else {
-            self.flags.insert(Flag::NoScript);
             return Found { twin: Some(TwinHint::Unknown), ..Found::new(Kind::Binary) }.rest(args);
         };
         let by = if !named {
