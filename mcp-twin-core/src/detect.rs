@@ -15,6 +15,7 @@ mod machine;
 mod parse;
 mod script;
 mod server;
+mod shown;
 mod site;
 mod source;
 mod table;

@@ -136,6 +136,13 @@ impl Server {
         self.transport == Transport::Stdio
     }
 
+    /// The command line as it may be shown to people: values of headers, of options and variables that are secrets by their
+    /// name, and what is secret in an address, are left out. [`Server::argv`] and its JSON have the line as it is run.
+    #[must_use]
+    pub fn shown_argv(&self) -> Vec<String> {
+        super::shown::words(&self.argv)
+    }
+
     /// All flags as they are shown, those of the entry and those of its command line, in order.
     #[must_use]
     pub fn all_flags(&self) -> Vec<String> {

@@ -75,6 +75,14 @@ fn an_address_without_a_type_is_what_its_client_takes_it_for() {
 }
 
 #[test]
+fn a_type_decides_between_a_command_and_an_address() {
+    let text = r#"{"mcpServers": {"a": {"type": "http", "command": "a", "url": "https://a"}, "b": {"command": "b", "url": "https://b"},
+        "c": {"type": "stdio", "command": "c", "url": "https://c"}, "d": {"type": "stdio", "url": "https://d"}}}"#;
+    let parsed = Disk::new().read("cursor", "~/.cursor/mcp.json", text);
+    assert_eq!(told(&parsed), ["a http https://a []", "b stdio b []", "c stdio c []", "d http https://d []"]);
+}
+
+#[test]
 fn windsurf_and_antigravity_have_a_key_of_their_own() {
     let text = r#"{"mcpServers": {"a": {"serverUrl": "https://a", "headers": {"X": "1"}},
         "b": {"command": "node", "args": ["b.js"], "serverUrl": "https://b", "disabled": true}}}"#;
