@@ -107,7 +107,13 @@ fn finish(text: &[u8], sheet: &Sheet<'_>, plan: Plan, label: Option<String>) -> 
     let (bom, _) = document(text, sheet.syntax)?;
     let unproven = |what: &str| WireError::Unproven { path: error::shown(sheet.path), what: what.to_owned() };
     let (done, patches) = pen::apply(sheet.text, plan.splices).ok_or_else(|| unproven("its parts overlap"))?;
-    proof::prove(sheet.text, &done, sheet.syntax, &[plan.goal], sheet.path)?;
+    match proof::prove(sheet.text, &done, sheet.syntax, &[plan.goal], sheet.path) {
+        Err(WireError::Unproven { .. }) if sheet.root.has_alias() => {
+            let what = "others use it, or a part of it, through an alias; write it out, then try again";
+            return Err(WireError::shape(sheet.path, what));
+        }
+        proved => proved?,
+    }
     if pen::reverse(&done, &patches).as_deref() != Some(sheet.text) {
         return Err(unproven("it could not be undone"));
     }

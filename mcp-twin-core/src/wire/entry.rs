@@ -28,8 +28,10 @@ pub fn insert(text: &[u8], syntax: Syntax, path: &[Step], entry: &Value) -> Resu
     }
     let mut node = &root;
     let mut depth = 0;
+    let mut braces = false;
     while let Some((_, member)) = keys.get(depth).and_then(|key| node.member(key)) {
         node = &member.value;
+        braces |= matches!(node.kind, Kind::Map { flow: true, .. });
         depth += 1;
     }
     let Some((key, below)) = keys.get(depth..).and_then(<[String]>::split_first) else {

@@ -19,8 +19,10 @@ pub(super) fn items(sheet: &Sheet<'_>, list: &Node, items: &[Node], flow: bool, 
         (text.as_bytes().get(dash) == Some(&b'-')).then_some(dash)
     };
     if count == items.len() {
-        // A list without elements has no lines of its own.
-        return Some(vec![Splice::replace(dash(items.first()?)?..items.last()?.span.end, "[]")]);
+        // A list without elements has no lines of its own: it stands behind its key.
+        let key = text.get(..dash(items.first()?)?)?.trim_end();
+        let end = items.last()?.span.end;
+        return key.ends_with(':').then(|| vec![Splice::replace(key.len()..end, " []")]);
     }
     items.iter().take(count).map(|item| line_of(text, dash(item)?..item.span.end)).collect()
 }
@@ -39,7 +41,8 @@ pub(super) fn member(sheet: &Sheet<'_>, map: &Node, index: usize) -> Option<Vec<
         let start = pen::line_start(text, gone.value.span.start);
         text.get(start..)?.starts_with('[').then_some(())?;
         let end = pen::next_line(text, gone.value.span.end).unwrap_or(text.len());
-        let above = text.get(..start)?.strip_suffix('\n')?;
+        let above = text.get(..start)?;
+        let above = above.strip_suffix('\n').unwrap_or(above);
         let above = above.strip_suffix('\r').unwrap_or(above);
         let start = if above.is_empty() || above.ends_with('\n') { above.len() } else { start };
         return Some(vec![Splice::remove(start..end)]);

@@ -148,6 +148,16 @@ impl Node {
         None
     }
 
+    /// Whether anything in it is an alias.
+    pub(super) fn has_alias(&self) -> bool {
+        match &self.kind {
+            Kind::Alias(_) => true,
+            Kind::Map { members, .. } => members.iter().any(|member| member.value.has_alias()),
+            Kind::List { items, .. } => items.iter().any(Self::has_alias),
+            _ => false,
+        }
+    }
+
     fn anchored(&self, id: usize) -> Option<&Self> {
         if self.anchor == id {
             return Some(self);
@@ -184,9 +194,11 @@ impl Node {
     /// Refuses keys that stand twice: in each map on the way, and anywhere in the map or list that holds the entry.
     pub(super) fn refuse_duplicates(&self, path: &[Step], text: &str) -> Result<(), WireError> {
         let mut node = self;
+        // For Cline's `transport` the entries are two steps above.
+        let nested = matches!(path, [_, _, Step::Key(last)] if last == "transport");
+        let entries = path.len().saturating_sub(1 + usize::from(nested));
         for (index, step) in path.iter().enumerate() {
-            // For Cline's `transport` the entries are two steps above.
-            if index + 2 >= path.len() {
+            if index == entries {
                 return node.unique(text, DEEPEST);
             }
             node.unique(text, 0)?;

@@ -224,8 +224,8 @@ impl Sheet<'_> {
                 splices.extend(erase::member(self, holder, at).ok_or_else(|| not_ours("its layout is not known"))?);
                 Set::Remove
             }
-            Args::Value { raw } if all && !raw.starts_with('*') => {
-                splices.push(Splice::replace(list.value.span.clone(), if *flow { raw.clone() } else { "null".into() }));
+            Args::Value { raw } if all && *flow && !raw.starts_with('*') => {
+                splices.push(Splice::replace(list.value.span.clone(), raw.clone()));
                 Set::Value(Plain::Other("null".to_owned()))
             }
             _ => {

@@ -19,7 +19,7 @@ fn table(syntax: Syntax, at: &str, shape: Shape, change: &Change, forms: &[&str]
 
 #[test]
 fn json() {
-    insta::assert_snapshot!(table(
+    let made = table(
         Syntax::Json,
         "mcpServers/a",
         WORDS,
@@ -38,13 +38,14 @@ fn json() {
             "{\n  \"mcpServers\": {\n    \"b\": {\n      \"command\": \"x\",\n      \"args\": [\n        \"y\"\n      ]\n    },\n    \"a\": {\n      \"type\": \"stdio\",\n      \"command\": \"node\"\n    }\n  }\n}\n",
             "{\"mcpServers\": {\"a\": {\"command\": \"C:\\\\bin\\\\n\\u00f6de.exe\", \"args\": [ \"s.js\" ]}}}",
             "{\"mcpServers\": {\"a\": {\"command\": \"node s.js\"}}}",
-        ]
-    ));
+        ],
+    );
+    insta::assert_snapshot!(made);
 }
 
 #[test]
 fn json_with_comments() {
-    insta::assert_snapshot!(table(
+    let made = table(
         Syntax::Jsonc,
         "servers/a",
         WORDS,
@@ -57,8 +58,9 @@ fn json_with_comments() {
             "{\n  \"servers\": {\n    \"a\": { \"command\": \"node\", \"args\": [/* none */] }\n  }\n}\n",
             "{\n  \"servers\": {\n    \"a\": { \"command\": \"node\", \"args\": [\n      // none\n    ] }\n  }\n}\n",
             "{\n  \"servers\": {\n    \"a\": { \"command\": \"node\", \"args\": [ /* a\n b */ \"s.js\" ] }\n  }\n}\n",
-        ]
-    ));
+        ],
+    );
+    insta::assert_snapshot!(made);
 }
 
 #[test]
@@ -121,12 +123,13 @@ fn other_shapes_of_json() {
             "{\"mcpServers\": {\"a\": {\"command\": \"node 'my server.js'\"}}}",
         ],
     );
-    insta::assert_snapshot!([array, program, nested, address, dotted, split].concat());
+    let made = [array, program, nested, address, dotted, split].concat();
+    insta::assert_snapshot!(made);
 }
 
 #[test]
 fn toml() {
-    insta::assert_snapshot!(table(
+    let made = table(
         Syntax::Toml,
         "mcp_servers/a",
         WORDS,
@@ -143,8 +146,9 @@ fn toml() {
             "mcp_servers = { a.command = \"node\", b.command = \"x\" }\n",
             "[mcp_servers.b]\ncommand = \"x\"\nargs = [\n    \"y\",\n]\n\n[mcp_servers.a]\ncommand = \"\"\"node\"\"\"\n",
             "[mcp_servers.a.env]\nX = \"1\"\n[mcp_servers.a]\ncommand = \"node\"\nargs = []\n[other]\n",
-        ]
-    ));
+        ],
+    );
+    insta::assert_snapshot!(made);
 }
 
 #[test]
@@ -190,5 +194,6 @@ fn yaml() {
             "base: &base\n  args: [s.js]\nmcpServers:\n  a: # it\n    <<: *base\n    command: node\n",
         ],
     );
-    insta::assert_snapshot!([goose, list, merged].concat());
+    let made = [goose, list, merged].concat();
+    insta::assert_snapshot!(made);
 }

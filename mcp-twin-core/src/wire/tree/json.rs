@@ -21,6 +21,15 @@ pub(super) fn read(text: &str, syntax: Syntax, strict: bool) -> Result<Node, Wir
         allow_non_finite_numbers: false,
         allow_extended_string_escapes: false,
     };
+    if strict {
+        // The other reader is lenient with control characters in strings.
+        let checked = serde_json::from_str::<serde::de::IgnoredAny>(text);
+        if let Some(error) = checked.err().filter(|error| error.to_string().starts_with("control character")) {
+            let line = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
+            let at = line + error.column().saturating_sub(1);
+            return Err(WireError::invalid(syntax, "a control character stands in a string", text, at));
+        }
+    }
     match parse_to_ast(text, &CollectOptions::default(), &options) {
         Ok(result) => match result.value {
             Some(value) => Ok(node(value)),
