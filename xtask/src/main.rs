@@ -29,7 +29,7 @@ const TASKS: &[Task] = &[
         "speed and size beside the bare server: --peers --rounds N --calls N --reloads N --idle --modern; `bench relay`: one message; `bench http`",
         bench::run,
     ),
-    ("fuzz", "arbitrary lines on both sides of a relay: --inputs N (a million) --seed N", fuzz::run),
+    ("fuzz", "arbitrary lines and configurations: [relay|wire] --inputs N (a million) --seed N", fuzz::run),
     (
         "conformance",
         "bare and through a front: `inspector` over stdio (--seconds N --swaps N), the suite over `http` (--mode NAME --bare)",

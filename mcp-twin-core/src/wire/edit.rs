@@ -134,7 +134,9 @@ impl<'a> Sheet<'a> {
             (Found::Own(_, member), _) => match &member.value.kind {
                 Kind::List { items, flow } => {
                     let more = self.before_items(holder, &member.value, items, *flow, &prefix);
-                    (more.ok_or_else(|| shape_error("its `args` are laid out in a way that is not known"))?, Args::List)
+                    let raw = || self.text.get(member.value.span.clone()).unwrap_or_default().to_owned();
+                    let were = if items.is_empty() { Args::Empty { raw: raw() } } else { Args::List };
+                    (more.ok_or_else(|| shape_error("its `args` are laid out in a way that is not known"))?, were)
                 }
                 _ => {
                     let raw = self.text.get(member.value.span.clone()).unwrap_or_default().to_owned();
@@ -344,8 +346,9 @@ impl<'a> Sheet<'a> {
         let raw = text.get(begin..member.key_span.start).unwrap_or_default();
         let quoted = matches!(text.as_bytes().get(member.key_span.start), Some(b'"'));
         let key = if quoted { pen::double(key) } else { key.to_owned() };
-        let colon = text.get(member.key_span.end..member.value.outer).unwrap_or(": ");
-        let colon = if colon.contains('\n') || pen::skip(colon, 0, syntax) > 4 { ": " } else { colon };
+        let colon = text.get(member.key_span.end..member.value.outer).unwrap_or_default();
+        let usual = if syntax == Syntax::Toml { " = " } else { ": " };
+        let colon = if colon.is_empty() || colon.contains('\n') || colon.len() > 16 { usual } else { colon };
         // Dashes begin on the next line.
         let write = |line: Option<&str>| {
             let value = value(line);

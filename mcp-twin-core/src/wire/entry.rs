@@ -40,6 +40,9 @@ pub fn insert(text: &[u8], syntax: Syntax, path: &[Step], entry: &Value) -> Resu
     if node.members().is_none() {
         return Err(shape(&format!("`{}` is no object", shown(&path[..depth]))));
     }
+    if braces && syntax == Syntax::Toml {
+        return Err(shape("the table above it is written between braces; write it with a header, then try again"));
+    }
     let value =
         below.iter().rev().fold(entry.clone(), |value, key| Value::Object(Map::from_iter([(key.clone(), value)])));
     let sheet = Sheet { text: body, syntax, root: &root, path };

@@ -66,6 +66,14 @@ fn between(sheet: &Sheet<'_>, container: &Range<usize>, spans: &[Range<usize>], 
             return vec![Splice::remove(inside)];
         }
     }
+    if let (1, Some(before)) = (gone.len(), gone.start.checked_sub(1)) {
+        // In one line it goes with the comma before it, as it came.
+        let (from, span) = (spans[before].end, &spans[gone.start]);
+        let separates = |text: &str| text.trim_matches([' ', '\t']) == ",";
+        if text.get(from..span.start).is_some_and(separates) {
+            return vec![Splice::remove(from..span.end)];
+        }
+    }
     let mut out = Vec::new();
     let last = gone.end == spans.len();
     let mut from = None;

@@ -3,6 +3,7 @@
 mod back;
 mod entries;
 mod forms;
+mod fuzz;
 mod refused;
 mod shown;
 

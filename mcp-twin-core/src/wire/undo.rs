@@ -87,6 +87,8 @@ pub(super) enum Args {
     Absent,
     /// As a list, which is still there behind our words.
     List,
+    /// As a list without elements.
+    Empty { raw: String },
     /// As `null`, or an alias.
     Value { raw: String },
 }
@@ -227,6 +229,10 @@ impl Sheet<'_> {
             Args::Value { raw } if all && *flow && !raw.starts_with('*') => {
                 splices.push(Splice::replace(list.value.span.clone(), raw.clone()));
                 Set::Value(Plain::Other("null".to_owned()))
+            }
+            Args::Empty { raw } if all && *flow => {
+                splices.push(Splice::replace(list.value.span.clone(), raw.clone()));
+                Set::Drop(cut)
             }
             _ => {
                 let gone = erase::items(self, &list.value, items, *flow, cut);
