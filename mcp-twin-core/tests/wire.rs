@@ -1,4 +1,5 @@
 //! Properties of the edits, over configurations as clients write them and over generated ones.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 #[path = "wire/fixtures.rs"]
 mod fixtures;

@@ -38,7 +38,7 @@ fn masked(text: &[u8], undo: &Undo) -> Option<String> {
     // In a list the whole list is it: an index may have moved.
     let path = undo.path();
     let entry = path.iter().position(|step| matches!(step, Step::Index(_))).map_or(path.as_slice(), |at| &path[..at]);
-    cover.walk(&root, Some(entry), None);
+    cover.walk(&root, Some(entry));
     cover.comments();
     Some(cover.draw())
 }
@@ -53,8 +53,8 @@ struct Cover<'a> {
 }
 
 impl Cover<'_> {
-    /// `path` leads from here to the entry; `None` is elsewhere, an empty one within. `key` is where this stands.
-    fn walk(&mut self, node: &Node, path: Option<&[Step]>, key: Option<&str>) {
+    /// `path` leads from here to the entry; `None` is elsewhere, an empty one within.
+    fn walk(&mut self, node: &Node, path: Option<&[Step]>) {
         match &node.kind {
             Kind::Map { members, .. } => {
                 for member in members {
@@ -65,7 +65,7 @@ impl Cover<'_> {
                         Some([Step::Key(next), rest @ ..]) if *next == member.key => Some(rest),
                         _ => None,
                     };
-                    self.walk(&member.value, below, Some(&member.key));
+                    self.walk(&member.value, below);
                 }
             }
             Kind::List { items, .. } => {
@@ -76,8 +76,8 @@ impl Cover<'_> {
                             self.tokens.push(item.span.clone());
                             self.show(item, argument(before, word));
                         }
-                        (Some([]), None) => self.walk(item, Some(&[]), key),
-                        _ => self.walk(item, None, key),
+                        (Some([]), None) => self.walk(item, Some(&[])),
+                        _ => self.walk(item, None),
                     }
                     before = item.word();
                 }
@@ -116,7 +116,7 @@ impl Cover<'_> {
         self.tokens.sort_by_key(|token| (token.start, token.end));
         let (text, syntax) = (self.text, self.syntax);
         let mut at = 0;
-        let ends = self.tokens.iter().cloned().chain([text.len()..text.len()]);
+        let ends = self.tokens.iter().cloned().chain(std::iter::once(text.len()..text.len()));
         let mut found = Vec::new();
         for token in ends {
             while at < token.start {

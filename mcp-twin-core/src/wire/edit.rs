@@ -348,7 +348,8 @@ impl<'a> Sheet<'a> {
         let key = if quoted { pen::double(key) } else { key.to_owned() };
         let colon = text.get(member.key_span.end..member.value.outer).unwrap_or_default();
         let usual = if syntax == Syntax::Toml { " = " } else { ": " };
-        let colon = if colon.is_empty() || colon.contains('\n') || colon.len() > 16 { usual } else { colon };
+        let bare = colon.len() < 16 && matches!(colon.trim_matches([' ', '\t']), ":" | "=");
+        let colon = if bare { colon } else { usual };
         // Dashes begin on the next line.
         let write = |line: Option<&str>| {
             let value = value(line);
