@@ -480,27 +480,17 @@ pub(super) fn is_ours(argv: &[String]) -> bool {
         }
     }
     let Some(first) = argv.first() else { return false };
-    // A path of Windows is one on any system here: the file may belong to a client in WSL.
-    let stem = |word: &str| {
-        let file = word.rsplit(['/', '\\']).next().unwrap_or_default().to_ascii_lowercase();
-        [".exe", ".cmd"].iter().find_map(|end| file.strip_suffix(end).map(str::to_owned)).unwrap_or(file)
-    };
-    if stem(first) == "mcp-twin" {
-        return true;
-    }
-    let package = |word: &&String| {
-        let word = word.rsplit_once('@').map_or(word.as_str(), |(name, _)| name);
-        word == "mcp-twin"
-    };
-    // `npx -y mcp-twin run`, also behind `cmd /c`: a package that is followed by our own word.
-    let runner = argv.iter().position(|word| {
-        matches!(stem(word).as_str(), "npx" | "bunx" | "pnpx" | "uvx" | "dlx" | "npm" | "pnpm" | "pipx")
-    });
-    let after = runner.and_then(|at| argv.get(at + 1..)).unwrap_or_default();
-    let at = after.iter().position(|word| package(&word));
-    if at.and_then(|at| after.get(at + 1)).is_some_and(|word| word == "run") {
+    // A path with blanks in it is one word here, and one of Windows is a path on any system: the file may be a client's
+    // in WSL.
+    let file = first.rsplit(['/', '\\']).next().unwrap_or_default().to_ascii_lowercase();
+    if [".exe", ".cmd", ""].iter().any(|end| file.strip_suffix(end) == Some("mcp-twin")) {
         return true;
     }
     let place = Place { cwd: None, home: None, env: &[], look: &Nothing };
-    Launch::read_in(argv, &place).twin == TwinHint::Already
+    let launch = Launch::read_in(argv, &place);
+    // `npx -y mcp-twin@2 run`: our package, and our own word after it.
+    let is_package = |word: &String| word == "mcp-twin" || word.starts_with("mcp-twin@");
+    let mut after = launch.argv.iter().skip_while(|word| !is_package(word)).skip(1);
+    let by_package = launch.package.as_ref().is_some_and(is_package) && after.next().is_some_and(|word| word == "run");
+    launch.twin == TwinHint::Already || by_package
 }

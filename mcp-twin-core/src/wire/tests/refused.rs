@@ -89,6 +89,7 @@ fn entries_that_cannot_be_wired() {
         (r#"{"command": "mcp-twin", "args": ["run", "--", "x"]}"#, "wire::already", WORDS),
         (r#"{"command": "/a/mcp-twin", "args": ["run", "x"]}"#, "wire::already", WORDS),
         (r#"{"command": "C:\\b\\MCP-Twin.exe", "args": ["run", "x"]}"#, "wire::already", WORDS),
+        (r#"{"command": "C:\\Program Files\\mcp-twin.exe", "args": ["run", "x"]}"#, "wire::already", WORDS),
         (r#"{"command": "npx", "args": ["-y", "mcp-twin@2", "run", "--", "x"]}"#, "wire::already", WORDS),
         (r#"{"command": "npx", "args": ["mcp-twin", "run", "--", "x"]}"#, "wire::already", WORDS),
         (r#"{"command": "cmd", "args": ["/c", "npx", "-y", "mcp-twin", "run", "--", "x"]}"#, "wire::already", WORDS),
