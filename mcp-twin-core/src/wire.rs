@@ -26,7 +26,7 @@ pub use undo::Undo;
 
 use crate::detect::{Site, Step, Syntax};
 use edit::{Plan, Sheet};
-use sha2::{Digest, Sha256};
+use hmac_sha256::Hash;
 
 /// The largest text that is edited.
 pub const MOST: usize = 16 << 20;
@@ -99,7 +99,7 @@ pub fn unwire(text: &[u8], undo: &Undo) -> Result<Unwired, WireError> {
 /// The SHA-256 of a text, in hexadecimal digits.
 #[must_use]
 pub fn sha256(text: &[u8]) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    Hash::hash(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Carries a plan out and proves it.

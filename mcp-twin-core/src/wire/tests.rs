@@ -51,3 +51,8 @@ fn by_structure(text: &[u8], undo: &Undo) -> String {
     assert!(!back.exact);
     String::from_utf8(back.text).unwrap()
 }
+
+#[test]
+fn the_hash_is_sha_256() {
+    assert_eq!(sha256(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
