@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`: the searches among the tests of the core, in their full size.
 
-use crate::exec::{Result, cargo, number, run as exec};
+use crate::exec::{Result, cargo, fail, number, run as exec};
 
 /// The tests; `cargo xtask ci` runs them too, with fewer inputs.
 const TESTS: &[(&str, &str)] = &[
@@ -14,7 +14,7 @@ pub(crate) fn run(arguments: &[String]) -> Result {
     let named = arguments.first().filter(|word| !word.starts_with("--"));
     let asked: Vec<_> = TESTS.iter().filter(|(name, _)| named.is_none_or(|named| named == name)).collect();
     if asked.is_empty() {
-        return Err("the searches are called relay and wire".into());
+        return fail("the searches are called relay and wire");
     }
     for (_, test) in asked {
         // The profile of tests: optimised, but with its checks for overflow.
