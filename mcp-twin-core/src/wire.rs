@@ -14,6 +14,7 @@ mod edit;
 mod entry;
 mod erase;
 mod error;
+mod layout;
 mod pen;
 mod proof;
 mod tree;

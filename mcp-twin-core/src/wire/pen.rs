@@ -1,6 +1,6 @@
 //! How words are written into a text: quotes, lists, lines, and the splices that put them there.
 
-use super::tree::{Kind, Node};
+use super::tree::Node;
 use crate::detect::Syntax;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -214,29 +214,5 @@ pub(super) fn rest_is_trivia(text: &str, at: usize, until: usize, syntax: Syntax
             return None;
         }
         at += len;
-    }
-}
-
-/// How the lists of the file's other entries are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
-    /// `[a, b]` in one line.
-    Line,
-    /// Between brackets, an element in each line.
-    Lines,
-    /// In lines that begin with a dash. YAML only.
-    Dashes,
-}
-
-impl Layout {
-    /// As the list at `node`, if it is one that shows it.
-    pub(super) fn of(text: &str, node: &Node) -> Option<Self> {
-        let Kind::List { items, flow } = &node.kind else { return None };
-        let lines = || text.get(node.span.clone()).is_some_and(|list| list.contains('\n'));
-        match items.is_empty() {
-            true => None,
-            false if !flow => Some(Self::Dashes),
-            false => Some(if lines() { Self::Lines } else { Self::Line }),
-        }
     }
 }
