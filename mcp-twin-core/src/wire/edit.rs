@@ -228,16 +228,17 @@ fn prefix(name: &str, original: &[String]) -> Vec<String> {
 
 /// Whether a command line is `mcp-twin …`, or starts it through a wrapper such as npx.
 pub(super) fn is_ours(argv: &[String]) -> bool {
-    use crate::detect::launch::{Launch, Look, Place, TwinHint};
+    use crate::detect::launch::{Launch, Look, TwinHint};
+    use std::path::Path;
     struct Nothing;
     impl Look for Nothing {
-        fn exists(&self, _: &std::path::Path) -> bool {
+        fn exists(&self, _: &Path) -> bool {
             false
         }
-        fn is_dir(&self, _: &std::path::Path) -> bool {
+        fn is_dir(&self, _: &Path) -> bool {
             false
         }
-        fn read_small(&self, _: &std::path::Path) -> Option<String> {
+        fn read_small(&self, _: &Path) -> Option<String> {
             None
         }
     }
@@ -248,8 +249,7 @@ pub(super) fn is_ours(argv: &[String]) -> bool {
     if [".exe", ".cmd", ""].iter().any(|end| file.strip_suffix(end) == Some("mcp-twin")) {
         return true;
     }
-    let place = Place { cwd: None, home: None, env: &[], look: &Nothing };
-    let launch = Launch::read_in(argv, &place);
+    let launch = Launch::read(argv, Path::new(""), &Nothing);
     // `npx -y mcp-twin@2 run`: our package, and our own word after it.
     let is_package = |word: &String| word == "mcp-twin" || word.starts_with("mcp-twin@");
     let mut after = launch.argv.iter().skip_while(|word| !is_package(word)).skip(1);
