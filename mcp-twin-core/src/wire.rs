@@ -5,6 +5,23 @@
 //! command or its arguments stay as they are. Then both texts are read again and compared; what cannot be proved is not
 //! returned. Texts go in and come out, nothing is read or written: that is `mcp-twin-runtime`'s `wiring`.
 //!
+//! ```
+//! use mcp_twin_core::detect::{Shape, Site, Step, Syntax};
+//! use mcp_twin_core::wire::{Change, unwire, wire};
+//!
+//! let text = br#"{"mcpServers": {"files": {"command": "node", "args": ["server.js"]}}}"#;
+//! let site = Site {
+//!     syntax: Syntax::Json,
+//!     path: vec![Step::Key("mcpServers".into()), Step::Key("files".into())],
+//!     shape: Shape::Words { command: "command" },
+//! };
+//! let run = Change::Run { program: "/usr/local/bin/mcp-twin".into(), name: "files".into(), words: None };
+//! let wired = wire(text, &site, &run)?;
+//! assert!(wired.text.ends_with(br#""args": ["run", "--name", "files", "--", "node", "server.js"]}}}"#));
+//! assert_eq!(unwire(&wired.text, &wired.undo)?.text, text);
+//! # Ok::<(), mcp_twin_core::wire::WireError>(())
+//! ```
+//!
 //! **A shadow.** Where an entry is shared (`.mcp.json`) it can be left alone, and hidden by one of the same name in a
 //! closer scope: for Claude Code [`insert`] at `projects.<folder>.mcpServers.<name>` of `~/.claude.json`, with the entry
 //! that [`shadow`] makes.

@@ -127,7 +127,17 @@ impl<'a> Sheet<'a> {
                 let splice = Splice::replace(span, quote.write(program, self.syntax));
                 (vec![splice], Command::Written { raw, text: line.clone(), words: original.clone() })
             }
-            _ => (Vec::new(), Command::Merged { text: line.clone(), words: original.clone() }),
+            _ => {
+                // Its own command hides the merged one.
+                let own =
+                    [format!("{key}: {}", Quote::like(self.text, command, self.syntax).write(program, self.syntax))];
+                let splices = match args_at {
+                    Found::Own(..) => self.before_members(holder, &own),
+                    _ => Some(Vec::new()),
+                };
+                let splices = splices.ok_or_else(|| shape_error("it holds nothing of its own"))?;
+                (splices, Command::Merged { text: line.clone(), words: original.clone() })
+            }
         };
         let written = [prefix.as_slice(), rest.as_deref().unwrap_or_default()].concat();
         let (more, args_were) = match (args_at, command_at) {

@@ -190,6 +190,8 @@ fn yaml() {
         &run(),
         &[
             "base: &base\n  command: node\n  args: [s.js]\nmcpServers:\n  a:\n    <<: *base\n    env: {X: y}\n",
+            "base: &base\n  command: node\nmcpServers:\n  a:\n    <<: *base\n    args:\n      - s.js\n",
+            "base: &base {command: node}\nmcpServers:\n  a: {args: [s.js], <<: *base}\n",
             "base: &args [s.js, -v]\nmcpServers:\n  a:\n    command: node\n    args: *args\n  b:\n    command: node\n    args: *args\n",
             "base: &base\n  args: [s.js]\nmcpServers:\n  a: # it\n    <<: *base\n    command: node\n",
         ],
