@@ -20,3 +20,4 @@ pub mod store;
 pub mod twins;
 pub mod watcher;
 pub mod wire;
+pub mod wiring;
