@@ -42,9 +42,10 @@ pub use entry::{Shadow, insert, shadow};
 pub use error::WireError;
 pub use undo::Undo;
 
-use crate::detect::{Site, Step, Syntax};
+use crate::detect::{Shape, Site, Step, Syntax};
 use edit::{Plan, Sheet};
 use hmac_sha256::Hash;
+use tree::{Found, Node};
 
 /// The largest text that is edited.
 pub const MOST: usize = 16 << 20;
@@ -103,6 +104,28 @@ pub fn wire(text: &[u8], site: &Site, change: &Change) -> Result<Wired, WireErro
         undo::name_of(item).map(str::to_owned)
     });
     finish(text, &sheet, plan, label)
+}
+
+/// The command of an entry as it is written, nothing in it replaced; `None` where it is a list or an address. Where it
+/// holds a whole line, this is what [`Change::Run`]'s words are made of.
+///
+/// # Errors
+/// The text is not valid, or has no such entry.
+pub fn command(text: &[u8], site: &Site) -> Result<Option<String>, WireError> {
+    let (_, body) = document(text, site.syntax)?;
+    let root = tree::read(body, site.syntax)?;
+    let (entry, _) = root.at(&site.path)?;
+    let held = |node: &Node, key: &str| match node.find(key, &root) {
+        Found::Own(_, member) => member.value.resolved(&root).cloned(),
+        Found::Merged(node) => node.resolved(&root).cloned(),
+        Found::None => None,
+    };
+    let node = match site.shape {
+        Shape::Words { command } => held(entry, command),
+        Shape::Program => held(entry, "command").and_then(|command| held(&command, "path")),
+        Shape::Array | Shape::Url { .. } => None,
+    };
+    Ok(node.and_then(|node| node.word().map(str::to_owned)))
 }
 
 /// Takes an edit back. A text that is as the edit left it becomes what it was, byte for byte; in any other one only the

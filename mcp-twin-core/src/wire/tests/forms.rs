@@ -199,3 +199,17 @@ fn yaml() {
     let made = [goose, list, merged].concat();
     insta::assert_snapshot!(made);
 }
+
+#[test]
+fn the_command_as_it_is_written() {
+    let written =
+        |syntax, text: &str, at: &str, shape| super::super::command(text.as_bytes(), &site(syntax, at, shape));
+    let json =
+        r#"{"m": {"a": {"command": "node ${X}/s.js"}, "b": {"command": ["node"]}, "z": {"command": {"path": "p q"}}}}"#;
+    assert_eq!(written(Syntax::Json, json, "m/a", WORDS), Ok(Some("node ${X}/s.js".to_owned())));
+    assert_eq!(written(Syntax::Json, json, "m/b", Shape::Array), Ok(None));
+    assert_eq!(written(Syntax::Json, json, "m/z", Shape::Program), Ok(Some("p q".to_owned())));
+    let yaml = "base: &b\n  cmd: node s.js\ne:\n  a:\n    <<: *b\n    args: []\n";
+    assert_eq!(written(Syntax::Yaml, yaml, "e/a", Shape::Words { command: "cmd" }), Ok(Some("node s.js".to_owned())));
+    assert!(written(Syntax::Json, json, "m/c", WORDS).is_err_and(|error| error.code() == "wire::absent"));
+}
