@@ -106,7 +106,7 @@ pub(crate) fn carry_out(
         Answer::NotAsked => Screen::error(&render::not_asked(&again)),
         Answer::No => return Ok(nothing_changed()),
         Answer::Yes => {
-            let (done, wrong) = render::done(plan, &results, home, around.home());
+            let (done, wrong) = render::done(plan, &results, home, around.home(), !which.yes);
             Screen::print(&done);
             Screen::error(&wrong);
         }

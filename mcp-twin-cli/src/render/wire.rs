@@ -166,8 +166,8 @@ pub(crate) fn again(verb: &str, which: &WhichArgs, force: bool) -> String {
     shell_words::join(words)
 }
 
-/// What was done, and what went wrong.
-pub(crate) fn done(plan: &Plan, results: &Results, state: &Home, home: &Path) -> (String, String) {
+/// What was done, and what went wrong. `told`: the plan was shown before.
+pub(crate) fn done(plan: &Plan, results: &Results, state: &Home, home: &Path, told: bool) -> (String, String) {
     let (mut text, mut bad) = (String::new(), String::new());
     let mut clients: Vec<Client> = Vec::new();
     let mut names: Vec<&str> = Vec::new();
@@ -183,7 +183,9 @@ pub(crate) fn done(plan: &Plan, results: &Results, state: &Home, home: &Path) ->
                     (How::Address(_), true) => "is reached through its front in",
                 };
                 let _ = writeln!(text, "{} {server} {done} {place}", paint(GOOD, "✓"));
-                text += &notes(change, home);
+                if !told {
+                    text += &notes(change, home);
+                }
                 for client in std::iter::once(change.client).chain(change.others.iter().copied()) {
                     if !clients.contains(&client) {
                         clients.push(client);
@@ -200,7 +202,7 @@ pub(crate) fn done(plan: &Plan, results: &Results, state: &Home, home: &Path) ->
             }
         }
     }
-    let aside = asides(plan, home);
+    let aside = if told { String::new() } else { asides(plan, home) };
     if !names.is_empty() {
         text.push('\n');
         for client in clients {
@@ -235,7 +237,7 @@ pub(crate) fn next_steps(plan: &Plan) -> String {
     let name = plan.changes.first().map(|change| mcp_twin_core::spec::slug(&change.server).to_string());
     let mut text = "\nWhat to do next:\n".to_owned();
     let mut step = |what: &str, command: &str| {
-        let _ = writeln!(text, "  {what:<42}{}", paint(GOOD, command));
+        let _ = writeln!(text, "  {what:<44}{}", paint(GOOD, command));
     };
     match name {
         Some(name) => {
