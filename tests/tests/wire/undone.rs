@@ -8,7 +8,7 @@ fn in_a_file_that_was_edited_since_only_the_entry_is_restored() {
     let home = Home::new();
     let file = home.write(".cursor/mcp.json", TWO);
     let _ = home.run(&["wire", "files", "--yes"]).with_status(0);
-    let edit = |text: &str| text.replace("hunter2hunter2", "another").replace("{CODE}", "{CODE}");
+    let edit = |text: &str| text.replace("hunter2hunter2", "another");
     std::fs::write(&file, edit(&home.read(".cursor/mcp.json"))).unwrap();
     let document = home.document(&["unwire", "files", "--yes"], 0);
     assert_eq!(document["changes"][0]["exact"], false, "{document}");
