@@ -83,7 +83,7 @@ fn asides(plan: &Plan, home: &Path) -> String {
         let why = aside.why.why(aside.client);
         let _ = writeln!(text, "  {} ({}) {}", harmless(&aside.server), aside.client, harmless(&why));
         if let Some(hint) = aside.why.hint(&aside.server).filter(|_| hinted.insert(aside.why.code())) {
-            let _ = writeln!(text, "    {}", paint(DIM, &hint));
+            let _ = writeln!(text, "    {}", paint(DIM, &harmless(&hint)));
         }
     }
     for aside in &plan.refused {
@@ -115,7 +115,8 @@ pub(crate) fn question(plan: &Plan) -> String {
     format!("Change {} in {}?", entries(plan.changes.len()), count(files.len(), "file"))
 }
 
-fn entries(number: usize) -> String {
+/// `1 entry`, `2 entries`.
+pub(crate) fn entries(number: usize) -> String {
     format!("{number} {}", if number == 1 { "entry" } else { "entries" })
 }
 
@@ -208,7 +209,7 @@ pub(crate) fn done(plan: &Plan, results: &Results, state: &Home, home: &Path, to
         for client in clients {
             let _ = writeln!(text, "{client}: {}", client.pickup());
         }
-        let undo = if names.len() > 3 { "--all".to_owned() } else { shell_words::join(&names) };
+        let undo = if names.len() > 3 { "--all".to_owned() } else { harmless(&shell_words::join(&names)) };
         let _ = writeln!(text, "To undo: {}", paint(GOOD, &format!("mcp-twin unwire {undo}")));
         let _ = writeln!(text, "{}", paint(DIM, &format!("Backups: {}", short(&state.backups(), home))));
     }
@@ -262,3 +263,6 @@ fn listed(clients: &[Client]) -> String {
         _ => names.concat(),
     }
 }
+
+#[cfg(test)]
+mod tests;
