@@ -109,7 +109,8 @@ pub(crate) fn number(arguments: &[String], name: &str, otherwise: u32) -> Result
     }
 }
 
-fn shown(command: &Command) -> String {
+/// The words of a command.
+pub(crate) fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

@@ -1,7 +1,9 @@
 //! `cargo xtask`: the one script runner of this repository.
 
 mod bench;
+mod bounded;
 mod ci;
+mod clients;
 mod conformance;
 mod exec;
 mod fuzz;
@@ -38,6 +40,11 @@ const TASKS: &[Task] = &[
         "conformance",
         "bare and through a front: `inspector` over stdio (--seconds N --swaps N), the suite over `http` (--mode NAME --bare)",
         conformance::run,
+    ),
+    (
+        "clients",
+        "real clients on a server that is plain, behind a front, wired and unwired: --only CLIENT,… --allow-missing --keep",
+        clients::run,
     ),
 ];
 
