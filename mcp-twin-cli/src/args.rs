@@ -4,6 +4,7 @@ mod correct;
 mod options;
 mod quick;
 mod serve;
+mod wire;
 
 use crate::exit;
 use crate::failure::Failure;
@@ -12,6 +13,7 @@ use mcp_twin_core::spec::{Options, Transport};
 use std::ffi::OsString;
 
 pub(crate) use serve::ServeArgs;
+pub(crate) use wire::{InitArgs, UnwireArgs, WhichArgs, WireArgs};
 
 /// Swap the code of a live MCP server without restarting its client.
 #[derive(Debug, Parser)]
@@ -90,6 +92,12 @@ pub(crate) enum Verb {
     },
     /// Show what a server wrote to its stderr, and what happened to it; also of one that does not run
     Logs(LogsArgs),
+    /// The first run: show the MCP servers that clients have configured, and wire those that you pick
+    Init(InitArgs),
+    /// Make clients run their servers through mcp-twin: their configurations are changed, entry by entry
+    Wire(WireArgs),
+    /// Undo what `wire` changed
+    Unwire(UnwireArgs),
     /// See it work: a live server edited, broken, repaired and rolled back under load (about ten seconds)
     Demo {
         /// Keep the temporary folder and say where it is

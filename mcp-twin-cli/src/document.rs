@@ -1,6 +1,8 @@
 //! The JSON documents of `--json`. Field names are a promise: they are added to, never renamed. Every document has
 //! `exit`, the exit status of the command.
 
+pub(crate) mod wiring;
+
 use mcp_twin_core::control::FrontStatus;
 use mcp_twin_core::error::Fault;
 use mcp_twin_core::relay::diff::{ListDiff, ListKind};

@@ -9,6 +9,7 @@ mod demo;
 mod document;
 mod exit;
 mod failure;
+mod init;
 mod logs;
 mod render;
 mod run;
@@ -16,6 +17,8 @@ mod screen;
 mod serve;
 mod status;
 mod target;
+mod unwire;
+mod wire;
 
 pub use exit::Exit;
 
@@ -64,6 +67,9 @@ fn dispatch(args: &[OsString]) -> u8 {
         Verb::Start(order) => home().and_then(|home| serve::start(&home, order, &options, args, json)),
         Verb::Completions { shell } => Ok(completions(shell, json)),
         Verb::Demo { keep } => demo::demo(args.first(), keep, json),
+        Verb::Init(order) => home().and_then(|home| init::init(&home, order, json)),
+        Verb::Wire(order) => home().and_then(|home| wire::wire(&home, &order, json)),
+        Verb::Unwire(order) => home().and_then(|home| unwire::unwire(&home, &order, json)),
         Verb::Status { server } => used_home().and_then(|home| status::status(&home, server.as_deref(), json)),
         Verb::Logs(wanted) => used_home().and_then(|home| logs::logs(&home, &wanted, json)),
         Verb::Reload { server } => used_home().and_then(|home| act::reload(&home, server.as_deref(), json)),

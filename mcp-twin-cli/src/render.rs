@@ -7,6 +7,8 @@ pub(crate) mod outcome;
 pub(crate) mod served;
 pub(crate) mod status;
 pub(crate) mod style;
+pub(crate) mod unwire;
+pub(crate) mod wire;
 
 use mcp_twin_core::swap::TwinView;
 

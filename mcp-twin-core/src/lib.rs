@@ -25,6 +25,7 @@ pub mod swap;
 pub mod testing;
 pub mod time;
 pub mod watch;
+pub mod wire;
 
 pub use error::{Code, Fault};
 pub use ids::{Generation, ProcessIdentity, Slot, Source, SourceHash, TwinId};

@@ -179,7 +179,7 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn sync_folder(path: &Path) {
+pub(crate) fn sync_folder(path: &Path) {
     // Best effort: the content is on the disk already, only the rename may be lost.
     if let Some(folder) = path.parent().and_then(|folder| fs::File::open(folder).ok()) {
         let _ = folder.sync_all();
@@ -187,7 +187,7 @@ fn sync_folder(path: &Path) {
 }
 
 #[cfg(not(unix))]
-fn sync_folder(_path: &Path) {}
+pub(crate) fn sync_folder(_path: &Path) {}
 
 #[cfg(test)]
 mod tests {

@@ -133,6 +133,18 @@ impl Home {
         self.0.join("servers.json")
     }
 
+    /// What was wired in clients' configurations, and how to undo it.
+    #[must_use]
+    pub fn wired(&self) -> PathBuf {
+        self.0.join("wired.json")
+    }
+
+    /// Clients' configurations as they were before they were wired.
+    #[must_use]
+    pub fn backups(&self) -> PathBuf {
+        self.0.join("backups")
+    }
+
     /// The leased ports.
     #[must_use]
     pub fn ports(&self) -> PathBuf {

@@ -6,6 +6,7 @@ use crate::exec::{Result, cargo, fail, number, run as exec};
 const TESTS: &[(&str, &str)] = &[
     ("relay", "relay::tests::fuzz::whatever_comes_is_survived_within_bounds"),
     ("detect", "detect::tests::fuzz::whatever_is_in_a_file_there_is_an_answer"),
+    ("wire", "wire::tests::fuzz::whatever_stands_there_is_survived"),
 ];
 
 /// Runs them, or the one that is named, with `--inputs N`, from `--seed N` on; what each says last is how far it came.
@@ -14,7 +15,7 @@ pub(crate) fn run(arguments: &[String]) -> Result {
     let named = arguments.first().filter(|word| !word.starts_with("--"));
     let asked: Vec<_> = TESTS.iter().filter(|(name, _)| named.is_none_or(|named| named == name)).collect();
     if asked.is_empty() {
-        return fail("the searches are called `relay` and `detect`");
+        return fail("the searches are called `relay`, `detect` and `wire`");
     }
     for (_, test) in asked {
         // The profile of tests: optimised, but with its checks for overflow.

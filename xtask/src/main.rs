@@ -33,7 +33,7 @@ const TASKS: &[Task] = &[
     ),
     (
         "fuzz",
-        "arbitrary lines on both sides of relays, spoiled configurations: [relay|detect] --inputs N (a million) --seed N",
+        "arbitrary lines on both sides of relays, configurations that are read or edited: [relay|detect|wire] --inputs N (a million) --seed N",
         fuzz::run,
     ),
     (

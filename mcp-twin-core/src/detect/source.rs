@@ -4,7 +4,7 @@ use super::client::{Client, Mark, Scope};
 use super::dialect::{CLAUDE_PLUGIN, Dialect};
 use super::launch::path;
 use super::machine::{Machine, Os};
-use super::site::Syntax;
+use super::site::{Step, Syntax};
 use super::table::{File, Up};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -48,6 +48,13 @@ impl Source {
         self.mark <= Mark::Source
             && !self.legacy
             && !matches!(self.scope, Scope::Managed | Scope::System | Scope::Plugin)
+    }
+
+    /// Where an entry of this name would be added.
+    #[must_use]
+    pub fn place_of(&self, name: &str) -> Vec<Step> {
+        let keys = self.keys.first().into_iter().flatten().map(String::as_str);
+        keys.chain([name]).map(|key| Step::Key(key.to_owned())).collect()
     }
 
     /// Whether relative paths in it are the project's.
