@@ -69,7 +69,7 @@ pub(crate) fn ask(
         thread::sleep(Duration::from_millis(10));
     }
     run.kill();
-    fail(format!("`{shown}` did not end within {} s; it said:\n{stdout}{}", patience.as_secs(), rest(&err)))
+    fail(format!("`{shown}` did not end within {patience:?}; it said:\n{stdout}{}", rest(&err)))
 }
 
 /// What was said of the errors. Somebody else may hold their end: that is not waited for long.
@@ -128,5 +128,45 @@ impl Run {
 impl Drop for Run {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::{ask, run};
+    use std::process::Command;
+    use std::time::Duration;
+
+    const LONG: Duration = Duration::from_secs(60);
+    const SHORT: Duration = Duration::from_secs(2);
+
+    #[test]
+    fn input_ends_with_the_answer() {
+        let said = ask(Command::new("cat"), LONG, &["one".into(), "two".into()], |line| line == "two\n").unwrap();
+        assert_eq!((said.stdout.as_str(), said.status.success()), ("one\ntwo\n", true));
+    }
+
+    #[test]
+    fn errors_and_status_are_told() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo no >&2; exit 3"]);
+        let said = run(command, LONG).unwrap();
+        assert_eq!((said.stdout.as_str(), said.stderr.as_str(), said.status.code()), ("", "no\n", Some(3)));
+    }
+
+    #[test]
+    fn what_does_not_end_is_ended() {
+        // The answer is never enough, so that `cat` waits for the end of its input.
+        let why = ask(Command::new("cat"), SHORT, &["one".into()], |_| false).err().unwrap();
+        assert!(why.to_string().contains("`cat` did not end within"), "{why}");
+        assert!(why.to_string().ends_with("it said:\none\n"), "{why}");
+    }
+
+    #[test]
+    fn what_holds_the_output_ends_with_it() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 600 & echo started"]);
+        let why = run(command, SHORT).err().unwrap();
+        assert!(why.to_string().contains("started"), "{why}");
     }
 }

@@ -1,5 +1,5 @@
 //! `cargo xtask clients`: real clients, each in a throwaway home, on a server that is configured plainly, by hand behind
-//! mcp-twin, wired by `mcp-twin wire`, and unwired again.
+//! mcp-twin, wired by `mcp-twin wire`, and unwired again: after `unwire` its file is what it was.
 //!
 //! Whether a client is connected, and to which tools, the client says itself; whether it reached the server through a
 //! front, the server says. Nothing here asks for an account or a model.
@@ -58,18 +58,18 @@ fn chosen(only: Option<&str>) -> Result<Vec<&'static Client>> {
 }
 
 fn print(rows: &[(&Client, Row)]) {
-    print!("{:<11}{:<10}", "client", "version");
+    print!("{:<15}{:<10}", "client", "version");
     for column in round::COLUMNS {
-        print!("{column:<17}");
+        print!("{column:<11}");
     }
     println!("seconds");
     for (client, row) in rows {
-        print!("{:<11}{:<10}", client.name, client.version());
+        print!("{:<15}{:<10}", client.name, client.version());
         match row {
             Row::Skipped(_) => println!("skipped"),
             Row::Ran(rounds) => {
                 for cell in rounds.cells() {
-                    print!("{cell:<17}");
+                    print!("{cell:<11}");
                 }
                 println!("{:.1}", rounds.took.as_secs_f32());
             }

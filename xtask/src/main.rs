@@ -19,7 +19,7 @@ type Task = (&'static str, &'static str, fn(&[String]) -> exec::Result);
 const TASKS: &[Task] = &[
     ("setup", "install what the tests need into target/tools (or $MCP_TWIN_TOOLS)", setup::run),
     ("test", "set up, build, and run every test", ci::test),
-    ("ci", "format, lints, documentation, purity of the core, then every test", ci::ci),
+    ("ci", "format, lints, documentation, purity of the core, real clients, then every test", ci::ci),
     ("check-systems", "types and lints of what is built for macOS and Windows only", systems::check),
     (
         "soak",
@@ -43,7 +43,7 @@ const TASKS: &[Task] = &[
     ),
     (
         "clients",
-        "real clients on a server that is plain, behind a front, wired and unwired: --only CLIENT,… --allow-missing --keep",
+        "real clients in throwaway homes, before `mcp-twin wire`, wired and unwired: --only CLIENT,… --allow-missing --keep",
         clients::run,
     ),
 ];

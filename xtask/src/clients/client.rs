@@ -13,10 +13,16 @@ pub(super) struct Client {
     pub(super) id: &'static str,
     /// The package and its version.
     pub(super) pin: &'static str,
+    /// Its folder among the tools.
+    folder: &'static str,
     /// Its program, below `node_modules`: the first that is there. What ends in `js` is run by node.
     programs: &'static [&'static str],
-    /// The file that its own command writes, below the home: the first that is there.
+    /// The file that wiring changes, below the home: the first that is there.
     pub(super) files: &'static [&'static str],
+    /// A file of the project that nobody but its own command may change, wired or not.
+    pub(super) shared: Option<&'static str>,
+    /// What is in its home before it runs first.
+    pub(super) prepared: Option<(&'static str, &'static str)>,
     /// What is set beside `HOME` and `PATH`, so that it trusts the folder and does not look for its updates.
     pub(super) environment: &'static [(&'static str, &'static str)],
     /// Its own command that adds a server.
@@ -25,27 +31,43 @@ pub(super) struct Client {
     pub(super) listings: &'static [(&'static [&'static str], Says)],
 }
 
+const CLAUDE: Client = Client {
+    name: "claude",
+    id: "claude-code",
+    pin: "@anthropic-ai/claude-code@2.1.330",
+    folder: "clients/claude",
+    programs: &["@anthropic-ai/claude-code-{os}-{cpu}/claude"],
+    files: &[".claude.json"],
+    shared: None,
+    prepared: None,
+    environment: &[("DISABLE_AUTOUPDATER", "1"), ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")],
+    add: &["mcp", "add", "{name}", "--", "{program}", "{arguments}"],
+    listings: &[
+        (&["mcp", "list"], Says::ClaudeList),
+        // Without an account it ends with 1, but first it connects and says to what.
+        (&["-p", "hello", "--output-format", "stream-json", "--verbose"], Says::ClaudeInit),
+    ],
+};
+
 pub(super) const CLIENTS: &[Client] = &[
+    CLAUDE,
+    // The entry is in `.mcp.json`, which a repository shares: it is hidden by one of the person's own, and not changed.
     Client {
-        name: "claude",
-        id: "claude-code",
-        pin: "@anthropic-ai/claude-code@2.1.330",
-        programs: &["@anthropic-ai/claude-code-{os}-{cpu}/claude"],
-        files: &[".claude.json"],
-        environment: &[("DISABLE_AUTOUPDATER", "1"), ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")],
-        add: &["mcp", "add", "{name}", "--", "{program}", "{arguments}"],
-        listings: &[
-            (&["mcp", "list"], Says::ClaudeList),
-            // Without an account it ends with 1, but first it connects and says to what.
-            (&["-p", "hello", "--output-format", "stream-json", "--verbose"], Says::ClaudeInit),
-        ],
+        name: "claude-shared",
+        shared: Some(".mcp.json"),
+        prepared: Some((".claude/settings.json", "{\"enableAllProjectMcpServers\": true}\n")),
+        add: &["mcp", "add", "-s", "project", "{name}", "--", "{program}", "{arguments}"],
+        ..CLAUDE
     },
     Client {
         name: "gemini",
         id: "gemini-cli",
         pin: "@google/gemini-cli@0.61.0",
+        folder: "clients/gemini",
         programs: &["@google/gemini-cli/bundle/gemini.js"],
         files: &[".gemini/settings.json"],
+        shared: None,
+        prepared: None,
         environment: &[("GEMINI_CLI_TRUST_WORKSPACE", "true")],
         // It would take options behind the program for its own.
         add: &["mcp", "add", "-s", "user", "{name}", "{program}", "--", "{arguments}"],
@@ -55,8 +77,11 @@ pub(super) const CLIENTS: &[Client] = &[
         name: "codex",
         id: "codex",
         pin: "@openai/codex@0.169.0",
+        folder: "clients/codex",
         programs: &["@openai/codex/bin/codex.js"],
         files: &[".codex/config.toml"],
+        shared: None,
+        prepared: None,
         environment: &[],
         add: &["mcp", "add", "{name}", "--", "{program}", "{arguments}"],
         listings: &[(&["app-server"], Says::CodexStatus)],
@@ -65,8 +90,11 @@ pub(super) const CLIENTS: &[Client] = &[
         name: "opencode",
         id: "opencode",
         pin: "opencode-ai@1.18.33",
+        folder: "clients/opencode",
         programs: &["opencode-{os}-{cpu}-baseline/bin/opencode", "opencode-{os}-{cpu}/bin/opencode"],
         files: &[".config/opencode/opencode.jsonc", ".config/opencode/opencode.json"],
+        shared: None,
+        prepared: None,
         environment: &[("OPENCODE_DISABLE_AUTOUPDATE", "1"), ("OPENCODE_DISABLE_MODELS_FETCH", "1")],
         add: &["mcp", "add", "{name}", "--", "{program}", "{arguments}"],
         listings: &[(&["mcp", "list"], Says::OpencodeList)],
@@ -75,8 +103,12 @@ pub(super) const CLIENTS: &[Client] = &[
         name: "inspector",
         id: "mcp-inspector",
         pin: setup::INSPECTOR,
+        // Where `cargo xtask setup` puts it.
+        folder: "inspector",
         programs: &["@modelcontextprotocol/inspector/clients/launcher/build/index.js"],
         files: &[".mcp-inspector/mcp.json"],
+        shared: None,
+        prepared: None,
         environment: &[("MCP_INSPECTOR_SECRET_STORE", "memory")],
         add: &["--cli", "--method", "servers/add", "--server", "{name}", "--", "{program}", "{arguments}"],
         listings: &[(
@@ -118,8 +150,7 @@ impl Client {
         }
     }
 
-    /// The Inspector is where `cargo xtask setup` puts it.
     fn folder(&self) -> PathBuf {
-        if self.name == "inspector" { tools().join("inspector") } else { tools().join("clients").join(self.name) }
+        tools().join(self.folder)
     }
 }

@@ -1,4 +1,5 @@
-//! The rounds of one client: with a plain entry, with one that was written by hand, wired, and unwired.
+//! The rounds of one client: with a plain entry, with one that was written by hand, wired, unwired, and unwired after it has
+//! edited the wired file itself.
 
 use super::client::Client;
 use super::says::Seen;
@@ -10,10 +11,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// The rounds, in the order of the table.
-pub(super) const COLUMNS: &[&str] = &["plain", "by hand", "wired", "unwired"];
+pub(super) const COLUMNS: &[&str] = &["plain", "by hand", "wired", "unwired", "edited"];
 
 /// The server's name in each configuration.
 const NAME: &str = "clock";
+
+/// The name of one that is added beside it.
+const SECOND: &str = "second-clock";
 
 /// How long a client may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,7 +48,7 @@ impl Rounds {
         let first = plain.run(Round::plain);
         by_hand.tools.clone_from(&plain.tools);
         let second = by_hand.run(Round::by_hand);
-        let cells = vec![first, second, plain.run(Round::wired), plain.run(Round::unwired)];
+        let cells = vec![first, second, plain.run(Round::wired), plain.run(Round::unwired), plain.run(Round::edited)];
         if keep {
             for round in [plain, by_hand] {
                 round.keep();
@@ -82,12 +86,14 @@ struct Round<'a> {
     /// The configuration before it was wired, and behind it.
     before: Vec<u8>,
     wired: Vec<u8>,
+    /// The file that its project shares, as the client's own command left it.
+    shared: Option<Vec<u8>>,
 }
 
 impl<'a> Round<'a> {
     fn new(client: &'a Client) -> Self {
         let (before, wired) = (Vec::new(), Vec::new());
-        Self { client, stage: Stage::new(), failed: false, tools: None, before, wired }
+        Self { client, stage: Stage::new(client), failed: false, tools: None, before, wired, shared: None }
     }
 
     fn run(&mut self, round: fn(&mut Self) -> Result<Seen>) -> Cell {
@@ -104,7 +110,7 @@ impl<'a> Round<'a> {
     }
 
     fn plain(&mut self) -> Result<Seen> {
-        self.add(&self.server()?)?;
+        self.add(NAME, &self.server()?)?;
         let seen = self.look(Start::Bare)?;
         if let Some(tools) = seen.tools.as_ref().filter(|tools| !tools.contains(OWN_TOOL)) {
             return fail(format!("it has not the server's tool `{OWN_TOOL}`, but {tools:?}"));
@@ -115,12 +121,13 @@ impl<'a> Round<'a> {
 
     fn by_hand(&mut self) -> Result<Seen> {
         let front = [mcp_twin(), "run".into(), "--name".into(), NAME.into(), "--".into()];
-        self.add(&[front.to_vec(), self.server()?].concat())?;
+        self.add(NAME, &[front.to_vec(), self.server()?].concat())?;
         self.look(Start::Twin)
     }
 
     fn wired(&mut self) -> Result<Seen> {
         self.before = self.stage()?.configuration(self.client)?;
+        self.shared = self.stage()?.shared(self.client)?;
         self.twin("wire")?;
         self.wired = self.stage()?.configuration(self.client)?;
         if self.wired == self.before {
@@ -144,6 +151,32 @@ impl<'a> Round<'a> {
         self.look(Start::Bare)
     }
 
+    /// The client adds a server to the wired file: that one stays, and the other is as it was.
+    fn edited(&mut self) -> Result<Seen> {
+        self.twin("wire")?;
+        self.add(SECOND, &self.server()?)?;
+        self.shared = self.stage()?.shared(self.client)?;
+        let edited = self.configured()?;
+        self.twin("unwire")?;
+        let behind = self.configured()?;
+        let count = |text: &str| text.matches(SECOND).count();
+        if count(&edited) == 0 || count(&behind) != count(&edited) {
+            return fail(format!(
+                "`mcp-twin unwire` did not leave `{SECOND}` alone. Before:\n{edited}\nBehind:\n{behind}"
+            ));
+        }
+        if behind.contains(&*mcp_twin().to_string_lossy()) {
+            return fail(format!("`mcp-twin unwire` has left itself in the file:\n{behind}"));
+        }
+        self.look(Start::Bare)
+    }
+
+    /// All that the client reads.
+    fn configured(&self) -> Result<String> {
+        let (own, shared) = (self.stage()?.configuration(self.client)?, self.shared.clone().unwrap_or_default());
+        Ok(String::from_utf8_lossy(&[own, shared].concat()).into_owned())
+    }
+
     /// Whether the configuration is this one, byte for byte.
     fn same(&self, before: &[u8]) -> Result {
         let behind = self.stage()?.configuration(self.client)?;
@@ -155,8 +188,8 @@ impl<'a> Round<'a> {
     }
 
     /// Adds the server with the client's own command.
-    fn add(&self, server: &[PathBuf]) -> Result {
-        let words = self.words(self.client.add, server)?;
+    fn add(&self, name: &str, server: &[PathBuf]) -> Result {
+        let words = self.words(self.client.add, name, server)?;
         let said = bounded::run(self.stage()?.command(&words, self.client)?, PATIENCE)?;
         self.stage()?.settle()?;
         if !said.status.success() {
@@ -175,6 +208,9 @@ impl<'a> Round<'a> {
         if !said.status.success() {
             return fail(format!("`mcp-twin {verb}` ended with {}:\n{}", said.status, told(&said)));
         }
+        if self.stage()?.shared(self.client)? != self.shared {
+            return fail(format!("`mcp-twin {verb}` has changed the shared file:\n{}", told(&said)));
+        }
         Ok(())
     }
 
@@ -184,7 +220,7 @@ impl<'a> Round<'a> {
         let mut seen = Seen { tools: None };
         stage.starts()?;
         for (arguments, says) in self.client.listings {
-            let command = stage.command(&self.words(arguments, &[])?, self.client)?;
+            let command = stage.command(&self.words(arguments, NAME, &[])?, self.client)?;
             let said = bounded::ask(command, PATIENCE, &says.question(), |line| says.enough(line))?;
             stage.settle()?;
             // Some show their list on stderr.
@@ -212,11 +248,11 @@ impl<'a> Round<'a> {
     }
 
     /// The client's program with these arguments, filled in.
-    fn words(&self, arguments: &[&str], server: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    fn words(&self, arguments: &[&str], name: &str, server: &[PathBuf]) -> Result<Vec<PathBuf>> {
         let mut words = self.client.program()?;
         for argument in arguments {
             match *argument {
-                "{name}" => words.push(NAME.into()),
+                "{name}" => words.push(name.into()),
                 "{program}" => words.extend(server.first().cloned()),
                 "{arguments}" => words.extend(server.iter().skip(1).cloned()),
                 word => words.push(word.into()),

@@ -30,14 +30,19 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// An empty home, and a project with the fixture server in it.
-    pub(super) fn new() -> Result<Self> {
+    /// A home that is empty but for what the client is given, and a project with the fixture server in it.
+    pub(super) fn new(client: &Client) -> Result<Self> {
         // Outside of the repository: its configurations and its root would count, else.
         let folder = tempfile::Builder::new().prefix("mcp-twin-clients-").tempdir()?;
         let path = folder.path().canonicalize()?;
         let stage = Self { folder: Some(folder), path };
         for folder in ["home", "project", "tmp"] {
             fs::create_dir(stage.path.join(folder))?;
+        }
+        if let Some((file, text)) = client.prepared {
+            let file = stage.home().join(file);
+            fs::create_dir_all(file.parent().unwrap_or(&stage.path))?;
+            fs::write(file, text)?;
         }
         let (file, empty) = (root().join("tests/fixtures/servers/plain_server.py"), "EXTRA_TOOLS = []");
         let code = fs::read_to_string(&file)?;
@@ -80,6 +85,12 @@ impl Stage {
         }
     }
 
+    /// The file that the project shares, if it is one of this client's.
+    pub(super) fn shared(&self, client: &Client) -> Result<Option<Vec<u8>>> {
+        let Some(file) = client.shared else { return Ok(None) };
+        Ok(Some(fs::read(self.path.join("project").join(file))?))
+    }
+
     /// Who started the server since the last time that this was asked.
     pub(super) fn starts(&self) -> Result<Vec<Start>> {
         let file = self.starts_file();
@@ -113,12 +124,13 @@ impl Stage {
 
     /// What the fronts have logged.
     pub(super) fn log(&self) -> String {
-        let mut log = String::new();
         let folders = fs::read_dir(self.home().join(".mcp-twin/logs")).into_iter().flatten().flatten();
-        for file in folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten().flatten()) {
-            log += &fs::read_to_string(file.path()).unwrap_or_default();
-        }
-        log
+        let files = folders.flat_map(|folder| fs::read_dir(folder.path()).into_iter().flatten().flatten());
+        let log: String = files.filter_map(|file| fs::read_to_string(file.path()).ok()).collect();
+        // One file for each front; each line begins with its time.
+        let mut lines: Vec<&str> = log.lines().collect();
+        lines.sort_unstable();
+        lines.join("\n")
     }
 
     /// Leaves the folder where it is.
