@@ -112,9 +112,6 @@ impl<'a> Round<'a> {
     fn plain(&mut self) -> Result<Seen> {
         self.add(NAME, &self.server()?)?;
         let seen = self.look(Start::Bare)?;
-        if let Some(tools) = seen.tools.as_ref().filter(|tools| !tools.contains(OWN_TOOL)) {
-            return fail(format!("it has not the server's tool `{OWN_TOOL}`, but {tools:?}"));
-        }
         self.tools.clone_from(&seen.tools);
         Ok(seen)
     }
@@ -234,6 +231,9 @@ impl<'a> Round<'a> {
                 return fail(format!("connected, but the server was started {starts:?} and not {wanted:?} ({says:?})"));
             }
             seen.tools = seen.tools.or(found.tools);
+        }
+        if let Some(tools) = seen.tools.as_ref().filter(|tools| !tools.contains(OWN_TOOL)) {
+            return fail(format!("it has not the server's tool `{OWN_TOOL}`, but {tools:?}"));
         }
         match &self.tools {
             Some(tools) if seen.tools.as_ref() != Some(tools) => {
