@@ -1,7 +1,7 @@
 //! `cargo xtask test` and `cargo xtask ci`.
 
 use crate::exec::{Result, cargo, fail, output, run};
-use crate::setup;
+use crate::{clients, setup};
 
 /// What the core may not depend on: it knows no clock, no files, no network and no operating system.
 const IMPURE: &[&str] = &["tokio", "hyper", "libc", "mio", "rustix"];
@@ -24,6 +24,7 @@ pub(crate) fn ci(_arguments: &[String]) -> Result {
     run(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     run(cargo(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     purity()?;
+    clients::run(&[])?;
     test(&[])
 }
 

@@ -45,6 +45,11 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
+/// The command under test: `$MCP_TWIN_BIN`, else what `cargo build` made.
+pub(crate) fn mcp_twin() -> PathBuf {
+    std::env::var_os("MCP_TWIN_BIN").map_or_else(|| target().join("debug/mcp-twin"), PathBuf::from)
+}
+
 /// `cargo`, from the root of the repository.
 pub(crate) fn cargo<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -104,7 +109,8 @@ pub(crate) fn number(arguments: &[String], name: &str, otherwise: u32) -> Result
     }
 }
 
-fn shown(command: &Command) -> String {
+/// The words of a command.
+pub(crate) fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

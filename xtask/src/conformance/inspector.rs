@@ -1,9 +1,9 @@
 //! What the official Inspector sees of a server bare, it must see through a front, over stdio and over HTTP; and its load mode
 //! must lose nothing while the server is swapped.
 
-use super::fixture::{Fixture, mcp_twin};
+use super::fixture::Fixture;
 use super::served::Served;
-use crate::exec::{Result, fail, number, option, output};
+use crate::exec::{Result, fail, mcp_twin, number, option, output};
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

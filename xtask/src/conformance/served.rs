@@ -1,7 +1,7 @@
 //! The fixture server over HTTP, by itself or behind a front.
 
-use super::fixture::{Fixture, mcp_twin};
-use crate::exec::{Result, fail, output, program};
+use super::fixture::Fixture;
+use crate::exec::{Result, fail, mcp_twin, output, program};
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
