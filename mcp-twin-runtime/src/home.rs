@@ -73,6 +73,14 @@ impl Home {
         results.into_iter().collect()
     }
 
+    /// What is wrong with the folders that are there; none is made, none is changed.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<HomeError> {
+        let folders = [self.0.clone(), self.state(), self.run(), self.logs(), self.history()];
+        let there = folders.iter().filter(|folder| folder.symlink_metadata().is_ok());
+        there.filter_map(|folder| check_private(folder).err()).collect()
+    }
+
     /// The directory itself.
     #[must_use]
     pub fn path(&self) -> &Path {

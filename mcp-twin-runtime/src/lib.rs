@@ -9,6 +9,7 @@ pub mod history;
 pub mod home;
 pub mod http;
 pub mod logs;
+pub mod machine;
 pub mod pipes;
 pub mod ports;
 pub mod process;

@@ -1,14 +1,14 @@
 //! What a front is going to run and watch, read from its order.
 
 use super::check::Check;
+use crate::machine::Disk;
 use crate::process::{Containers, not_runnable};
 use crate::run::RunOrder;
 use crate::sources::Tree;
-use mcp_twin_core::detect::launch::{ContainerRun, Flag, Launch, Look, Place};
+use mcp_twin_core::detect::launch::{ContainerRun, Flag, Launch, Place};
 use mcp_twin_core::spec::{Options, ServerName, Strategy, Transport, default_name, slug};
 use mcp_twin_core::watch::{Asked, Filter};
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,6 +42,8 @@ impl Plan {
         let environment: Vec<(String, String)> = ["PATH", "PYTHONPATH", "VIRTUAL_ENV", "NODE_PATH"]
             .into_iter()
             .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
+            // Those of its own come last, and win.
+            .chain(order.env.iter().cloned())
             .collect();
         let place = Place { cwd: Some(&order.cwd), home: home.as_deref(), env: &environment, ..Place::new(&Disk) };
         let launch = Launch::read_in(&order.command, &place);
@@ -131,37 +133,11 @@ fn variants(argument: &str) -> [String; 2] {
     [pattern.to_owned(), pattern.trim_start_matches('/').to_owned()]
 }
 
-/// The real file system.
-struct Disk;
-
-impl Look for Disk {
-    fn exists(&self, path: &Path) -> bool {
-        path.exists()
-    }
-
-    fn is_dir(&self, path: &Path) -> bool {
-        path.is_dir()
-    }
-
-    fn read_small(&self, path: &Path) -> Option<String> {
-        const SMALL: u64 = 64 << 10;
-        let mut text = String::new();
-        let read = fs::File::open(path).ok()?.take(SMALL + 1).read_to_string(&mut text).ok()?;
-        (read as u64 <= SMALL).then_some(text)
-    }
-
-    fn names(&self, folder: &Path) -> Vec<String> {
-        // Only a project's few files are looked for; a folder of very many is none.
-        const MOST: usize = 2000;
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten().take(MOST);
-        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::home::Home;
+    use crate::run::Variables;
 
     #[test]
     fn an_installed_command_is_named_by_the_working_directory_and_has_no_files() {
@@ -180,6 +156,7 @@ mod tests {
                     options: Options::default(),
                     chosen: Vec::new(),
                     cwd: cwd.clone(),
+                    env: Variables::default(),
                 },
                 Transport::Stdio,
             )
