@@ -153,7 +153,7 @@ impl Detected {
         let mut offers: Vec<Offer> = Vec::new();
         for (_, server) in self.entries() {
             let command = server.original();
-            let known = offers.iter().any(|offer| offer.name == server.name);
+            let known = offers.iter().any(|offer| offer.name == server.name || offer.command == command);
             let wanted = slug(&server.name);
             let runs = running
                 .iter()
@@ -228,9 +228,17 @@ impl Detected {
         if let Some((source, server)) = entries.iter().find(|(source, server)| of_name(source, server)) {
             let place = source.path.display();
             return match &server.url {
-                Some(url) => Failure::usage(format!("`{name}` is a server at {url}: there is no command to start"))
-                    .advise("its entry", place.to_string())
-                    .advise("a bridge to it", format!("mcp-twin run --url {url}")),
+                Some(url) => {
+                    let failure =
+                        Failure::usage(format!("`{name}` is a server at {url}: there is no command to start"))
+                            .advise("its entry", place.to_string());
+                    match url.starts_with("http://") {
+                        true => {
+                            failure.advise("a bridge to it", format!("mcp-twin run --url {}", shell_words::quote(url)))
+                        }
+                        false => failure,
+                    }
+                }
                 None => Failure::usage(format!("the entry of `{name}` runs mcp-twin and names no command behind `--`"))
                     .advise("its entry", place.to_string())
                     .advise("such as", format!("mcp-twin {} --name {name} -- python server.py", purpose.word())),

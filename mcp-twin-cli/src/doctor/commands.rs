@@ -5,7 +5,7 @@ use super::world::World;
 use crate::render::count;
 use mcp_twin_core::detect::launch::{Flag, Kind};
 use mcp_twin_core::detect::{Os, Server, Source};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Clients of the desktop that start a command with the desktop's own PATH. Those that ask a login shell for it (VS Code and
@@ -65,10 +65,10 @@ pub(crate) fn commands(world: &World<'_>) -> Checked {
     let mut hidden: BTreeMap<(String, PathBuf), Vec<String>> = BTreeMap::new();
     let mut unwrapped: BTreeMap<(String, PathBuf), Vec<String>> = BTreeMap::new();
     let mut found = Vec::new();
-    let mut looked = 0;
+    let mut looked = BTreeSet::new();
     for (source, server) in world.entries().filter(|(_, server)| server.is_stdio()) {
         let entry = world.entry(source, server);
-        looked += 1;
+        looked.insert(server.original());
         if let Some(cwd) = server.cwd.as_deref().filter(|cwd| cwd.is_absolute() && !world.machine.look.is_dir(cwd)) {
             found.push(
                 Finding::new("doctor::folder::missing", format!("the folder {} does not exist", world.short(cwd)))
@@ -111,7 +111,7 @@ pub(crate) fn commands(world: &World<'_>) -> Checked {
         .about(about)
         .act(format!("in the entry: \"command\": \"cmd\", and \"/c\", \"{program}\" before its arguments"))
     }));
-    Checked { looked_at: count(looked, "command"), found: all }
+    Checked { looked_at: count(looked.len(), "command"), found: all }
 }
 
 /// The folders in which the command of an entry is looked for.

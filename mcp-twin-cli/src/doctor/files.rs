@@ -14,12 +14,8 @@ pub(crate) fn files(world: &World<'_>) -> Checked {
     let clients: BTreeSet<&str> = world.inventory.files.iter().map(|file| file.source.client.id()).collect();
     let found = view::problems(world.inventory, |_| true).into_iter().map(|problem| {
         let shown = world.short(Path::new(&problem.path));
-        let at = match (problem.line, problem.column) {
-            (Some(line), Some(column)) => format!("{shown}:{line}:{column}"),
-            _ => shown,
-        };
         let finding =
-            Finding::new("doctor::file::invalid", format!("{at}: {}", problem.message)).about(problem.clients);
+            Finding::new("doctor::file::invalid", format!("{shown}: {}", problem.message)).about(problem.clients);
         let file = quoted(&problem.path);
         match (problem.code.as_str(), problem.line) {
             ("detect::parse::unreadable", _) => finding.run(format!("chmod u+r {file}")),

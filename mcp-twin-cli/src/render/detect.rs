@@ -72,19 +72,17 @@ fn one(text: &mut String, server: &DetectedServer, home: &str) {
     }
     names(text, "Sets:", &server.env);
     names(text, "Headers:", &server.headers);
-    for (at, place) in server.places.iter().enumerate() {
-        line(text, if at == 0 { "Places:" } else { "" }, &self::place(place, &server.name, home));
-    }
+    places(text, server, home);
 }
 
 fn watched(text: &mut String, server: &DetectedServer, home: &str) {
     if server.watch.is_empty() {
         let why = match (server.launcher.as_deref(), &server.package) {
             (None, _) => return,
-            (_, Some(package)) => format!("nothing: {package} is installed, not made of files here"),
+            (_, Some(package)) => format!("nothing: {package} is installed"),
             _ => "nothing: which files it is made of is not known (--watch PATH)".to_owned(),
         };
-        line(text, "Watched:", &paint(DIM, &harmless(&why)).to_string());
+        line(text, "Watched:", &paint(DIM, &super::named::short(&harmless(&why), WIDTH - INDENT - 1)).to_string());
     } else {
         let mut shown: Vec<String> = server.watch.iter().map(|glob| short(glob, home)).collect();
         shown.dedup();
@@ -117,7 +115,45 @@ fn names(text: &mut String, label: &str, names: &[String]) {
     }
 }
 
-fn place(place: &Place, name: &str, home: &str) -> String {
+/// Where it stands: each file with all clients that read it in the same way.
+fn places(text: &mut String, server: &DetectedServer, home: &str) {
+    let mut groups: Vec<(&Place, Vec<&str>, BTreeSet<&str>)> = Vec::new();
+    for place in &server.places {
+        let same = |other: &Place| {
+            (&other.file, &other.scope, &other.name, other.enabled, other.hidden, other.twinned)
+                == (&place.file, &place.scope, &place.name, place.enabled, place.hidden, place.twinned)
+        };
+        let unset = place.flags.iter().filter_map(|flag| flag.strip_prefix("unset-var:"));
+        match groups.iter_mut().find(|(other, ..)| same(other)) {
+            Some((_, clients, variables)) => {
+                clients.push(&place.client_name);
+                variables.extend(unset);
+            }
+            None => groups.push((place, vec![&place.client_name], unset.collect())),
+        }
+    }
+    let mut label = "Places:";
+    for (place, clients, variables) in groups {
+        let whole = format!("{} ({}): {}", clients.join(", "), place.scope, short(&place.file, home));
+        let mut lines = parts(&whole, " ", WIDTH - INDENT);
+        let notes = notes(place, &server.name, &variables);
+        if let Some(last) = lines.pop() {
+            let fits = INDENT + last.chars().count() + 2 + notes.chars().count() <= WIDTH;
+            let shown = if notes.is_empty() { String::new() } else { paint(WARN, &notes).to_string() };
+            match (notes.is_empty(), fits) {
+                (true, _) => lines.push(last),
+                (false, true) => lines.push(format!("{last}  {shown}")),
+                (false, false) => lines.extend([last, shown]),
+            }
+        }
+        for part in lines {
+            line(text, std::mem::take(&mut label), &part);
+        }
+    }
+}
+
+/// What is worth knowing about a place.
+fn notes(place: &Place, name: &str, unset: &BTreeSet<&str>) -> String {
     let mut notes = Vec::new();
     if place.name != name {
         notes.push(format!("as `{}`", harmless(&place.name)));
@@ -126,20 +162,12 @@ fn place(place: &Place, name: &str, home: &str) -> String {
         notes.push("through mcp-twin".to_owned());
     }
     if place.hidden {
-        notes.push("hidden".to_owned());
+        notes.push("hidden by another entry".to_owned());
     } else if !place.enabled {
         notes.push("disabled".to_owned());
     }
-    for flag in &place.flags {
-        if let Some(name) = flag.strip_prefix("unset-var:") {
-            notes.push(format!("{name} is not set"));
-        }
-    }
-    let notes = match notes.is_empty() {
-        true => String::new(),
-        false => format!("  {}", paint(WARN, &format!("({})", notes.join(", ")))),
-    };
-    format!("{}, {}: {}{notes}", place.client_name, place.scope, short(&place.file, home))
+    notes.extend(unset.iter().map(|variable| format!("{} is not set", harmless(variable))));
+    if notes.is_empty() { String::new() } else { format!("({})", notes.join(", ")) }
 }
 
 /// A file that cannot be read.
@@ -206,4 +234,105 @@ pub(crate) fn parts(text: &str, between: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(client: &str, file: &str) -> Place {
+        Place {
+            client: client.to_lowercase().replace(' ', "-"),
+            client_name: client.to_owned(),
+            scope: "user".to_owned(),
+            file: file.to_owned(),
+            name: "inbox".to_owned(),
+            enabled: true,
+            hidden: false,
+            twinned: false,
+            flags: Vec::new(),
+        }
+    }
+
+    fn server() -> DetectedServer {
+        let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        DetectedServer {
+            name: "inbox".to_owned(),
+            enabled: true,
+            transport: "stdio",
+            argv: words("python /home/u/mail/server.py --config /home/u/mail/settings/production.toml --verbose"),
+            url: None,
+            cwd: Some("/home/u/mail".to_owned()),
+            env: words("API_KEY MODE"),
+            headers: Vec::new(),
+            launcher: Some("python".to_owned()),
+            script: Some("/home/u/mail/server.py".to_owned()),
+            package: None,
+            watch: ["/home/u/mail/**/*.py", "/home/u/mail/**/*.toml"].map(str::to_owned).to_vec(),
+            twin: "side-by-side".to_owned(),
+            reason: None,
+            places: vec![
+                place("Claude Code", "/home/u/mail/.mcp.json"),
+                place("Cursor", "/home/u/mail/.mcp.json"),
+                Place { flags: vec!["unset-var:API".to_owned()], ..place("Qwen Code", "/home/u/mail/.mcp.json") },
+                Place { name: "mail".to_owned(), twinned: true, ..place("Zed", "/home/u/.config/zed/settings.json") },
+                Place { enabled: false, ..place("Goose", "/etc/goose.yaml") },
+            ],
+        }
+    }
+
+    fn found(servers: Vec<DetectedServer>, problems: Vec<Problem>) -> Detected {
+        Detected { command: "detect", exit: 0, project: None, servers, files: Vec::new(), problems }
+    }
+
+    fn shown(found: &Detected, filtered: bool) -> String {
+        let text = anstream::adapter::strip_str(&detected(found, "/home/u", filtered)).to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= 80 || line.contains("add one")), "{text}");
+        text
+    }
+
+    #[test]
+    fn servers_with_their_places() {
+        let remote = DetectedServer {
+            name: "linear\u{1b}[31m".to_owned(),
+            enabled: false,
+            transport: "http",
+            argv: Vec::new(),
+            url: Some("https://mcp.linear.app/mcp?key=***".to_owned()),
+            env: Vec::new(),
+            headers: vec!["Authorization".to_owned()],
+            launcher: None,
+            places: vec![Place {
+                enabled: false,
+                name: "linear\u{1b}[31m".to_owned(),
+                ..place("Cursor", "/home/u/.cursor/mcp.json")
+            }],
+            ..server()
+        };
+        let fixed = DetectedServer {
+            name: "one".to_owned(),
+            watch: Vec::new(),
+            package: Some("ghcr.io/acme/one:1".to_owned()),
+            twin: "conflict".to_owned(),
+            reason: Some("port 8080 is fixed".to_owned()),
+            places: vec![Place { name: "one".to_owned(), ..place("Codex", "/home/u/.codex/config.toml") }],
+            ..server()
+        };
+        let problem = Problem {
+            path: "/home/u/.cursor/mcp.json".to_owned(),
+            clients: vec!["Cursor".to_owned()],
+            code: "detect::parse::invalid_json".to_owned(),
+            message: "not valid JSON at line 3, column 5: expected a comma; its client cannot read it either, correct it there"
+                .to_owned(),
+            line: Some(3),
+            column: Some(5),
+        };
+        insta::assert_snapshot!(shown(&found(vec![server(), remote, fixed], vec![problem]), false));
+    }
+
+    #[test]
+    fn a_machine_with_nothing() {
+        let empty = found(Vec::new(), Vec::new());
+        insta::assert_snapshot!(format!("{}{}", shown(&empty, false), shown(&empty, true)));
+    }
 }

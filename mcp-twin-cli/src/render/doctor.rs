@@ -26,14 +26,16 @@ pub(crate) fn doctor(checked: &[Checked]) -> String {
         if finding.about.len() > MOST {
             let _ = writeln!(text, "    {}", paint(DIM, &format!("and {} more", finding.about.len() - MOST)));
         }
-        for fix in &finding.fix {
+        for (at, fix) in finding.fix.iter().enumerate() {
             match fix {
                 Fix::Run(command) => {
                     let _ = writeln!(text, "  {} {}", paint(DIM, "run:"), paint(GOOD, &harmless(command)));
                 }
                 Fix::Do(sentence) => {
-                    for line in parts(&harmless(sentence), " ", WIDTH - 4) {
-                        let _ = writeln!(text, "    {line}");
+                    for (line, part) in parts(&harmless(sentence), " ", WIDTH - 7).into_iter().enumerate() {
+                        let label =
+                            if at == 0 && line == 0 { paint(DIM, "fix:").to_string() } else { "    ".to_owned() };
+                        let _ = writeln!(text, "  {label} {part}");
                     }
                 }
             }
