@@ -55,8 +55,19 @@ pub(crate) fn machine(project: Option<&Path>) -> Result<ThisMachine, Failure> {
 
 fn folder_of(folder: &Path) -> Result<PathBuf, Failure> {
     let wrong = |why: String| Failure::usage(format!("--project {}: {why}", folder.display()));
-    let whole = std::path::absolute(folder).map_err(|error| wrong(error.to_string()))?;
-    if whole.is_dir() { Ok(whole) } else { Err(wrong("there is no such folder".to_owned())) }
+    // What a process that stands there is told: without `..`, for the folders above it are looked at too.
+    #[cfg(unix)]
+    let whole = std::fs::canonicalize(folder);
+    #[cfg(not(unix))]
+    let whole = std::path::absolute(folder);
+    let whole = match whole {
+        Ok(whole) => whole,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(wrong("there is no such folder".to_owned()));
+        }
+        Err(error) => return Err(wrong(error.to_string())),
+    };
+    if whole.is_dir() { Ok(whole) } else { Err(wrong("it is no folder".to_owned())) }
 }
 
 fn client(name: &str) -> Result<Client, Failure> {

@@ -51,7 +51,11 @@ pub(crate) fn find(home: &Home, name: &str, here: &Path, purpose: Purpose) -> Re
     let detected = Detected::seen_from(here);
     let known = servers::load(home).unwrap_or_default();
     match recorded(&known, name, purpose) {
-        Some(entry) => Ok(of_record(entry, &detected)),
+        Some(entry) => {
+            let known = of_record(entry, &detected);
+            detected.tell_of_another(&known, purpose);
+            Ok(known)
+        }
         None => detected.named(name, here, &known, purpose),
     }
 }
@@ -215,6 +219,28 @@ impl Detected {
             env: Variables(first.env),
             stdio: true,
         })
+    }
+
+    /// Says it where the entry of this name runs something else than what is recorded.
+    fn tell_of_another(&self, known: &Named, purpose: Purpose) {
+        let of_name = |(_, server, _): &(&Source, &Server, Start)| slug(&server.name).as_str() == known.name;
+        let found: Vec<_> = self.starts().into_iter().filter(of_name).collect();
+        let same =
+            |start: &Start| start.command == known.command && start.cwd.as_ref().is_none_or(|cwd| *cwd == known.cwd);
+        if found.iter().any(|(_, _, start)| same(start)) {
+            return;
+        }
+        if let Some((source, server, _)) = found.first() {
+            Screen::error(&format!(
+                "{} `{}` runs what it ran the last time, in {}; its entry in {} has another command: mcp-twin {} {}\n",
+                paint(DIM, "mcp-twin:"),
+                known.name,
+                known.cwd.display(),
+                source.path.display(),
+                purpose.word(),
+                shell_words::quote(&format!("{}@{}", server.name, source.client.id())),
+            ));
+        }
     }
 
     fn not_found(

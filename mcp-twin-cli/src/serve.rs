@@ -136,7 +136,7 @@ fn asked(home: &Home, json: bool) -> Result<String, Failure> {
         return Err(nothing_named(&offers));
     }
     let lines = render::offers(&offers);
-    let chosen = dialoguer::Select::new().with_prompt("Which server?").items(&lines).default(0).interact_opt();
+    let chosen = dialoguer::Select::new().with_prompt("Which server").items(&lines).default(0).interact_opt();
     let none = || Failure::usage("no server was chosen");
     let at = chosen.map_err(|error| none().advise("the terminal says", error.to_string()))?.ok_or_else(none)?;
     offers.get(at).map(|offer| offer.name.clone()).ok_or_else(none)

@@ -4,6 +4,10 @@ use super::finding::{Checked, Finding};
 use super::leftovers::shown;
 use super::world::World;
 use crate::render::count;
+use std::time::Duration;
+
+/// Starts are known to the second only.
+const SURE: Duration = Duration::from_secs(1);
 
 /// Servers that a client started before their entry was changed, as far as that can be known: a process with the very command
 /// line that stands behind mcp-twin in an entry, which no front started, and which is older than the file.
@@ -15,7 +19,7 @@ pub(crate) fn clients(world: &World<'_>) -> Checked {
         let changed = world.files.changed(&source.path);
         let Some(start) = world.start(source, server) else { continue };
         for seen in world.processes.iter().flatten() {
-            let older = seen.started.zip(changed).is_some_and(|(started, changed)| started < changed);
+            let older = seen.started.zip(changed).is_some_and(|(started, changed)| started + SURE < changed);
             if seen.token.is_some() || !older || !is_started_by(&seen.command, &start.command) {
                 continue;
             }
