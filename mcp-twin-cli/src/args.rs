@@ -1,17 +1,21 @@
 //! The command line: what can be said, its help, and the correction of what was meant.
 
 mod correct;
+mod detect;
 mod options;
 mod quick;
 mod serve;
 mod wire;
 
+use crate::complete;
 use crate::exit;
 use crate::failure::Failure;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::engine::ArgValueCandidates;
 use mcp_twin_core::spec::{Options, Transport};
 use std::ffi::OsString;
 
+pub(crate) use detect::{DetectArgs, DoctorArgs};
 pub(crate) use serve::ServeArgs;
 pub(crate) use wire::{InitArgs, UnwireArgs, WhichArgs, WireArgs};
 
@@ -53,13 +57,14 @@ pub(crate) enum Verb {
     /// Without SERVER: every running server. Exits with 4 if a server is down or its newest code does not serve.
     Status {
         #[arg(
-            help = "Its name, the client's name for it, NAME@ROOT, its project folder or a front's id [default: all]"
+            help = "Its name, the client's name for it, NAME@ROOT, its project folder or a front's id [default: all]",
+            add = ArgValueCandidates::new(complete::running)
         )]
         server: Option<String>,
     },
     /// Start a fresh standby from the files as they are and verify it; traffic stays where it is
     Reload {
-        #[arg(help = SERVER)]
+        #[arg(help = SERVER, add = ArgValueCandidates::new(complete::running))]
         server: Option<String>,
     },
     /// Switch traffic to the verified standby (reloads first if there is none)
@@ -67,7 +72,7 @@ pub(crate) enum Verb {
     /// A standby that waits because it breaks what the client was told (`--breaking wait`) is taken: who swaps has been
     /// told. Where there is no standby yet and the new code turns out to break something, it waits for one more `swap`.
     Swap {
-        #[arg(help = SERVER)]
+        #[arg(help = SERVER, add = ArgValueCandidates::new(complete::running))]
         server: Option<String>,
         /// Also take code that lost a capability or emptied a list, which is never verified otherwise: it is started afresh
         /// for this. Breaking changes are taken at once
@@ -76,7 +81,7 @@ pub(crate) enum Verb {
     },
     /// Go back to the code that served before the last swap
     Rollback {
-        #[arg(help = SERVER)]
+        #[arg(help = SERVER, add = ArgValueCandidates::new(complete::running))]
         server: Option<String>,
         /// The generation to go back to [default: the previous one]
         #[arg(long, value_name = "GENERATION")]
@@ -84,7 +89,7 @@ pub(crate) enum Verb {
     },
     /// End the twins of a server; the front stays for its client
     Stop {
-        #[arg(help = SERVER)]
+        #[arg(help = SERVER, add = ArgValueCandidates::new(complete::running))]
         server: Option<String>,
         /// Every running server
         #[arg(long, conflicts_with = "server")]
@@ -104,23 +109,31 @@ pub(crate) enum Verb {
         #[arg(long)]
         keep: bool,
     },
-    /// Print a completion script for a shell
+    /// Print a completion script for a shell: it completes the names of servers too
     Completions {
         #[arg(value_name = "SHELL")]
         shell: clap_complete::Shell,
     },
+    /// Show every MCP server of every client on this machine: what it runs, what would be watched, where it stands
+    Detect(DetectArgs),
+    /// Look for what is wrong on this machine, and say the command that mends it. Exits with 1 if anything is
+    Doctor(DoctorArgs),
 }
 
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "mcp-twin run [OPTIONS] -- CMD [ARGS]…\n       mcp-twin run --url URL [--header 'NAME: VALUE']…",
+    override_usage = "mcp-twin run [OPTIONS] -- CMD [ARGS]…\n       mcp-twin run [OPTIONS] NAME\n       mcp-twin run --url URL [--header 'NAME: VALUE']…",
     after_help = "Standard output carries MCP and nothing else; messages of mcp-twin and of the server go to standard \
         error.\nMCP_TWIN_DISABLE=1 makes `run` become the server itself; MCP_TWIN_HOME moves ~/.mcp-twin.\n\
         Durations: 100ms, 2s, 5m, 1h. Sizes: 64KiB, 8MiB."
 )]
 pub(crate) struct RunArgs {
+    /// A server that ran before, or that a client has configured: its command, folder and variables; NAME@CLIENT where
+    /// several have that name. With a command: the same as --name
+    #[arg(value_name = "NAME", add = ArgValueCandidates::new(complete::startable))]
+    pub(crate) server: Option<String>,
     /// The server's name [default: made of the folder and the script]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "server")]
     pub(crate) name: Option<String>,
     /// A file, a folder (its source files) or a glob that counts as the server's code; repeatable [default: found by
     /// the command line]
@@ -137,13 +150,13 @@ pub(crate) struct RunArgs {
     pub(crate) no_tell: bool,
     /// In place of a command: the http:// URL of a server, such as a front of `serve`, for a client that speaks stdio only;
     /// of the options below only --hold and --max-message count then
-    #[arg(long, value_name = "URL", conflicts_with_all = ["command", "name", "watch", "ignore", "no_watch", "no_tell"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["server", "command", "name", "watch", "ignore", "no_watch", "no_tell"])]
     pub(crate) url: Option<String>,
     /// A header that goes with every request to --url; repeatable
     #[arg(long, value_name = "NAME: VALUE", requires = "url", conflicts_with = "command")]
     pub(crate) header: Vec<String>,
     /// The server's command and its arguments, behind `--`
-    #[arg(last = true, required_unless_present = "url", value_name = "CMD")]
+    #[arg(last = true, required_unless_present_any = ["url", "server"], value_name = "CMD")]
     pub(crate) command: Vec<OsString>,
     /// The keys of the options that were given: what the command line itself suggests must not take their place.
     #[arg(skip)]
@@ -152,7 +165,7 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct LogsArgs {
-    #[arg(help = SERVER)]
+    #[arg(help = SERVER, add = ArgValueCandidates::new(complete::known))]
     pub(crate) server: Option<String>,
     /// Go on with what is written from now on, until Ctrl-C (with --json: one document a line)
     #[arg(short, long)]

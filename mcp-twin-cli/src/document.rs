@@ -76,6 +76,8 @@ pub(crate) struct Statuses<'a> {
     pub(crate) fronts: Vec<Front<'a>>,
     /// Fronts that run and did not answer.
     pub(crate) silent: Vec<Silent<'a>>,
+    /// Names of servers that clients have configured and that do not run; empty where one server was asked for.
+    pub(crate) available: Vec<String>,
 }
 
 /// Which front a part of a document is about.

@@ -5,12 +5,16 @@
 
 mod act;
 mod args;
+mod complete;
 mod demo;
+mod detect;
+mod doctor;
 mod document;
 mod exit;
 mod failure;
 mod init;
 mod logs;
+mod named;
 mod render;
 mod run;
 mod screen;
@@ -44,6 +48,9 @@ where
         told(info);
         Screen::error(&failure::bug_report());
     }));
+    if complete::answer(&args) {
+        return Exit::Fine.into();
+    }
     match std::panic::catch_unwind(|| dispatch(&args)) {
         Ok(status) => ExitCode::from(status),
         Err(_) => Exit::Bug.into(),
@@ -76,6 +83,8 @@ fn dispatch(args: &[OsString]) -> u8 {
         Verb::Swap { server, force } => used_home().and_then(|home| act::swap(&home, server.as_deref(), force, json)),
         Verb::Rollback { server, to } => used_home().and_then(|home| act::rollback(&home, server.as_deref(), to, json)),
         Verb::Stop { server, all } => used_home().and_then(|home| act::stop(&home, server.as_deref(), all, json)),
+        Verb::Detect(wanted) => detect::detect(&wanted, json),
+        Verb::Doctor(wanted) => doctor::doctor(&wanted, json),
     };
     done.unwrap_or_else(|failure| failure.show(json)).status()
 }
@@ -99,8 +108,7 @@ fn home() -> Result<Home, Failure> {
 }
 
 fn completions(shell: clap_complete::Shell, json: bool) -> Exit {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut args::command(), "mcp-twin", &mut script);
+    let script = complete::script(shell);
     let script = String::from_utf8_lossy(&script);
     if json {
         Screen::json(&document::Completions { command: "completions", exit: 0, shell: shell.to_string(), script });

@@ -1,8 +1,11 @@
 //! Everything a person reads, made of plain data: no terminal, clock, home or front in here.
 
 pub(crate) mod ago;
+pub(crate) mod detect;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod fault;
+pub(crate) mod named;
 pub(crate) mod outcome;
 pub(crate) mod served;
 pub(crate) mod status;
@@ -26,9 +29,15 @@ pub(crate) fn started(view: &TwinView) -> bool {
     view.pid.is_some() || view.port.is_some()
 }
 
-/// `1 call`, `2 calls`.
+/// `1 call`, `2 calls`, `2 entries`, `2 processes`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+    let stem = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    match stem {
+        _ if number == 1 => format!("1 {noun}"),
+        Some(stem) => format!("{number} {stem}ies"),
+        None if noun.ends_with('s') => format!("{number} {noun}es"),
+        None => format!("{number} {noun}s"),
+    }
 }
 
 #[cfg(test)]

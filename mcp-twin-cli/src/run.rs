@@ -2,12 +2,13 @@
 
 use crate::args::RunArgs;
 use crate::failure::Failure;
+use crate::named::{self, Named, Purpose};
 use crate::render::style::{DIM, GOOD, paint};
 use crate::screen::Screen;
 use mcp_twin_core::spec::Options;
 use mcp_twin_runtime::bridge::{BridgeOrder, Target};
 use mcp_twin_runtime::process::not_runnable;
-use mcp_twin_runtime::run::RunOrder;
+use mcp_twin_runtime::run::{RunOrder, Variables};
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -17,14 +18,24 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
     if let Some(url) = &args.url {
         return bridge(url, &args, options);
     }
-    if disabled(std::env::var_os("MCP_TWIN_DISABLE").as_deref()) {
-        return become_server(&args.command);
+    let off = disabled(std::env::var_os("MCP_TWIN_DISABLE").as_deref());
+    if off && !args.command.is_empty() {
+        return become_server(&args.command, Path::new("."), &Variables::default());
     }
-    let cwd = std::env::current_dir().map_err(|error| {
+    let here = std::env::current_dir().map_err(|error| {
         Failure::configuration("cli::cwd::none", format!("the working directory cannot be read: {error}"))
             .advise("try", "run it from a folder that exists")
     })?;
     let command = args.command.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    let Named { name, command, cwd, env, .. } = match args.server {
+        Some(name) if command.is_empty() => named::find(&crate::home()?, &name, &here, Purpose::Run)?,
+        name => Named { name: name.unwrap_or_default(), command, cwd: here, env: Variables::default(), stdio: true },
+    };
+    let name = args.name.or(Some(name).filter(|name| !name.is_empty()));
+    if off {
+        let words: Vec<OsString> = command.into_iter().map(OsString::from).collect();
+        return become_server(&words, &cwd, &env);
+    }
     not_a_folder(&command, &cwd)?;
     if std::io::stdin().is_terminal() {
         // A client gets this as the answer to its opening; a person would wait for nothing.
@@ -37,13 +48,14 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
     let home = crate::home()?;
     let order = RunOrder {
         home,
-        name: args.name,
+        name,
         command,
         watch: args.watch,
         ignore: args.ignore,
         options,
         chosen: args.chosen,
         cwd,
+        env,
     };
     mcp_twin_runtime::run::run(order)
         .map_err(|error| Failure::configuration("cli::run::cannot_begin", format!("the front cannot begin: {error}")))
@@ -102,9 +114,9 @@ fn disabled(value: Option<&std::ffi::OsStr>) -> bool {
     !matches!(value.as_str(), "" | "0" | "false" | "no" | "off")
 }
 
-fn become_server(words: &[OsString]) -> Result<u8, Failure> {
+fn become_server(words: &[OsString], cwd: &Path, env: &Variables) -> Result<u8, Failure> {
     let program = words.first().ok_or_else(|| Failure::usage("the server's command is missing"))?;
-    let code = mcp_twin_runtime::process::become_command(words).map_err(|error| {
+    let code = mcp_twin_runtime::process::become_command(words, cwd, env).map_err(|error| {
         Failure::broken(format!("cannot run `{}`: {error}", program.to_string_lossy()))
             .advise("note", "MCP_TWIN_DISABLE is set: mcp-twin only started the server")
     })?;
@@ -169,7 +181,8 @@ mod tests {
 
     #[test]
     fn a_server_that_cannot_be_run_is_exit_status_4() {
-        let failure = become_server(&[OsString::from("/nowhere/server")]).expect_err("there is no such file");
+        let failure = become_server(&[OsString::from("/nowhere/server")], Path::new("."), &Variables::default())
+            .expect_err("there is no such file");
         assert_eq!(failure.exit_status(), 4);
     }
 }

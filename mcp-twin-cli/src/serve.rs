@@ -4,6 +4,8 @@ use crate::args::ServeArgs;
 use crate::document;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::named::{self, Named, Offer, Purpose};
+use crate::render::named as render;
 use crate::render::style::{DIM, GOOD, NAME, paint};
 use crate::render::{fault, served};
 use crate::screen::{Screen, Waiting};
@@ -11,12 +13,13 @@ use mcp_twin_core::control::{Answer, Ask, FrontStatus};
 use mcp_twin_core::spec::{Options, Transport, slug};
 use mcp_twin_runtime::fronts::{self, FrontAddress};
 use mcp_twin_runtime::home::Home;
-use mcp_twin_runtime::run::RunOrder;
+use mcp_twin_runtime::run::{RunOrder, Variables};
 use mcp_twin_runtime::serve::{ServeError, ServeOrder, detached_output, detached_said, serve as serve_front};
 use mcp_twin_runtime::servers;
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -66,28 +69,27 @@ fn order(home: &Home, args: ServeArgs, options: Options) -> Result<ServeOrder, F
         return Err(Failure::usage(format!("`{}` is no path: it begins with `/`, such as /mcp", args.path)));
     }
     let named = args.named().map(str::to_owned);
-    let here = std::env::current_dir().map_err(|error| {
-        Failure::configuration("cli::cwd::none", format!("the working directory cannot be read: {error}"))
-    })?;
-    let (command, cwd, stdio) = if args.command.is_empty() {
-        remembered(home, named.as_deref())?
+    let here = here()?;
+    let Named { name, command, cwd, env, stdio } = if args.command.is_empty() {
+        remembered(home, named.as_deref(), &here)?
     } else {
         let command = args.command.into_iter().map(crate::run::text).collect::<Result<Vec<_>, _>>()?;
         let stdio = is_known_as_stdio(home, &command, &here);
-        (command, here, stdio)
+        Named { name: named.unwrap_or_default(), command, cwd: here, env: Variables::default(), stdio }
     };
     let stdio = args.stdio || stdio && !command.iter().any(|word| word.contains("{port}"));
     crate::run::not_a_folder(&command, &cwd)?;
     let max_sessions = args.max_sessions.unwrap_or(if stdio { SESSIONS.1 } else { SESSIONS.0 });
     let run = RunOrder {
         home: home.clone(),
-        name: named,
+        name: Some(name).filter(|name| !name.is_empty()),
         command,
         watch: args.watch,
         ignore: args.ignore,
         options,
         chosen: args.chosen,
         cwd,
+        env,
     };
     Ok(ServeOrder {
         run,
@@ -108,31 +110,42 @@ fn is_known_as_stdio(home: &Home, command: &[String], cwd: &std::path::Path) -> 
     same.next().is_some_and(|entry| entry.stdio || entry.transport == Transport::Stdio)
 }
 
-/// The command of the last serve or start of this name, where it runs, and whether it speaks stdio.
-fn remembered(home: &Home, name: Option<&str>) -> Result<(Vec<String>, PathBuf, bool), Failure> {
-    let known: Vec<_> = servers::load(home)
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|entry| entry.transport == Transport::Http)
-        .collect();
-    let names = || known.iter().map(|entry| format!("mcp-twin start {}", entry.name)).collect::<Vec<_>>();
-    let Some(name) = name else {
-        let failure = Failure::usage("which server? Name one, or give its command behind `--`");
-        let failure = failure.advise("such as", "mcp-twin serve --name api -- python server.py --port {port}");
-        return Err(names().into_iter().fold(failure, |failure, line| failure.advise("known", line)));
-    };
-    let wanted = slug(name);
-    match known.iter().find(|entry| entry.name == wanted.as_str()) {
-        Some(entry) => {
-            let command = std::iter::once(entry.command.clone()).chain(entry.args.iter().cloned()).collect();
-            Ok((command, entry.cwd.clone(), entry.stdio))
-        }
-        None => {
-            let failure = Failure::usage(format!("nothing is known of `{name}` yet: give its command behind `--`"))
-                .advise("such as", format!("mcp-twin serve --name {name} -- python server.py --port {{port}}"));
-            Err(names().into_iter().fold(failure, |failure, line| failure.advise("known", line)))
-        }
+/// The command of a server that is only named.
+fn remembered(home: &Home, name: Option<&str>, here: &Path) -> Result<Named, Failure> {
+    match name {
+        Some(name) => named::find(home, name, here, Purpose::Serve),
+        None => Err(nothing_named(&named::offers(home, here))),
     }
+}
+
+fn nothing_named(offers: &[Offer]) -> Failure {
+    let failure = Failure::usage("which server? Name one, or give its command behind `--`");
+    let failure = failure.advise("such as", "mcp-twin serve --name api -- python server.py --port {port}");
+    if offers.is_empty() {
+        return failure;
+    }
+    let lines = offers.iter().map(|offer| format!("mcp-twin start {}", shell_words::quote(&offer.name)));
+    failure.advise("known", std::iter::once(String::new()).chain(lines).collect::<Vec<_>>().join("\n"))
+}
+
+/// Asks a person which server is meant. Without a terminal nobody is asked.
+fn asked(home: &Home, json: bool) -> Result<String, Failure> {
+    let here = here()?;
+    let offers = named::offers(home, &here);
+    if json || offers.is_empty() || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Err(nothing_named(&offers));
+    }
+    let lines = render::offers(&offers);
+    let chosen = dialoguer::Select::new().with_prompt("Which server").items(&lines).default(0).interact_opt();
+    let none = || Failure::usage("no server was chosen");
+    let at = chosen.map_err(|error| none().advise("the terminal says", error.to_string()))?.ok_or_else(none)?;
+    offers.get(at).map(|offer| offer.name.clone()).ok_or_else(none)
+}
+
+fn here() -> Result<PathBuf, Failure> {
+    std::env::current_dir().map_err(|error| {
+        Failure::configuration("cli::cwd::none", format!("the working directory cannot be read: {error}"))
+    })
 }
 
 /// `ADDRESS:PORT`, or a port of this machine.
@@ -149,22 +162,33 @@ fn address(text: &str) -> Result<SocketAddr, Failure> {
 /// `mcp-twin start`: a front of its own, told of once it serves.
 pub(crate) fn start(
     home: &Home,
-    args: ServeArgs,
+    mut args: ServeArgs,
     options: &Options,
     words: &[OsString],
     json: bool,
 ) -> Result<Exit, Failure> {
+    let mut words = words.to_vec();
+    if args.command.is_empty() && args.named().is_none() {
+        let chosen = asked(home, json)?;
+        words.push(OsString::from(&chosen));
+        args.server = Some(chosen);
+    }
     let patience = options.start_timeout + SLACK;
     // What is wrong with the command line is said here, not by a process that nobody sees.
     let name = args.named().map(str::to_owned);
     let command = args.command.clone();
     let order = order(home, args, options.clone())?;
-    let known = name
+    let known = order
+        .run
+        .name
         .clone()
+        .or(name)
         .unwrap_or_else(|| command.first().map_or_else(String::new, |word| word.to_string_lossy().into_owned()));
     home.ensure().map_err(|error| Failure::configuration("cli::home", error.to_string()))?;
     let output = detached_output(home, &known);
-    let mut child = spawn(words, &output, &order.run.cwd)?;
+    // Its own look at the configuration has to find what this one found.
+    let folder = if command.is_empty() { here()? } else { order.run.cwd.clone() };
+    let mut child = spawn(&words, &output, &folder)?;
     let waiting = Waiting::begin(format!("start of {known}"));
     let begun = Instant::now();
     let (front, status) = loop {

@@ -92,7 +92,7 @@ pub(crate) fn name_of(kept: &str) -> &str {
 }
 
 /// The known name that was probably meant.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     // A part of a name is how people shorten it.
     let part = |known: &&str| name.len() > 2 && known.contains(name) || known.len() > 2 && name.contains(known);
     known.clone().find(part).or_else(|| mcp_twin_core::spec::nearest(name, known))

@@ -11,7 +11,12 @@ fn mcp_twin(home: &Path) -> Command {
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "MCP_TWIN_DISABLE"] {
         command.env_remove(name);
     }
-    command.env("MCP_TWIN_HOME", home).env("TERM", "xterm").stdin(Stdio::null());
+    command
+        .env("HOME", home)
+        .env("XDG_CONFIG_HOME", home)
+        .env("MCP_TWIN_HOME", home)
+        .env("TERM", "xterm")
+        .stdin(Stdio::null());
     command
 }
 
@@ -127,7 +132,26 @@ fn a_reader_that_leaves_is_no_failure() {
 fn completions_know_the_commands() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let (code, out, _) = output(mcp_twin(home().path()).args(["completions", shell]));
-        assert!(code == 0 && out.contains("rollback") && out.contains("watch-quiet"), "{shell}");
+        assert!(code == 0 && out.contains("MCP_TWIN_COMPLETE"), "{shell}");
     }
     assert_eq!(output(mcp_twin(home().path()).args(["completions", "tcsh"])).0, 2);
+}
+
+#[test]
+fn a_shell_is_told_commands_flags_and_servers() {
+    let home = home();
+    let entry = r#"{"mcpServers": {"inbox": {"command": "node", "args": ["a.js"]}}}"#;
+    std::fs::write(home.path().join(".claude.json"), entry).expect("written");
+    // As the script for fish asks: the words so far, the last one unfinished.
+    let asked = |words: &[&str]| {
+        let mut command = mcp_twin(home.path());
+        command.env("MCP_TWIN_COMPLETE", "fish").arg("--").arg("mcp-twin").args(words).current_dir(home.path());
+        let (code, out, _) = output(&mut command);
+        assert_eq!(code, 0);
+        out
+    };
+    assert!(asked(&["rollb"]).starts_with("rollback"));
+    assert!(asked(&["run", "--watch-q"]).starts_with("--watch-quiet"));
+    assert!(asked(&["start", "inb"]).starts_with("inbox\tnode a.js"), "{}", asked(&["start", "inb"]));
+    assert_eq!(asked(&["stop", "inb"]), "", "it does not run");
 }

@@ -59,7 +59,11 @@ impl Fronts {
 
     fn ask(&self, words: &[&str]) -> (i32, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-twin"));
-        command.args(words).env("MCP_TWIN_HOME", self.folder.path().join("home")).env("NO_COLOR", "1");
+        command
+            .args(words)
+            .env("HOME", self.folder.path())
+            .env("MCP_TWIN_HOME", self.folder.path().join("home"))
+            .env("NO_COLOR", "1");
         let output = command.output().expect("it runs");
         assert!(output.stderr.is_empty() || output.stdout.is_empty(), "one stream says it");
         let text = [output.stdout, output.stderr].concat();

@@ -18,6 +18,7 @@ mod server;
 mod shown;
 mod site;
 mod source;
+mod start;
 mod table;
 mod url;
 
@@ -31,6 +32,7 @@ pub use script::{McpServerConfig, detect_mcp_servers, extract_script_path};
 pub use server::{EntryFlag, Server, Transport};
 pub use site::{Shape, Site, Step, Syntax};
 pub use source::{Source, sources};
+pub use start::Start;
 
 #[cfg(test)]
 mod tests;

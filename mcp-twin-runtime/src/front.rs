@@ -123,6 +123,7 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
     let command = ServerCommand {
         command: order.command.clone(),
         cwd: order.cwd.clone(),
+        env: order.env.clone(),
         front: front.clone(),
         server: name.clone(),
         keep: order.options.keep_children.clone(),
@@ -274,7 +275,7 @@ fn registered(order: &RunOrder, plan: &Plan, kind: Kind, off: &Off, warnings: &m
             cwd: order.cwd.clone(),
             transport: kind.transport,
             stdio: kind.stdio,
-            env_names: Vec::new(),
+            env_names: order.env.names(),
             last_used: seconds_now(),
         }
     };

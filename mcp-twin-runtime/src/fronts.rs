@@ -4,11 +4,13 @@
 //! free lock means that the front is gone: the next front sweeps what it left.
 
 pub mod ask;
+pub mod left;
 pub mod seat;
 pub mod socket;
 pub mod stale;
 
 pub use ask::{AskError, ask};
+pub use left::{LeftFront, left};
 pub use seat::{FrontInfo, FrontSeat, SeatError};
 pub use stale::{StaleFront, stale};
 
@@ -58,6 +60,13 @@ pub fn running(home: &Home) -> Vec<FrontAddress> {
         (&a.address.server, a.started_ms, a.address.pid).cmp(&(&b.address.server, b.started_ms, b.address.pid))
     });
     fronts.into_iter().map(|posted| posted.address).collect()
+}
+
+/// The ids of all fronts that live, also of those that cannot be asked yet.
+#[must_use]
+pub fn living(home: &Home) -> Vec<String> {
+    let locks = locks(home, ".lock").chain(locks(home, SERVED));
+    locks.filter(|(_, lock)| !matches!(probe(lock), Ok(false))).map(|(front, _)| front).collect()
 }
 
 /// The beginning of every token of a front's twins (`MCP_TWIN_TOKEN`). It ends with a character that no front id has, so

@@ -73,6 +73,16 @@ impl Home {
         results.into_iter().collect()
     }
 
+    /// What is wrong with the folders that are there; none is made, none is changed. The directory itself may be open to
+    /// readers (what is in it is not); nobody else may write to it.
+    #[must_use]
+    pub fn wrong(&self) -> Vec<HomeError> {
+        let own = [self.state(), self.run(), self.logs(), self.history()];
+        let there = own.iter().filter(|folder| folder.symlink_metadata().is_ok());
+        let shared = self.0.symlink_metadata().ok().and_then(|_| check_unshared(&self.0).err());
+        shared.into_iter().chain(there.filter_map(|folder| check_private(folder).err())).collect()
+    }
+
     /// The directory itself.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -184,6 +194,24 @@ pub(crate) fn check_private(path: &Path) -> Result<(), HomeError> {
     Ok(())
 }
 
+/// Refuses a folder that others may write to: they could put theirs in the place of what is ours.
+fn check_unshared(path: &Path) -> Result<(), HomeError> {
+    let bad = |what: String| Err(HomeError::Unsafe { path: path.to_owned(), what });
+    let meta = std::fs::metadata(path).map_err(|source| HomeError::Folder { path: path.to_owned(), source })?;
+    if !meta.is_dir() {
+        return bad("is not a folder; move it away".into());
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        const STICKY: u32 = 0o1000;
+        if meta.mode() & 0o022 != 0 && meta.mode() & STICKY == 0 {
+            return bad(format!("can be written by other users; run: chmod go-w '{}'", path.display()));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,6 +256,26 @@ mod tests {
         assert!(matches!(&error, HomeError::Unsafe { path, .. } if *path == home.run()), "{error}");
         assert!(error.to_string().contains("chmod 700"), "{error}");
         assert_eq!(std::fs::metadata(home.run()).unwrap().permissions().mode() & 0o777, 0o755);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_look_says_what_is_wrong_and_changes_nothing() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::at(dir.path().join("home"));
+        assert!(home.wrong().is_empty() && !home.path().exists());
+        home.ensure().unwrap();
+        assert!(home.wrong().is_empty());
+        let set =
+            |folder: &Path, mode| std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode)).unwrap();
+        set(home.path(), 0o755);
+        assert!(home.wrong().is_empty(), "others may see that it is there");
+        set(home.path(), 0o777);
+        set(&home.logs(), 0o750);
+        let texts: Vec<String> = home.wrong().iter().map(ToString::to_string).collect();
+        assert!(texts.len() == 2 && texts[0].contains("chmod go-w") && texts[1].contains("chmod 700"), "{texts:?}");
+        assert_eq!(std::fs::metadata(home.logs()).unwrap().permissions().mode() & 0o777, 0o750);
     }
 
     #[test]

@@ -18,6 +18,8 @@ mod listener;
 mod minder;
 #[cfg(target_os = "linux")]
 mod pages;
+#[cfg_attr(not(target_os = "linux"), path = "process/no_seen.rs")]
+mod seen;
 mod spawn;
 #[cfg_attr(not(target_os = "linux"), path = "process/polled_survivor.rs")]
 mod survivor;
@@ -36,6 +38,7 @@ pub use listener::{listeners, listens};
 pub use minder::{Minded, Minder, Pipes, StopOrder};
 #[cfg(target_os = "linux")]
 pub use pages::forget_the_start;
+pub use seen::seen;
 pub use spawn::{Launch, Launched, not_runnable, spawn};
 pub use survivor::{Survivor, prove};
 pub use sweep::{sweep_token, sweep_token_and_wait};
@@ -43,3 +46,22 @@ pub use system::{Leader, become_command, become_subreaper, fall_silent, leave_te
 
 /// The variable that carries the token of a twin into its environment, and so into those of its children.
 pub const TOKEN: &str = "MCP_TWIN_TOKEN";
+
+/// A process of this user, as far as it can be looked into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Its number.
+    pub pid: u32,
+    /// The process that started it, or took it over.
+    pub parent: u32,
+    /// Its command line.
+    pub command: Vec<String>,
+    /// The token, if it is a twin or was started by one.
+    pub token: Option<String>,
+    /// The state directory that its environment means.
+    pub home: Option<std::path::PathBuf>,
+    /// Whether it outlives its twin by wish (`keep_children`).
+    pub kept: bool,
+    /// When it was started.
+    pub started: Option<std::time::SystemTime>,
+}

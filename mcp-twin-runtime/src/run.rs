@@ -2,6 +2,7 @@
 
 use crate::home::Home;
 use mcp_twin_core::spec::Options;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -22,8 +23,33 @@ pub struct RunOrder {
     pub options: Options,
     /// Keys of the options that somebody chose; for the others the command line may suggest something better.
     pub chosen: Vec<&'static str>,
-    /// Where the front runs.
+    /// Where the server runs.
     pub cwd: PathBuf,
+    /// Variables for the server beside those of this process, such as those that its entry in a client's configuration sets.
+    pub env: Variables,
+}
+
+/// Variables and their values. Values are handed to processes and stand in no file and no text, this one's `Debug` included.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Variables(pub Vec<(String, String)>);
+
+impl Variables {
+    /// Each name and value, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &(String, String)> {
+        self.0.iter()
+    }
+
+    /// The names, in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.iter().map(|(name, _)| name.clone()).collect()
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|(name, _)| name)).finish()
+    }
 }
 
 /// Runs a stdio front on this thread until the client is gone. Returns the exit status.

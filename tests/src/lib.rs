@@ -41,6 +41,8 @@ pub mod soak;
 pub mod talker;
 pub mod tiny;
 pub mod tools;
+#[cfg(unix)]
+pub mod user;
 pub mod wait;
 
 #[cfg(unix)]
@@ -57,4 +59,6 @@ pub use led::Led;
 pub use project::Project;
 #[cfg(unix)]
 pub use server::Server;
+#[cfg(unix)]
+pub use user::User;
 pub use wait::{PATIENCE, until};

@@ -15,7 +15,7 @@ pub(crate) fn usage(args: &[OsString], error: &clap::Error) -> Failure {
     let verb = rest.iter().position(|arg| !arg.to_string_lossy().starts_with('-'));
     match verb {
         Some(at) if rest[at] == "run" => match split_run(&rest[at + 1..]) {
-            (flags, [first, ..]) if unexpected(error, first) => {
+            (flags, [_, ..]) if unexpected(error, &rest[at + 1 + flags.len()..]) => {
                 let line = joined(["mcp-twin", "run"].map(OsStr::new).into_iter().chain(flags.iter().copied()));
                 let server = joined(rest[at + 1 + flags.len()..].iter().copied());
                 Failure::usage("the server's command stands behind `--`").did_you_mean(format!("{line} -- {server}"))
@@ -65,10 +65,11 @@ fn plain(error: &clap::Error) -> Failure {
     advice.into_iter().fold(Failure::usage(message), |failure, (label, text)| failure.advise(label, text))
 }
 
-/// Whether clap stumbled over the word with which the server's command begins.
-fn unexpected(error: &clap::Error, first: &OsStr) -> bool {
-    error.kind() == ErrorKind::UnknownArgument
-        && error.get(clap::error::ContextKind::InvalidArg).is_some_and(|arg| arg.to_string() == first.to_string_lossy())
+/// Whether clap stumbled over a word of the server's command: the first of them may be a name for it.
+fn unexpected(error: &clap::Error, words: &[&OsStr]) -> bool {
+    let wrong = error.get(clap::error::ContextKind::InvalidArg).map(ToString::to_string);
+    matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::ArgumentConflict)
+        && wrong.is_some_and(|wrong| words.iter().any(|word| word.to_string_lossy() == wrong))
 }
 
 /// Splits what follows `run` into our flags (with their values) and the first word that is neither, up to `--`.

@@ -11,6 +11,7 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
     let dashes = words.iter().position(|word| word == "--");
     let (flags, command) = dashes.map_or((words, Vec::new()), |at| (&words[..at], words[at + 1..].to_vec()));
     let mut read = RunArgs {
+        server: None,
         name: None,
         watch: Vec::new(),
         ignore: Vec::new(),

@@ -1,6 +1,7 @@
 //! `mcp-twin serve` and `mcp-twin start`: what can be said.
 
 use clap::Args;
+use clap_complete::engine::ArgValueCandidates;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -8,13 +9,15 @@ use std::path::PathBuf;
 #[command(
     override_usage = "mcp-twin serve|start [NAME] [OPTIONS] [-- CMD [ARGS]…]",
     after_help = "`{port}` in the command stands for the port that the server is to listen on (on 127.0.0.1); it is in \
-        the variables PORT and MCP_TWIN_PORT too.\nWithout a command: that of the last serve or start of this NAME.\n\
+        the variables PORT and MCP_TWIN_PORT too.\nWithout a command: that of the last serve or start of this NAME, else that of the server which a client has \
+        configured under it, with its folder and variables (NAME@CLIENT where several have that name).\n\
+        `start` without a NAME asks which one, on a terminal.\n\
         The address stays the same for a NAME: see `mcp-twin status`. TLS is the business of a reverse proxy in front.\n\
         Durations: 100ms, 2s, 5m, 1h. Sizes: 64KiB, 8MiB."
 )]
 pub(crate) struct ServeArgs {
     /// The server's name [default: made of the folder and the script]
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = ArgValueCandidates::new(crate::complete::startable))]
     pub(crate) server: Option<String>,
     /// The same as NAME
     #[arg(long, value_name = "NAME", conflicts_with = "server")]

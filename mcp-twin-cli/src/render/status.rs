@@ -174,6 +174,15 @@ fn watches(status: &FrontStatus) -> bool {
     status.watched.is_some_and(|files| files > 0)
 }
 
+/// The servers that are configured and do not run.
+pub(crate) fn available(names: &[String]) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let text = format!("Available: {}", harmless(&names.join(", ")));
+    format!("\n{}\n", super::detect::parts(&text, " ", 80).join("\n"))
+}
+
 fn line(text: &mut String, label: &str, value: &str) {
     let _ = writeln!(text, "  {label:<9} {value}");
 }

@@ -178,13 +178,13 @@ impl Reader<'_> {
 }
 
 /// A command as it stands in an entry.
-struct Command<'a> {
-    words: Vec<String>,
-    env: Option<&'a Node>,
+pub(super) struct Command<'a> {
+    pub(super) words: Vec<String>,
+    pub(super) env: Option<&'a Node>,
     shape: Shape,
 }
 
-fn command<'a>(node: &'a Node, dialect: &Dialect) -> Option<Command<'a>> {
+pub(super) fn command<'a>(node: &'a Node, dialect: &Dialect) -> Option<Command<'a>> {
     let words = |node: Option<&Node>| -> Vec<String> {
         node.and_then(Node::list).unwrap_or_default().iter().filter_map(Node::word).collect()
     };

@@ -13,6 +13,8 @@ pub(super) struct Expander<'a> {
     machine: &'a Machine<'a>,
     plugin: Option<&'a str>,
     project: Option<String>,
+    /// Whether values that are secrets by their name are given too.
+    reveals: bool,
     /// Variables without value and default.
     pub(super) unset: BTreeSet<String>,
     /// What the user is asked for.
@@ -22,7 +24,12 @@ pub(super) struct Expander<'a> {
 impl<'a> Expander<'a> {
     pub(super) fn new(forms: &'a [Form], machine: &'a Machine<'a>, plugin: Option<&'a str>) -> Self {
         let project = machine.project_text();
-        Self { forms, machine, plugin, project, unset: BTreeSet::new(), inputs: BTreeSet::new() }
+        Self { forms, machine, plugin, project, reveals: false, unset: BTreeSet::new(), inputs: BTreeSet::new() }
+    }
+
+    /// The same for a process that is started: it gets the secrets too.
+    pub(super) fn revealing(self) -> Self {
+        Self { reveals: true, ..self }
     }
 
     fn has(&self, form: Form) -> bool {
@@ -181,9 +188,9 @@ impl<'a> Expander<'a> {
         self.shown(name)
     }
 
-    /// The value of a variable that may be shown.
+    /// The value of a variable that may be shown, or of any where secrets are asked for.
     fn shown(&self, name: &str) -> Option<String> {
-        self.machine.variable(name).filter(|_| !is_secret(name))
+        self.machine.variable(name).filter(|_| self.reveals || !is_secret(name))
     }
 }
 

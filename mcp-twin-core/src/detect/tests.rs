@@ -7,6 +7,7 @@ mod inventory;
 mod secrets;
 mod shapes;
 mod sources;
+mod start;
 
 use super::launch::Look;
 use super::{Browse, Client, Machine, Os, Parsed, Source, parse};

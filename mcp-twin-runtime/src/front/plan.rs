@@ -42,6 +42,8 @@ impl Plan {
         let environment: Vec<(String, String)> = ["PATH", "PYTHONPATH", "VIRTUAL_ENV", "NODE_PATH"]
             .into_iter()
             .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
+            // Those of its own come last, and win.
+            .chain(order.env.iter().cloned())
             .collect();
         let place = Place { cwd: Some(&order.cwd), home: home.as_deref(), env: &environment, ..Place::new(&Disk) };
         let launch = Launch::read_in(&order.command, &place);
@@ -135,6 +137,7 @@ fn variants(argument: &str) -> [String; 2] {
 mod tests {
     use super::*;
     use crate::home::Home;
+    use crate::run::Variables;
 
     #[test]
     fn an_installed_command_is_named_by_the_working_directory_and_has_no_files() {
@@ -153,6 +156,7 @@ mod tests {
                     options: Options::default(),
                     chosen: Vec::new(),
                     cwd: cwd.clone(),
+                    env: Variables::default(),
                 },
                 Transport::Stdio,
             )

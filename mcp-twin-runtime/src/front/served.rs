@@ -93,7 +93,7 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
         ranges: Ranges::default(),
         command: run.command.clone(),
         cwd: run.cwd.clone(),
-        env: Vec::new(),
+        env: run.env.0.clone(),
         keep: run.options.keep_children.clone(),
         connect_timeout: CONNECT_TIMEOUT,
         listener: Arc::clone(&listening) as Arc<_>,
@@ -114,6 +114,7 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
         let command = ServerCommand {
             command: run.command.clone(),
             cwd: run.cwd.clone(),
+            env: run.env.clone(),
             front: front.clone(),
             server: name.clone(),
             keep: run.options.keep_children.clone(),

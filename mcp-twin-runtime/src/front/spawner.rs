@@ -4,6 +4,7 @@ use super::files::ServerFiles;
 use super::voice::Voice;
 use crate::fronts::token_prefix;
 use crate::process::{self, Container, Containers, Launch, Launched, Minder, StopOrder, sweep_token};
+use crate::run::Variables;
 use crate::twins::{name_of, variables};
 use crate::wire::Wire;
 use crate::wire::end::StderrSink;
@@ -22,6 +23,8 @@ pub struct ServerCommand {
     pub command: Vec<String>,
     /// Where it runs.
     pub cwd: PathBuf,
+    /// Its own variables.
+    pub env: Variables,
     /// The front's id.
     pub front: String,
     /// The server's name.
@@ -60,7 +63,7 @@ impl ServerCommand {
             command,
             cwd: self.cwd.clone(),
             token: self.token(of),
-            env: variables(&self.server, &self.front, order),
+            env: self.env.iter().cloned().chain(variables(&self.server, &self.front, order)).collect(),
             keep: self.keep.clone(),
         };
         match process::spawn(&launch) {

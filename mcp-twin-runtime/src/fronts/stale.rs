@@ -92,6 +92,6 @@ fn take(home: &Home, front: String, lock: PathBuf) -> Option<StaleFront> {
 }
 
 /// Whether the twins of this record live on without their front: those that have a port do.
-fn outlived(loaded: &Loaded) -> bool {
+pub(super) fn outlived(loaded: &Loaded) -> bool {
     matches!(loaded, Loaded::Good(saved) if saved.record.twins.iter().any(|twin| twin.port.is_some()))
 }

@@ -88,18 +88,23 @@ fn doomed(pid: u32, wanted: &impl Fn(&str) -> bool, leaders: &[ProcessIdentity])
     values(&environment, TOKEN).any(wanted) && !spared(pid, &environment, wanted, leaders)
 }
 
-fn environment(pid: u32) -> Vec<u8> {
+pub(super) fn environment(pid: u32) -> Vec<u8> {
     fs::read(format!("/proc/{pid}/environ")).unwrap_or_default()
 }
 
-fn values<'a>(environment: &'a [u8], name: &str) -> impl Iterator<Item = &'a str> {
+pub(super) fn values<'a>(environment: &'a [u8], name: &str) -> impl Iterator<Item = &'a str> {
     let prefix = [name.as_bytes(), b"="].concat();
     environment
         .split(|byte| *byte == 0)
         .filter_map(move |entry| std::str::from_utf8(entry.strip_prefix(prefix.as_slice())?).ok())
 }
 
-fn spared(pid: u32, environment: &[u8], wanted: &impl Fn(&str) -> bool, leaders: &[ProcessIdentity]) -> bool {
+pub(super) fn spared(
+    pid: u32,
+    environment: &[u8],
+    wanted: &impl Fn(&str) -> bool,
+    leaders: &[ProcessIdentity],
+) -> bool {
     use super::identity::start_time;
     let names: Vec<String> =
         values(environment, super::KEEP).flat_map(|names| names.split(',')).map(str::to_owned).collect();

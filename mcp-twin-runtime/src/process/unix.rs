@@ -3,6 +3,7 @@
 use super::sweep::sweep_orphans;
 use super::{Launch, Own};
 use crate::pipes::Descriptor;
+use crate::run::Variables;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::ffi::OsString;
 use std::io;
@@ -188,13 +189,14 @@ pub async fn told_to_end() -> &'static str {
     }
 }
 
-/// Becomes the command. Returns only if it cannot be run.
+/// Becomes the command, in this folder and with these variables beside those of this process. Returns only if it cannot be run.
 ///
 /// # Errors
 /// What the system said.
-pub fn become_command(words: &[OsString]) -> io::Result<i32> {
+pub fn become_command(words: &[OsString], cwd: &Path, env: &Variables) -> io::Result<i32> {
     let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    Err(Command::new(program).args(arguments).exec())
+    let env = env.iter().map(|(name, value)| (name, value));
+    Err(Command::new(program).args(arguments).current_dir(cwd).envs(env).exec())
 }
 
 /// Descendants that leave their group and lose their parent become children of this process, so that they can be ended.

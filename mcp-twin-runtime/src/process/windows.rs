@@ -6,6 +6,7 @@
 
 use super::Launch;
 use crate::pipes::Descriptor;
+use crate::run::Variables;
 use ::windows::Win32::System::Threading::CREATE_NO_WINDOW;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, CreationFlags, JobObject, KillOnDrop};
 use std::ffi::{OsStr, OsString};
@@ -117,10 +118,10 @@ pub async fn told_to_end() -> &'static str {
 ///
 /// # Errors
 /// What the system said.
-pub fn become_command(words: &[OsString]) -> io::Result<i32> {
+pub fn become_command(words: &[OsString], cwd: &Path, env: &Variables) -> io::Result<i32> {
     let (program, arguments) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut command = Command::new(found(program, &std::env::current_dir()?));
-    command.args(arguments);
+    let mut command = Command::new(found(program, cwd));
+    command.args(arguments).current_dir(cwd).envs(env.iter().map(|(name, value)| (name, value)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let status = runtime.block_on(async {
         // Ctrl-C is for the command, which is on the same console: this process only waits for it.
