@@ -10,7 +10,7 @@ pub enum Exit {
     Fine = 0,
     /// 1: it worked, and the answer is no (`demo` lost a call).
     No = 1,
-    /// 2: usage; an unknown or ambiguous server too.
+    /// 2: usage; an unknown or ambiguous server too, and a change that nobody could be asked about.
     Usage = 2,
     /// 3: configuration.
     Configuration = 3,
@@ -41,7 +41,7 @@ pub(crate) const HELP: &str = "\
 Exit statuses:
    0  done
    1  the answer is no
-   2  usage: also an unknown or ambiguous server
+   2  usage: also an unknown or ambiguous server, or a change that needs --yes
    3  configuration
    4  the server is broken or was rolled back, a swap was refused, a rollback is not possible
    5  no running front, or none that answers

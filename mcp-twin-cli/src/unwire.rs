@@ -67,7 +67,7 @@ pub(crate) fn unwire(home: &Home, args: &UnwireArgs, json: bool) -> Result<Exit,
         if !json && (which_args.dry_run || !which_args.yes) {
             Screen::print(&render::plan(&backs, around.home()));
         }
-        ask(which_args.dry_run, which_args.yes, json, &render::question(&backs))?
+        ask(which_args.dry_run, which_args.yes, json, &render::question(&backs, args.force))?
     } else {
         Answer::Nothing
     };
@@ -94,7 +94,7 @@ pub(crate) fn unwire(home: &Home, args: &UnwireArgs, json: bool) -> Result<Exit,
             let others: Vec<&str> = records.iter().map(|record| record.server.as_str()).collect();
             Screen::print(&render::nothing(&which_args.names, &others));
         }
-        Answer::Nothing => Screen::error(&render::impossible(&backs)),
+        Answer::Nothing => Screen::error(&render::impossible(&backs, around.home())),
         Answer::DryRun => Screen::print(&crate::render::wire::dry_run(&again)),
         Answer::NotAsked => Screen::error(&crate::render::wire::not_asked(&again)),
         Answer::No => return Ok(nothing_changed()),
@@ -124,7 +124,7 @@ fn take_back(home: &Home, back: &Back, force: bool) -> Outcome {
 }
 
 /// Whether there is nothing left to be undone. A file that cannot be read just now is no reason to forget a change of it.
-fn is_gone(error: &WiringError) -> bool {
+pub(crate) fn is_gone(error: &WiringError) -> bool {
     match error {
         WiringError::Missing(_) => true,
         WiringError::Text { source, .. } => matches!(source, WireError::NotOurs { .. } | WireError::Absent { .. }),

@@ -12,6 +12,7 @@ use crate::args::{WhichArgs, WireArgs};
 use crate::document::wiring as document;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::render::style::harmless;
 use crate::render::wire as render;
 use crate::screen::Screen;
 use choose::Wanted;
@@ -106,7 +107,7 @@ pub(crate) fn carry_out(
         Answer::NotAsked => Screen::error(&render::not_asked(&again)),
         Answer::No => return Ok(nothing_changed()),
         Answer::Yes => {
-            let (done, wrong) = render::done(plan, &results, home, around.home());
+            let (done, wrong) = render::done(plan, &results, home, around.home(), !which.yes);
             Screen::print(&done);
             Screen::error(&wrong);
         }
@@ -133,7 +134,7 @@ pub(crate) fn nothing_changed() -> Exit {
 /// Nobody said which servers are meant, and nobody can be asked.
 pub(crate) fn which(names: &[String], verb: &str) -> Failure {
     let mut lines: Vec<String> =
-        names.iter().map(|name| format!("mcp-twin {verb} {}", shell_words::quote(name))).collect();
+        names.iter().map(|name| format!("mcp-twin {verb} {}", harmless(&shell_words::quote(name)))).collect();
     lines.dedup();
     lines.push(format!("mcp-twin {verb} --all"));
     Failure::usage("which server? Name one or several, or say --all")
@@ -157,14 +158,14 @@ fn unknown_name(around: &Surroundings, name: &str, plan: &Plan) -> Failure {
     } else {
         let failure = Failure::unknown_server(name);
         match mcp_twin_core::spec::nearest(name, all.iter().copied()) {
-            Some(nearest) => failure.did_you_mean(format!("mcp-twin wire {}", shell_words::quote(nearest))),
+            Some(nearest) => failure.did_you_mean(harmless(&format!("mcp-twin wire {}", shell_words::quote(nearest)))),
             None => failure,
         }
     };
     let mut names = all;
     names.sort_unstable();
     names.dedup();
-    let text = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let text = if names.is_empty() { "none".to_owned() } else { harmless(&names.join(", ")) };
     let failure = failure.advise("configured", text);
     plan.unreadable
         .iter()

@@ -1,31 +1,40 @@
-//! The machine as it is: its file system, the user's home folder and the environment, as `mcp_twin_core::detect` asks for
-//! them. Reads, and never waits for what is no file.
+//! This machine as detection looks at it: its files, its environment, its home.
+//!
+//! It reads and never writes; what is made of it is [`mcp_twin_core::detect`]'s.
 
-use crate::home::HomeError;
 use mcp_twin_core::detect::launch::Look;
 use mcp_twin_core::detect::{Browse, Machine, Os};
 use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-/// The machine that this process runs on, for one user who stands in one folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The machine that this process runs on.
+#[derive(Clone, Debug)]
 pub struct ThisMachine {
     home: PathBuf,
     project: Option<PathBuf>,
 }
 
 impl ThisMachine {
-    /// For this user; `project` is the folder whose project files are asked for, and should be absolute.
-    ///
-    /// # Errors
-    /// No home folder is known.
-    pub fn new(project: Option<PathBuf>) -> Result<Self, HomeError> {
-        let home = dirs::home_dir().ok_or(HomeError::Unknown)?;
-        Ok(Self { home, project })
+    /// This machine, seen from the folder of a project. `None` if nobody knows the user's home.
+    #[must_use]
+    pub fn seen_from(project: Option<PathBuf>) -> Option<Self> {
+        Some(Self { home: dirs::home_dir()?, project })
     }
 
-    /// As detection asks for it.
+    /// The user's home folder.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The folder of the project.
+    #[must_use]
+    pub fn project(&self) -> Option<&Path> {
+        self.project.as_deref()
+    }
+
+    /// The machine as detection wants it.
     #[must_use]
     pub fn machine(&self) -> Machine<'_> {
         Machine {
@@ -36,20 +45,15 @@ impl ThisMachine {
             look: &Disk,
         }
     }
-
-    /// The user's home folder.
-    #[must_use]
-    pub fn home(&self) -> &Path {
-        &self.home
-    }
 }
 
+/// A variable of this process's environment. One that is not Unicode is no text that could be filled in anywhere.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
 /// The real file system.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Disk;
 
 impl Look for Disk {
@@ -78,23 +82,32 @@ impl Look for Disk {
 
 impl Browse for Disk {
     fn read(&self, path: &Path, limit: usize) -> Result<Option<Vec<u8>>, String> {
-        let absent = |error: &std::io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
-        // Before it is opened: the opening of a pipe waits for somebody who writes.
-        match fs::metadata(path) {
-            Ok(metadata) if metadata.is_file() => {}
-            Ok(metadata) if metadata.is_dir() => return Err("it is a folder".to_owned()),
-            Ok(_) => return Err("it is not a regular file".to_owned()),
-            Err(error) if absent(&error) => return Ok(None),
-            Err(error) => return Err(error.to_string()),
+        // Asked before it is opened: a named pipe in this place would never answer.
+        let meta = match fs::metadata(path) {
+            Ok(meta) => meta,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+            Err(error) => return Err(said(&error)),
+        };
+        if meta.is_dir() {
+            return Ok(None);
+        }
+        if !meta.is_file() {
+            return Err("it is no regular file".to_owned());
         }
         let mut bytes = Vec::new();
         let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
         match fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes)) {
             Ok(_) => Ok(Some(bytes)),
-            Err(error) if absent(&error) => Ok(None),
-            Err(error) => Err(error.to_string()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(said(&error)),
         }
     }
+}
+
+/// What the system says, without its number.
+fn said(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
 #[cfg(test)]
@@ -102,34 +115,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_as_far_as_asked_and_one_byte_more() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("a.json");
-        assert_eq!(Disk.read(&file, 4), Ok(None));
-        assert_eq!(Disk.read(&file.join("below"), 4), Ok(None));
-        fs::write(&file, "123456").unwrap();
-        assert_eq!(Disk.read(&file, 4), Ok(Some(b"12345".to_vec())));
-        assert_eq!(Disk.read(&file, 6), Ok(Some(b"123456".to_vec())));
-        assert_eq!(Disk.read(&file.join("below"), 4), Ok(None));
-        assert!(Disk.read(folder.path(), 4).is_err_and(|why| why.contains("folder")));
+    fn files_are_read_up_to_the_limit_and_what_is_no_file_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.json");
+        fs::write(&file, "12345").unwrap();
+        assert_eq!(Disk.read(&file, 9), Ok(Some(b"12345".to_vec())));
+        assert_eq!(Disk.read(&file, 2), Ok(Some(b"123".to_vec())), "one more than the limit tells that it is longer");
+        for absent in [dir.path().join("b"), file.join("below"), dir.path().to_owned()] {
+            assert_eq!(Disk.read(&absent, 9), Ok(None), "{}", absent.display());
+        }
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(unix)]
     #[test]
-    fn a_pipe_is_not_waited_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let pipe = folder.path().join("mcp.json");
-        let mode = rustix::fs::Mode::from_raw_mode(0o600);
-        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-        assert!(Disk.read(&pipe, 4).is_err_and(|why| why.contains("regular")));
-    }
-
-    #[test]
-    fn the_machine_is_this_one() {
-        let here = ThisMachine { home: "/h".into(), project: Some("/p".into()) };
-        let machine = here.machine();
-        assert_eq!((machine.home, machine.project), (Path::new("/h"), Some(Path::new("/p"))));
-        assert_eq!((machine.env)("PATH"), std::env::var("PATH").ok());
-        assert_eq!((machine.env)("MCP_TWIN_NO_SUCH_VARIABLE"), None);
+    fn what_would_never_answer_is_not_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+        assert_eq!(Disk.read(&pipe, 9), Err("it is no regular file".to_owned()));
     }
 }

@@ -1,10 +1,10 @@
 //! What `unwire` shows.
 
 use super::style::{BAD, DIM, GOOD, NAME, harmless, paint};
-use super::wire::{diff, short};
-use crate::unwire::{Back, Outcome};
+use super::wire::{diff, entries, short};
+use crate::unwire::{Back, Outcome, is_gone};
 use mcp_twin_core::detect::Client;
-use mcp_twin_runtime::wiring::Record;
+use mcp_twin_runtime::wiring::{Record, WiringError};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -32,40 +32,44 @@ pub(crate) fn plan(backs: &[Back], home: &Path) -> String {
                 }
                 text.push('\n');
             }
-            Err(_) => text += &impossible(std::slice::from_ref(back)),
+            Err(_) => text += &impossible(std::slice::from_ref(back), home),
         }
     }
     text
 }
 
 /// What cannot be undone, and what to do.
-pub(crate) fn impossible(backs: &[Back]) -> String {
+pub(crate) fn impossible(backs: &[Back], home: &Path) -> String {
     let mut text = String::new();
     for back in backs {
         if let Err(error) = &back.preview {
-            text += &wrong(&back.record, &error.to_string());
+            text += &wrong(&back.record, error, home);
         }
     }
     text
 }
 
-fn wrong(record: &Record, why: &str) -> String {
-    format!(
-        "{} {} ({}) cannot be unwired\n  {}\n  {} mcp-twin unwire {} --force\n",
+fn wrong(record: &Record, error: &WiringError, home: &Path) -> String {
+    let why = error.to_string().replace(&*home.to_string_lossy(), "~");
+    let mut text = format!(
+        "{} {} ({}) cannot be unwired\n  {}\n",
         paint(BAD, "error:"),
         harmless(&record.server),
         client(record),
-        harmless(why),
-        paint(DIM, "to forget the change and keep the file as it is:"),
-        shell_words::quote(&record.server)
-    )
+        harmless(&why)
+    );
+    if is_gone(error) {
+        let forget = format!("mcp-twin unwire {} --force", harmless(&shell_words::quote(&record.server)));
+        let _ = writeln!(text, "  {} {forget}", paint(DIM, "to forget the change and keep the file as it is:"));
+    }
+    text
 }
 
 /// The question before it.
-pub(crate) fn question(backs: &[Back]) -> String {
-    let files: BTreeSet<&Path> = backs.iter().map(|back| back.record.file.as_path()).collect();
-    let entries = format!("{} {}", backs.len(), if backs.len() == 1 { "entry" } else { "entries" });
-    format!("Take back {entries} in {}?", super::count(files.len(), "file"))
+pub(crate) fn question(backs: &[Back], force: bool) -> String {
+    let possible: Vec<&Back> = backs.iter().filter(|back| force || back.preview.is_ok()).collect();
+    let files: BTreeSet<&Path> = possible.iter().map(|back| back.record.file.as_path()).collect();
+    format!("Take back {} in {}?", entries(possible.len()), super::count(files.len(), "file"))
 }
 
 /// There is nothing to be taken back.
@@ -104,7 +108,7 @@ pub(crate) fn done(backs: &[Back], outcomes: &[Outcome], home: &Path) -> (String
             }
             Outcome::Forgotten => format!("{server} is forgotten; {place} stays as it is"),
             Outcome::Failed(error) => {
-                bad += &wrong(record, &error.to_string());
+                bad += &wrong(record, error, home);
                 continue;
             }
         };

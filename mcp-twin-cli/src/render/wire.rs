@@ -83,7 +83,7 @@ fn asides(plan: &Plan, home: &Path) -> String {
         let why = aside.why.why(aside.client);
         let _ = writeln!(text, "  {} ({}) {}", harmless(&aside.server), aside.client, harmless(&why));
         if let Some(hint) = aside.why.hint(&aside.server).filter(|_| hinted.insert(aside.why.code())) {
-            let _ = writeln!(text, "    {}", paint(DIM, &hint));
+            let _ = writeln!(text, "    {}", paint(DIM, &harmless(&hint)));
         }
     }
     for aside in &plan.refused {
@@ -115,7 +115,8 @@ pub(crate) fn question(plan: &Plan) -> String {
     format!("Change {} in {}?", entries(plan.changes.len()), count(files.len(), "file"))
 }
 
-fn entries(number: usize) -> String {
+/// `1 entry`, `2 entries`.
+pub(crate) fn entries(number: usize) -> String {
     format!("{number} {}", if number == 1 { "entry" } else { "entries" })
 }
 
@@ -166,8 +167,8 @@ pub(crate) fn again(verb: &str, which: &WhichArgs, force: bool) -> String {
     shell_words::join(words)
 }
 
-/// What was done, and what went wrong.
-pub(crate) fn done(plan: &Plan, results: &Results, state: &Home, home: &Path) -> (String, String) {
+/// What was done, and what went wrong. `told`: the plan was shown before.
+pub(crate) fn done(plan: &Plan, results: &Results, state: &Home, home: &Path, told: bool) -> (String, String) {
     let (mut text, mut bad) = (String::new(), String::new());
     let mut clients: Vec<Client> = Vec::new();
     let mut names: Vec<&str> = Vec::new();
@@ -183,7 +184,9 @@ pub(crate) fn done(plan: &Plan, results: &Results, state: &Home, home: &Path) ->
                     (How::Address(_), true) => "is reached through its front in",
                 };
                 let _ = writeln!(text, "{} {server} {done} {place}", paint(GOOD, "✓"));
-                text += &notes(change, home);
+                if !told {
+                    text += &notes(change, home);
+                }
                 for client in std::iter::once(change.client).chain(change.others.iter().copied()) {
                     if !clients.contains(&client) {
                         clients.push(client);
@@ -200,13 +203,13 @@ pub(crate) fn done(plan: &Plan, results: &Results, state: &Home, home: &Path) ->
             }
         }
     }
-    let aside = asides(plan, home);
+    let aside = if told { String::new() } else { asides(plan, home) };
     if !names.is_empty() {
         text.push('\n');
         for client in clients {
             let _ = writeln!(text, "{client}: {}", client.pickup());
         }
-        let undo = if names.len() > 3 { "--all".to_owned() } else { shell_words::join(&names) };
+        let undo = if names.len() > 3 { "--all".to_owned() } else { harmless(&shell_words::join(&names)) };
         let _ = writeln!(text, "To undo: {}", paint(GOOD, &format!("mcp-twin unwire {undo}")));
         let _ = writeln!(text, "{}", paint(DIM, &format!("Backups: {}", short(&state.backups(), home))));
     }
@@ -235,7 +238,7 @@ pub(crate) fn next_steps(plan: &Plan) -> String {
     let name = plan.changes.first().map(|change| mcp_twin_core::spec::slug(&change.server).to_string());
     let mut text = "\nWhat to do next:\n".to_owned();
     let mut step = |what: &str, command: &str| {
-        let _ = writeln!(text, "  {what:<42}{}", paint(GOOD, command));
+        let _ = writeln!(text, "  {what:<44}{}", paint(GOOD, command));
     };
     match name {
         Some(name) => {
@@ -260,3 +263,6 @@ fn listed(clients: &[Client]) -> String {
         _ => names.concat(),
     }
 }
+
+#[cfg(test)]
+mod tests;

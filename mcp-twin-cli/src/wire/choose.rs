@@ -182,3 +182,141 @@ fn same_place(one: &str, other: &str) -> bool {
     };
     place(one) == place(other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mcp_twin_core::detect::launch::Look;
+    use mcp_twin_core::detect::{Browse, Machine, Os, detect};
+    use std::collections::BTreeMap;
+
+    struct Files(BTreeMap<&'static str, &'static str>);
+
+    impl Look for Files {
+        fn exists(&self, path: &Path) -> bool {
+            path.to_str().is_some_and(|path| self.0.contains_key(path)) || self.is_dir(path)
+        }
+
+        fn is_dir(&self, path: &Path) -> bool {
+            self.0.keys().any(|file| Path::new(file).starts_with(path) && Path::new(file) != path)
+        }
+
+        fn read_small(&self, path: &Path) -> Option<String> {
+            self.0.get(path.to_str()?).map(|text| (*text).to_owned())
+        }
+    }
+
+    impl Browse for Files {
+        fn read(&self, path: &Path, _limit: usize) -> Result<Option<Vec<u8>>, String> {
+            Ok(path.to_str().and_then(|path| self.0.get(path)).map(|text| text.as_bytes().to_vec()))
+        }
+    }
+
+    const RUN: &str = r#"{"mcpServers": {"x": {"command": "python3", "args": ["/s/server.py"]}}}"#;
+
+    /// What becomes of each entry, in words, with the number of its readers.
+    fn chosen(files: &[(&'static str, &'static str)], wanted: &Wanted<'_>) -> Vec<String> {
+        let files = Files(files.iter().copied().chain([("/s/server.py", "")]).collect());
+        let machine = Machine {
+            os: Os::Linux,
+            home: Path::new("/h"),
+            project: Some(Path::new("/h/p")),
+            env: &|_| None,
+            look: &files,
+        };
+        let inventory = detect(&machine);
+        let known = Known {
+            real: &Path::to_owned,
+            exists: &|path| path == Path::new("/usr/bin/mcp-twin"),
+            front: &|name, path| (name == "web").then(|| format!("http://127.0.0.1:8042{path}")),
+        };
+        let shown = |choice: &Choice<'_>| {
+            let what = match &choice.verdict {
+                Ok(How::Run) => "run".to_owned(),
+                Ok(How::Shadow) => "shadow".to_owned(),
+                Ok(How::Address(url)) => url.clone(),
+                Err(reason) => reason.code().to_owned(),
+            };
+            format!("{} {} {what} {}", choice.server.name, choice.source.client.id(), choice.readers.len())
+        };
+        choose(&inventory, wanted, &known).iter().map(shown).collect()
+    }
+
+    const ALL: Wanted<'static> = Wanted { names: &[], client: None, scope: None, force: false };
+
+    #[test]
+    fn a_projects_file_is_hidden_where_that_is_possible() {
+        let files = [("/h/p/.mcp.json", RUN)];
+        let readers = chosen(&files, &ALL);
+        let count: usize = readers[0].rsplit(' ').next().and_then(|count| count.parse().ok()).expect("a number");
+        assert!(readers.len() == 1 && readers[0].starts_with("x claude-code shadow ") && count > 2, "{readers:?}");
+        assert!(chosen(&files, &Wanted { scope: Some(Scope::Local), ..ALL })[0].starts_with("x claude-code shadow"));
+        let project = Wanted { scope: Some(Scope::Project), ..ALL };
+        assert!(chosen(&files, &project)[0].starts_with("x claude-code run"));
+        assert_eq!(chosen(&files, &Wanted { scope: Some(Scope::User), ..ALL }), [""; 0]);
+        let cursor = [("/h/p/.cursor/mcp.json", RUN)];
+        assert!(chosen(&cursor, &ALL)[0].contains(" shared "));
+        assert!(chosen(&cursor, &project)[0].starts_with("x cursor run"));
+    }
+
+    #[test]
+    fn what_is_known_from_others_or_was_left_needs_force() {
+        let zed = r#"{"context_servers": {"x": {"command": "python3", "args": ["/s/server.py"]}}}"#;
+        let old = r#"{"mcp": {"servers": {"x": {"command": "python3", "args": ["/s/server.py"]}}}}"#;
+        for (file, text, client, reason) in [
+            ("/h/.config/zed/settings.json", zed, "zed", "unsure"),
+            ("/h/.config/Code/User/settings.json", old, "vscode", "legacy"),
+        ] {
+            let client = Client::named(client);
+            let wanted = Wanted { client, ..ALL };
+            assert!(chosen(&[(file, text)], &wanted)[0].contains(reason), "{file}");
+            assert!(chosen(&[(file, text)], &Wanted { force: true, ..wanted })[0].contains(" run "), "{file}");
+        }
+    }
+
+    #[test]
+    fn an_installed_package_is_wired_when_it_is_named() {
+        let files =
+            [("/h/.cursor/mcp.json", r#"{"mcpServers": {"My Tool": {"command": "npx", "args": ["-y", "tool"]}}}"#)];
+        assert_eq!(chosen(&files, &ALL), ["My Tool cursor nothing_to_reload 1"]);
+        for said in ["My Tool", "my tool", "my-tool"] {
+            let names = [said.to_owned()];
+            assert_eq!(chosen(&files, &Wanted { names: &names, ..ALL }), ["My Tool cursor run 1"], "{said}");
+        }
+        assert_eq!(chosen(&files, &Wanted { names: &["tool".to_owned()], ..ALL }), [""; 0]);
+        assert_eq!(chosen(&files, &Wanted { force: true, ..ALL }), ["My Tool cursor run 1"]);
+    }
+
+    #[test]
+    fn addresses_of_this_machine_lead_to_their_front() {
+        let text = |url: &str| -> &'static str {
+            format!(r#"{{"mcpServers": {{"web": {{"url": "{url}"}}, "other": {{"url": "{url}"}}}}}}"#).leak()
+        };
+        let of = |url: &str| chosen(&[("/h/.cursor/mcp.json", text(url))], &ALL);
+        let wired = ["web cursor http://127.0.0.1:8042/api/mcp 1", "other cursor unrecorded 1"];
+        assert_eq!(of("http://localhost:3000/api/mcp?k=1"), wired);
+        assert_eq!(of("http://localhost:8042/mcp/"), ["web cursor already 1", "other cursor unrecorded 1"]);
+        assert_eq!(of("https://example.com/mcp"), ["web cursor remote 1", "other cursor remote 1"]);
+        let sse = r#"{"mcpServers": {"web": {"type": "sse", "url": "http://localhost:3000/sse"}}}"#;
+        assert_eq!(chosen(&[("/h/.cursor/mcp.json", sse)], &ALL), ["web cursor other_transport 1"]);
+    }
+
+    #[test]
+    fn what_runs_through_mcp_twin_is_no_source_of_a_command() {
+        let wired = r#"{"mcpServers": {
+            "a": {"command": "/usr/bin/mcp-twin", "args": ["run", "--", "python3", "/s/server.py"]},
+            "b": {"command": "mcp-twin", "args": ["run", "--", "python3", "/s/server.py"]},
+            "c": {"command": "/gone/mcp-twin", "args": ["run", "--", "python3", "/s/server.py"]}}}"#;
+        let every = Wanted { force: true, scope: Some(Scope::Project), ..ALL };
+        let found = chosen(&[("/h/p/.cursor/mcp.json", wired)], &Wanted { client: Client::named("cursor"), ..every });
+        let words: Vec<_> = found.iter().map(|line| line.split(' ').nth(2).unwrap_or_default()).collect();
+        assert_eq!(words, ["already", "already", "moved"]);
+    }
+
+    #[test]
+    fn an_administrators_file_is_not_ours_even_by_force() {
+        let force = Wanted { force: true, ..ALL };
+        let files = [("/etc/claude-code/managed-mcp.json", RUN), ("/h/.claude.json", RUN)];
+        assert_eq!(chosen(&files, &force), ["x claude-code managed 1", "x claude-code hidden 1"]);
+    }
+}

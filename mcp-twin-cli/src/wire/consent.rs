@@ -1,6 +1,8 @@
 //! The user's word for a change of files that are theirs.
 
 use crate::failure::Failure;
+use crate::screen::Screen;
+use dialoguer::console::Term;
 use dialoguer::theme::ColorfulTheme;
 use dialoguer::{Confirm, MultiSelect, Select};
 use std::io::IsTerminal as _;
@@ -37,16 +39,17 @@ pub(crate) fn ask(dry_run: bool, yes: bool, json: bool, question: &str) -> Resul
     if json || !can_ask() {
         return Ok(Answer::NotAsked);
     }
-    let said = Confirm::with_theme(&ColorfulTheme::default()).with_prompt(question).default(true).interact_opt();
-    Ok(if said.map_err(no_prompt)?.unwrap_or(false) { Answer::Yes } else { Answer::No })
+    let theme = ColorfulTheme::default();
+    let said = prompt(|| Confirm::with_theme(&theme).with_prompt(question).default(true).interact_opt())?;
+    Ok(if said.unwrap_or(false) { Answer::Yes } else { Answer::No })
 }
 
 /// Lets the user take some of a list, all of which are marked at first; `None` if they leave it or take none.
 pub(crate) fn pick(question: &str, labels: &[String]) -> Result<Option<Vec<usize>>, Failure> {
     let theme = ColorfulTheme::default();
-    let prompt = format!("{question} (space marks, enter goes on)");
-    let select = MultiSelect::with_theme(&theme).with_prompt(prompt).report(false);
-    let picked = select.items_checked(labels.iter().map(|label| (label, true))).interact_opt().map_err(no_prompt)?;
+    let question = format!("{question} (space marks, enter goes on)");
+    let select = MultiSelect::with_theme(&theme).with_prompt(question).report(false);
+    let picked = prompt(|| select.items_checked(labels.iter().map(|label| (label, true))).interact_opt())?;
     Ok(picked.filter(|picked| !picked.is_empty()))
 }
 
@@ -54,11 +57,39 @@ pub(crate) fn pick(question: &str, labels: &[String]) -> Result<Option<Vec<usize
 pub(crate) fn one_of(question: &str, ways: &[&str]) -> Result<Option<usize>, Failure> {
     let theme = ColorfulTheme::default();
     let select = Select::with_theme(&theme).with_prompt(question).items(ways).default(0);
-    select.interact_opt().map_err(no_prompt)
+    prompt(|| select.interact_opt())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn no_prompt(error: dialoguer::Error) -> Failure {
-    Failure::usage(format!("the terminal cannot be asked: {error}"))
-        .advise("try", "the same command with --yes, or with --dry-run to see what it would do")
+/// Asks; `None` also for Ctrl-C.
+fn prompt<T>(ask: impl FnOnce() -> dialoguer::Result<Option<T>>) -> Result<Option<T>, Failure> {
+    keep_alive();
+    match ask() {
+        Ok(said) => Ok(said),
+        Err(dialoguer::Error::IO(error)) => {
+            // It was hidden for the prompt, which does not bring it back then.
+            let _ = Term::stderr().show_cursor();
+            if error.kind() == std::io::ErrorKind::Interrupted {
+                Screen::error("\n");
+                return Ok(None);
+            }
+            Err(Failure::usage(format!("the terminal cannot be asked: {error}"))
+                .advise("try", "the same command with --yes, or with --dry-run to see what it would do"))
+        }
+    }
+}
+
+/// Ctrl-C ends the prompt from now on and not the process, which would leave the terminal without its cursor.
+fn keep_alive() {
+    // On Windows a prompt does not end with it.
+    #[cfg(unix)]
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        runtime.block_on(async {
+            // The first look registers it, for as long as the process lives.
+            tokio::select! {
+                biased;
+                _ = tokio::signal::ctrl_c() => {}
+                () = std::future::ready(()) => {}
+            }
+        });
+    }
 }

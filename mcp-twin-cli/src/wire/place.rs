@@ -17,8 +17,10 @@ impl Surroundings {
     /// Looks for the configurations of all clients; `project` is the working directory if nobody names another.
     pub(crate) fn look(project: Option<&Path>) -> Result<Self, Failure> {
         let project = folder(project)?;
-        let machine =
-            ThisMachine::new(Some(project)).map_err(|error| Failure::configuration("cli::home", error.to_string()))?;
+        let machine = ThisMachine::seen_from(Some(project)).ok_or_else(|| {
+            Failure::configuration("cli::home", "no home directory is known, and so no client's files")
+                .advise("try", "set HOME to your home directory")
+        })?;
         let sources = sources(&machine.machine());
         let inventory = detect_in(&machine.machine(), sources.clone());
         Ok(Self { machine, sources, inventory })

@@ -85,7 +85,7 @@ impl Reason {
             Self::OtherTransport(url) => format!("is reached at {url} by an older transport"),
             Self::Bridge(url) => format!("is a bridge to {url}, not run here"),
             Self::Foreign => "runs in another system".to_owned(),
-            Self::Unsure => format!("is in a file that {client} may not read in this form"),
+            Self::Unsure => "is in a file that is known from other tools only".to_owned(),
             Self::Legacy => format!("is in a place that {client} has left"),
             Self::NothingToReload(Some(package)) => format!("is installed ({package}): nothing to reload"),
             Self::NothingToReload(None) => "has no files of its own that are known: nothing to reload".to_owned(),
