@@ -1,11 +1,15 @@
 //! The user's word for a change of files that are theirs.
 
 use crate::failure::Failure;
-use crate::screen::Screen;
 use dialoguer::console::Term;
 use dialoguer::theme::ColorfulTheme;
 use dialoguer::{Confirm, MultiSelect, Select};
-use std::io::IsTerminal as _;
+use std::io::{ErrorKind, IsTerminal as _};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How long a signal takes at most from the system to the thread that waits for it.
+const INTERRUPT: Duration = Duration::from_secs(1);
 
 /// Whether a change is to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,36 +64,66 @@ pub(crate) fn one_of(question: &str, ways: &[&str]) -> Result<Option<usize>, Fai
     prompt(|| select.interact_opt())
 }
 
-/// Asks; `None` also for Ctrl-C.
+/// Asks, with the terminal as it was afterwards.
 fn prompt<T>(ask: impl FnOnce() -> dialoguer::Result<Option<T>>) -> Result<Option<T>, Failure> {
-    keep_alive();
-    match ask() {
-        Ok(said) => Ok(said),
-        Err(dialoguer::Error::IO(error)) => {
-            // It was hidden for the prompt, which does not bring it back then.
+    #[cfg(unix)]
+    interrupt::heed();
+    interrupt::OPEN.store(true, Ordering::SeqCst);
+    let said = match ask() {
+        Err(dialoguer::Error::IO(error)) if error.kind() == ErrorKind::Interrupted => {
+            // It was Ctrl-C, for which the other thread ends this process; else nobody said yes.
+            std::thread::park_timeout(INTERRUPT);
             let _ = Term::stderr().show_cursor();
-            if error.kind() == std::io::ErrorKind::Interrupted {
-                Screen::error("\n");
-                return Ok(None);
-            }
-            Err(Failure::usage(format!("the terminal cannot be asked: {error}"))
-                .advise("try", "the same command with --yes, or with --dry-run to see what it would do"))
+            Ok(None)
         }
-    }
+        said => said,
+    };
+    interrupt::OPEN.store(false, Ordering::SeqCst);
+    said.map_err(|dialoguer::Error::IO(error)| {
+        let _ = Term::stderr().show_cursor();
+        Failure::usage(format!("the terminal cannot be asked: {error}"))
+            .advise("try", "the same command with --yes, or with --dry-run to see what it would do")
+    })
 }
 
-/// Ctrl-C ends the prompt from now on and not the process, which would leave the terminal without its cursor.
-fn keep_alive() {
-    // On Windows a prompt does not end with it.
+/// Ctrl-C at a prompt, which hides the cursor and would leave it hidden.
+mod interrupt {
+    use std::sync::atomic::AtomicBool;
+
+    /// Whether a prompt is open.
+    pub(super) static OPEN: AtomicBool = AtomicBool::new(false);
+
+    /// From now on Ctrl-C ends this process with its cursor shown. The thread that sees to it ends with the process.
     #[cfg(unix)]
-    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        runtime.block_on(async {
-            // The first look registers it, for as long as the process lives.
-            tokio::select! {
-                biased;
-                _ = tokio::signal::ctrl_c() => {}
-                () = std::future::ready(()) => {}
-            }
+    pub(super) fn heed() {
+        static BEGUN: std::sync::Once = std::sync::Once::new();
+        BEGUN.call_once(|| {
+            // Without it Ctrl-C does what it always does, but for the cursor.
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+            let heard = {
+                let _within = runtime.enter();
+                tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
+            };
+            let Ok(mut heard) = heard else { return };
+            std::thread::spawn(move || {
+                if runtime.block_on(heard.recv()).is_some() {
+                    end();
+                }
+            });
         });
+    }
+
+    #[cfg(unix)]
+    fn end() -> ! {
+        use crate::exit::Exit;
+        use crate::screen::Screen;
+        // What a shell says of a process that SIGINT ended.
+        const INTERRUPTED: i32 = 130;
+        let _ = dialoguer::console::Term::stderr().show_cursor();
+        if OPEN.load(std::sync::atomic::Ordering::SeqCst) {
+            Screen::error("\nNothing was changed.\n");
+            std::process::exit(Exit::No.status().into());
+        }
+        std::process::exit(INTERRUPTED);
     }
 }
