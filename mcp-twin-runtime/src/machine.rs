@@ -126,7 +126,7 @@ mod tests {
         }
     }
 
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     #[test]
     fn what_would_never_answer_is_not_opened() {
         let dir = tempfile::tempdir().unwrap();
