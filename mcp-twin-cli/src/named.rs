@@ -23,6 +23,8 @@ pub(crate) struct Named {
     pub(crate) name: String,
     /// The command and its arguments.
     pub(crate) command: Vec<String>,
+    /// The command as it may be written down, where values of variables stand in it.
+    pub(crate) recorded: Option<Vec<String>>,
     /// Where it runs.
     pub(crate) cwd: PathBuf,
     /// Its variables.
@@ -74,12 +76,16 @@ fn recorded<'a>(known: &'a [ServerEntry], name: &str, purpose: Purpose) -> Optio
 /// A recorded command, with the variables of the entry that has the same one.
 fn of_record(entry: &ServerEntry, detected: &Detected) -> Named {
     let command: Vec<String> = std::iter::once(&entry.command).chain(&entry.args).cloned().collect();
-    let same = detected
-        .starts()
-        .into_iter()
-        .map(|(_, _, start)| start)
-        .find(|start| start.command == command && start.cwd.as_ref().is_none_or(|cwd| *cwd == entry.cwd));
-    let env = Variables(same.map(|start| start.env).unwrap_or_default());
+    let same = detected.starts().into_iter().find(|(_, server, start)| {
+        (start.command == command || server.original() == command)
+            && start.cwd.as_ref().is_none_or(|cwd| *cwd == entry.cwd)
+    });
+    // What was written down has references where values may not stand.
+    let recorded = same.as_ref().and_then(|(_, server, start)| recorded_as(server, start));
+    let (command, env) = match same {
+        Some((_, _, start)) => (start.command, Variables(start.env)),
+        None => (command, Variables::default()),
+    };
     let missing: Vec<&str> = entry
         .env_names
         .iter()
@@ -97,10 +103,16 @@ fn of_record(entry: &ServerEntry, detected: &Detected) -> Named {
     Named {
         name: entry.name.clone(),
         command,
+        recorded,
         cwd: entry.cwd.clone(),
         env,
         stdio: entry.stdio || entry.transport == Transport::Stdio,
     }
+}
+
+/// The command of an entry as it may be written down, if that is another one than what is started.
+fn recorded_as(server: &Server, start: &Start) -> Option<Vec<String>> {
+    (server.original() != start.command).then(|| server.original().to_vec())
 }
 
 /// What the clients of this machine have configured.
@@ -193,7 +205,7 @@ impl Detected {
                 found.retain(|(_, server, _)| better(server));
             }
         }
-        let Some((_, _, first)) = found.first().cloned() else {
+        let Some((_, server, first)) = found.first().cloned() else {
             return Err(self.not_found(name, known, purpose, |source, server| of_name(source, server)));
         };
         if found.iter().any(|(_, _, start)| start.command != first.command || start.cwd != first.cwd) {
@@ -214,6 +226,7 @@ impl Detected {
         }
         Ok(Named {
             name: name.to_owned(),
+            recorded: recorded_as(server, &first),
             command: first.command,
             cwd: first.cwd.unwrap_or_else(|| here.to_owned()),
             env: Variables(first.env),

@@ -27,9 +27,20 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
             .advise("try", "run it from a folder that exists")
     })?;
     let command = args.command.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
-    let Named { name, command, cwd, env, .. } = match args.server {
-        Some(name) if command.is_empty() => named::find(&crate::home()?, &name, &here, Purpose::Run)?,
-        name => Named { name: name.unwrap_or_default(), command, cwd: here, env: Variables::default(), stdio: true },
+    let mut line = format!("-- {}", shell_words::join(&command));
+    let Named { name, command, recorded, cwd, env, .. } = match args.server {
+        Some(name) if command.is_empty() => {
+            line = shell_words::quote(&name).into_owned();
+            named::find(&crate::home()?, &name, &here, Purpose::Run)?
+        }
+        name => Named {
+            name: name.unwrap_or_default(),
+            command,
+            recorded: None,
+            cwd: here,
+            env: Variables::default(),
+            stdio: true,
+        },
     };
     let name = args.name.or(Some(name).filter(|name| !name.is_empty()));
     if off {
@@ -43,13 +54,14 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
             let failure = Failure::broken(fault.message);
             return Err(fault.help.into_iter().fold(failure, |failure, help| failure.advise("try", help)));
         }
-        Screen::error(&greeting(&format!("-- {}", shell_words::join(&command))));
+        Screen::error(&greeting(&line));
     }
     let home = crate::home()?;
     let order = RunOrder {
         home,
         name,
         command,
+        recorded,
         watch: args.watch,
         ignore: args.ignore,
         options,

@@ -70,12 +70,12 @@ fn order(home: &Home, args: ServeArgs, options: Options) -> Result<ServeOrder, F
     }
     let named = args.named().map(str::to_owned);
     let here = here()?;
-    let Named { name, command, cwd, env, stdio } = if args.command.is_empty() {
+    let Named { name, command, recorded, cwd, env, stdio } = if args.command.is_empty() {
         remembered(home, named.as_deref(), &here)?
     } else {
         let command = args.command.into_iter().map(crate::run::text).collect::<Result<Vec<_>, _>>()?;
         let stdio = is_known_as_stdio(home, &command, &here);
-        Named { name: named.unwrap_or_default(), command, cwd: here, env: Variables::default(), stdio }
+        Named { name: named.unwrap_or_default(), command, recorded: None, cwd: here, env: Variables::default(), stdio }
     };
     let stdio = args.stdio || stdio && !command.iter().any(|word| word.contains("{port}"));
     crate::run::not_a_folder(&command, &cwd)?;
@@ -84,6 +84,7 @@ fn order(home: &Home, args: ServeArgs, options: Options) -> Result<ServeOrder, F
         home: home.clone(),
         name: Some(name).filter(|name| !name.is_empty()),
         command,
+        recorded,
         watch: args.watch,
         ignore: args.ignore,
         options,

@@ -262,6 +262,7 @@ struct Kind {
 /// The name under which other commands know this server.
 fn registered(order: &RunOrder, plan: &Plan, kind: Kind, off: &Off, warnings: &mut Vec<String>) -> String {
     use mcp_twin_core::spec::{ServerName, disambiguate};
+    let command = order.recorded.as_ref().unwrap_or(&order.command);
     let decide = |known: &[ServerEntry]| {
         let taken: Vec<(ServerName, std::path::PathBuf)> = known
             .iter()
@@ -270,8 +271,8 @@ fn registered(order: &RunOrder, plan: &Plan, kind: Kind, off: &Off, warnings: &m
         ServerEntry {
             name: disambiguate(&plan.name, &plan.root, &taken).as_str().to_owned(),
             root: plan.root.clone(),
-            command: order.command.first().cloned().unwrap_or_default(),
-            args: order.command.iter().skip(1).cloned().collect(),
+            command: command.first().cloned().unwrap_or_default(),
+            args: command.iter().skip(1).cloned().collect(),
             cwd: order.cwd.clone(),
             transport: kind.transport,
             stdio: kind.stdio,

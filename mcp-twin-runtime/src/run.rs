@@ -15,6 +15,8 @@ pub struct RunOrder {
     pub name: Option<String>,
     /// The command and its arguments; not empty.
     pub command: Vec<String>,
+    /// The command as it may be written down, where it holds values that may not: their references stand in it.
+    pub recorded: Option<Vec<String>>,
     /// `--watch`, in order.
     pub watch: Vec<String>,
     /// `--ignore`, in order.

@@ -16,7 +16,8 @@ for line in sys.stdin:
         continue
     result = {}
     if message["method"] == "initialize":
-        key = {"s3cr3t": "has its key", None: "has no key"}.get(os.environ.get("API_KEY"), "has another key")
+        known = sys.argv[1:] in ([], ["t0k3n"])
+        key = "was started with " + sys.argv[1] if not known else {"s3cr3t": "has its key", None: "has no key"}.get(os.environ.get("API_KEY"), "has another key")
         info = {"name": key, "version": os.getcwd()}
         capabilities = {"tools": {}}
         result = {"protocolVersion": message["params"]["protocolVersion"], "capabilities": capabilities, "serverInfo": info}
@@ -125,7 +126,7 @@ fn the_document_has_what_its_schema_says() {
 
 /// Opens a server by its name and gives back what it says of itself.
 fn opened(user: &User, words: &[&str]) -> (String, String) {
-    let client = Client::spawn(&mut user.command(words));
+    let client = Client::spawn(user.command(words).env("MY_TOKEN", "t0k3n"));
     let info = client.open()["serverInfo"].clone();
     let status = client.close();
     assert!(status.success(), "{status}: {}", client.inbox().stderr_text());
@@ -138,7 +139,8 @@ fn a_name_runs_what_its_entry_says_with_values_that_are_never_stored() {
     user.write("inbox/server.py", SERVER);
     let config = user.write(
         ".cursor/mcp.json",
-        r#"{"mcpServers": {"Inbox": {"command": "python3", "args": ["server.py"], "cwd": "~/inbox", "env": {"API_KEY": "s3cr3t"}}}}"#,
+        r#"{"mcpServers": {"Inbox": {"command": "python3", "args": ["server.py", "${env:MY_TOKEN}"], "cwd": "~/inbox",
+            "env": {"API_KEY": "s3cr3t"}}}}"#,
     );
     let inbox = std::fs::canonicalize(user.home().join("inbox")).unwrap().to_string_lossy().into_owned();
     let has_key = ("has its key".to_owned(), inbox.clone());
@@ -147,10 +149,10 @@ fn a_name_runs_what_its_entry_says_with_values_that_are_never_stored() {
     let known = std::fs::read_to_string(user.state().join("servers.json")).unwrap();
     assert!(known.contains(r#""name": "inbox""#) && known.contains("API_KEY"), "{known}");
     assert_eq!(opened(&user, &["run", "inbox"]), has_key);
-    assert!(!user.keeps("s3cr3t"), "a value was stored");
-    // The entry is gone: what was recorded still runs, and says what it has not.
+    assert!(!user.keeps("s3cr3t") && !user.keeps("t0k3n"), "a value was stored");
+    // The entry is gone: what was recorded still runs, with what is known of it.
     std::fs::remove_file(config).unwrap();
-    assert_eq!(opened(&user, &["run", "inbox"]), ("has no key".to_owned(), inbox));
+    assert_eq!(opened(&user, &["run", "inbox"]), ("was started with ${env:MY_TOKEN}".to_owned(), inbox));
 }
 
 #[test]

@@ -151,6 +151,7 @@ mod tests {
                     home: Home::at(dir.path().join("home")),
                     name: None,
                     command: command.iter().map(|&word| word.to_owned()).collect(),
+                    recorded: None,
                     watch: Vec::new(),
                     ignore: Vec::new(),
                     options: Options::default(),
