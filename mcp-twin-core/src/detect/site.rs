@@ -1,5 +1,6 @@
 //! Where the entry of one server stands in a file, and how it is written there.
 
+use jsonc_parser::ParseOptions;
 use serde::Serialize;
 use std::fmt;
 
@@ -25,6 +26,25 @@ impl fmt::Display for Syntax {
             Self::Toml => "TOML",
             Self::Yaml => "YAML",
         })
+    }
+}
+
+impl Syntax {
+    /// How JSON is read, with comments and trailing commas or without. The reader's own default is nearer to JSON5, which no
+    /// client reads.
+    pub(crate) fn options(strict: bool) -> ParseOptions {
+        ParseOptions {
+            allow_comments: !strict,
+            allow_trailing_commas: !strict,
+            allow_loose_object_property_names: false,
+            allow_missing_commas: false,
+            allow_single_quoted_strings: false,
+            allow_hexadecimal_numbers: false,
+            allow_unary_plus_numbers: false,
+            allow_bare_decimal_point_numbers: false,
+            allow_non_finite_numbers: false,
+            allow_extended_string_escapes: false,
+        }
     }
 }
 

@@ -238,20 +238,8 @@ fn prefix(name: &str, original: &[String]) -> Vec<String> {
 
 /// Whether a command line is `mcp-twin …`, or starts it through a wrapper such as npx.
 pub(super) fn is_ours(argv: &[String]) -> bool {
-    use crate::detect::launch::{Launch, Look, TwinHint};
+    use crate::detect::launch::{Blind, Launch, TwinHint};
     use std::path::Path;
-    struct Nothing;
-    impl Look for Nothing {
-        fn exists(&self, _: &Path) -> bool {
-            false
-        }
-        fn is_dir(&self, _: &Path) -> bool {
-            false
-        }
-        fn read_small(&self, _: &Path) -> Option<String> {
-            None
-        }
-    }
     let Some(first) = argv.first() else { return false };
     // A path with blanks in it is one word here, and one of Windows is a path on any system: the file may be a client's
     // in WSL.
@@ -259,7 +247,7 @@ pub(super) fn is_ours(argv: &[String]) -> bool {
     if [".exe", ".cmd", ""].iter().any(|end| file.strip_suffix(end) == Some("mcp-twin")) {
         return true;
     }
-    let launch = Launch::read(argv, Path::new(""), &Nothing);
+    let launch = Launch::read(argv, Path::new(""), &Blind);
     // `npx -y mcp-twin@2 run`: our package, and our own word after it.
     let is_package = |word: &String| word == "mcp-twin" || word.starts_with("mcp-twin@");
     let mut after = launch.argv.iter().skip_while(|word| !is_package(word)).skip(1);

@@ -4,23 +4,12 @@ use super::super::error::ParseError;
 use super::super::site::{Step, Syntax};
 use super::{DEEPEST, Document, Node};
 use jsonc_parser::ast::{ObjectPropName, Value};
-use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use jsonc_parser::{CollectOptions, parse_to_ast};
 use std::collections::HashMap;
 
 pub(super) fn read(text: &str, strict: bool) -> Result<Document, ParseError> {
     let syntax = if strict { Syntax::Json } else { Syntax::Jsonc };
-    let options = ParseOptions {
-        allow_comments: !strict,
-        allow_trailing_commas: !strict,
-        allow_loose_object_property_names: false,
-        allow_missing_commas: false,
-        allow_single_quoted_strings: false,
-        allow_hexadecimal_numbers: false,
-        allow_unary_plus_numbers: false,
-        allow_bare_decimal_point_numbers: false,
-        allow_non_finite_numbers: false,
-        allow_extended_string_escapes: false,
-    };
+    let options = Syntax::options(strict);
     let parsed = parse_to_ast(text, &CollectOptions::default(), &options).map_err(|error| ParseError::Syntax {
         syntax,
         line: error.line_display(),

@@ -2,7 +2,7 @@
 
 use super::reading::{Found, Reading};
 use super::words::Opts;
-use super::{Flag, Kind, Look, Place, TwinHint, path};
+use super::{Blind, Flag, Kind, Place, TwinHint, path};
 use std::path::Path;
 
 /// Options of `ssh` that take a value.
@@ -49,20 +49,5 @@ impl Reading<'_> {
         let lost = [Flag::NoScript, Flag::OpaqueScript];
         self.flags.extend(reading.flags.into_iter().filter(|flag| !lost.contains(flag)));
         Found { script: inner.script, package: inner.package, twin: Some(TwinHint::Skip), ..Found::new(kind) }
-    }
-}
-
-/// Nothing is known of the files there.
-struct Blind;
-
-impl Look for Blind {
-    fn exists(&self, _: &Path) -> bool {
-        false
-    }
-    fn is_dir(&self, _: &Path) -> bool {
-        false
-    }
-    fn read_small(&self, _: &Path) -> Option<String> {
-        None
     }
 }

@@ -5,22 +5,10 @@ use crate::detect::Syntax;
 use crate::wire::error::WireError;
 use jsonc_parser::ast::{ObjectPropName, Value};
 use jsonc_parser::common::Ranged;
-use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use jsonc_parser::{CollectOptions, parse_to_ast};
 
 pub(super) fn read(text: &str, syntax: Syntax, strict: bool) -> Result<Node, WireError> {
-    // The crate's default is nearer to JSON5; no client reads that.
-    let options = ParseOptions {
-        allow_comments: !strict,
-        allow_trailing_commas: !strict,
-        allow_loose_object_property_names: false,
-        allow_missing_commas: false,
-        allow_single_quoted_strings: false,
-        allow_hexadecimal_numbers: false,
-        allow_unary_plus_numbers: false,
-        allow_bare_decimal_point_numbers: false,
-        allow_non_finite_numbers: false,
-        allow_extended_string_escapes: false,
-    };
+    let options = Syntax::options(strict);
     if strict {
         // The other reader is lenient with control characters in strings.
         let checked = serde_json::from_str::<serde::de::IgnoredAny>(text);

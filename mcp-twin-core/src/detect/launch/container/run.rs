@@ -106,23 +106,9 @@ pub fn removal(engine: &[String], cidfile: &str) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::Look;
+    use super::super::super::Blind;
     use super::*;
     use std::path::Path;
-
-    struct Nothing;
-
-    impl Look for Nothing {
-        fn exists(&self, _: &Path) -> bool {
-            false
-        }
-        fn is_dir(&self, _: &Path) -> bool {
-            false
-        }
-        fn read_small(&self, _: &Path) -> Option<String> {
-            None
-        }
-    }
 
     fn words(line: &str) -> Vec<String> {
         shell_words::split(line).unwrap()
@@ -130,7 +116,7 @@ mod tests {
 
     fn read(line: &str) -> Option<ContainerRun> {
         let command = words(line);
-        ContainerRun::read(&command, &Launch::read(&command, Path::new("/p"), &Nothing))
+        ContainerRun::read(&command, &Launch::read(&command, Path::new("/p"), &Blind))
     }
 
     #[test]
