@@ -3,6 +3,7 @@
 
 use super::super::{diff, insert};
 use super::*;
+use crate::testing::chance::{Chance, asked};
 use serde_json::{Value, json};
 
 /// Inputs without the variable.
@@ -68,23 +69,6 @@ const BITS: &[&str] = &[
     "%YAML 1.2\n",
     "${X}",
 ];
-
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, most: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) as usize % most.max(1)
-    }
-}
-
-/// `MCP_TWIN_FUZZ_INPUTS` and `MCP_TWIN_FUZZ_SEED` ask for more, and for others: `cargo xtask fuzz`.
-fn asked(name: &str, otherwise: usize) -> usize {
-    #[expect(clippy::disallowed_methods, reason = "a test is told its size by the environment; the core reads none")]
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-}
 
 /// The configurations among the fixtures of detection.
 fn seeds() -> Vec<(Syntax, Vec<u8>)> {
