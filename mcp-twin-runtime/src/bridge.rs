@@ -221,7 +221,7 @@ impl Bridge {
         let version = message.version();
         let modern = method != "initialize" && (version.is_some() || !self.session().is_legacy());
         if let Some(version) = version {
-            self.session().modern = Some(version);
+            self.session().modern = Some(version.into_owned());
         }
         let id = message.id().filter(|_| message.is_request());
         let asked = Asked { id: id.unwrap_or_default().to_owned(), method, modern, line };

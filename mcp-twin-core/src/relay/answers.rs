@@ -7,7 +7,7 @@ use super::frame::{self, Frame, Kind};
 use super::ids::{self, Token};
 use super::lists::notice_of;
 use super::outbox::Digits;
-use super::owners::named;
+use super::owners::{LINK, TASK, named};
 use super::{Relay, diff::ListKind};
 use crate::error::{Code, Fault};
 use crate::ids::TwinId;
@@ -43,6 +43,7 @@ impl Relay {
         let Some(mut call) = self.close(number) else { return };
         let refused = frame.result.is_none();
         let told = if call.method == Method::ToolCall { self.told_in(frame) } else { None };
+        let start = self.client.end();
         call.id.with_bytes(|id| {
             let id = (frame.span(raw_id), id);
             match &told {
@@ -50,6 +51,9 @@ impl Relay {
                 Some((at, text)) => self.reply(&call.id, frame.text, &mut [id, (at.clone(), text.as_bytes())]),
             }
         });
+        if call.id.batch.is_none() {
+            self.client.mark(start, number);
+        }
         if call.method.counts() {
             self.count(twin, refused);
         }
@@ -158,10 +162,10 @@ impl Relay {
     fn is_owed(&mut self, twin: TwinId, frame: &Frame<'_>, name: &str) -> bool {
         match name {
             "notifications/tasks/status" => {
-                named(frame.params, "taskId").is_some_and(|id| self.owners.has_task(twin, &id))
+                named(frame.params, &TASK).is_some_and(|id| self.owners.has_task(twin, &id))
             }
             "notifications/elicitation/complete" => {
-                let Some(id) = named(frame.params, "elicitationId") else { return false };
+                let Some(id) = named(frame.params, &LINK) else { return false };
                 let open = self.owners.has_link(twin, &id);
                 self.link_closed(&id);
                 open
@@ -192,11 +196,11 @@ impl Relay {
             None => self.client.splice(frame.text, &mut [id]),
         }
         let name = if let Kind::Request { method, .. } = &frame.kind { method.as_ref() } else { "" };
-        let link = if name == "elicitation/create" { named(frame.params, "elicitationId") } else { None };
+        let link = if name == "elicitation/create" { named(frame.params, &LINK) } else { None };
         if let Some(link) = link {
             self.link_opened(twin, link, now);
         }
-        let task = if name.starts_with("tasks/") { named(frame.params, "taskId") } else { None };
+        let task = if name.starts_with("tasks/") { named(frame.params, &TASK) } else { None };
         let ends_task = name == "tasks/result";
         let ask = Ask { twin, id: raw_id.into(), token: token.map(Into::into), link, task, ends_task };
         self.asks.insert(number, ask);

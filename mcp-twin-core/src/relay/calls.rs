@@ -3,7 +3,7 @@
 use super::Relay;
 use super::diff::ListKind;
 use super::era::Envelope;
-use super::frame;
+use super::frame::{self, Name};
 use super::ids::{ClientId, Token};
 use super::lists::notice_of;
 use super::route::Timer;
@@ -216,8 +216,9 @@ impl Method {
 
 /// The `params._meta.progressToken` of a message, as written.
 pub(super) fn progress_token(params: Option<&str>) -> Option<&str> {
-    let params = params.filter(|params| frame::may_name(params, "progressToken"))?;
-    let token = frame::member(frame::member(params, "_meta")?, "progressToken")?;
+    static TOKEN: Name = Name::new("progressToken");
+    let params = params.filter(|params| TOKEN.may_be_in(params))?;
+    let token = TOKEN.of(frame::member(params, "_meta")?)?;
     frame::is_id(token).then_some(token)
 }
 

@@ -6,7 +6,7 @@ use super::ids::{self, ClientId, Token};
 use super::lists::notice_of;
 use super::opening::Opening;
 use super::outbox::Digits;
-use super::owners::{Owner, named};
+use super::owners::{Owner, TASK, named};
 use super::refusal::{INVALID_REQUEST, PARSE_ERROR};
 use super::route::{Route, Target};
 use super::twin::Twin;
@@ -301,7 +301,7 @@ impl Relay {
 
     /// How a task of the client's own stands: for the twin that asked for it.
     fn client_reports(&mut self, frame: &Frame<'_>, now: Moment) {
-        let id = named(frame.params, "taskId");
+        let id = named(frame.params, &TASK);
         let Some((id, twin)) = id.and_then(|id| self.owners.borrower(&id).map(|twin| (id, twin))) else {
             return self.log(None, "the client reported on a task that nobody has asked for");
         };

@@ -4,7 +4,8 @@
 //! clients may choose the same ones. At the edge each request gets a number that stands for both; what comes back gets the
 //! client's again. Nothing else is changed.
 
-use super::era::SUBSCRIPTION;
+use super::calls::progress_token;
+use super::era;
 use super::frame::{self, Frame};
 use super::message::{Message, replaced};
 
@@ -22,8 +23,7 @@ impl Edge {
     pub fn enter(message: &Message<'_>, number: u64) -> Option<(Self, Vec<u8>)> {
         let id = message.id().filter(|_| message.is_request())?;
         let number = number.to_string();
-        let meta = message.0.params.and_then(|params| frame::member(params, "_meta"));
-        let token = meta.and_then(|meta| frame::member(meta, "progressToken"));
+        let token = progress_token(message.0.params);
         let parts = [Some(id), token].into_iter().flatten().map(|old| (old, number.as_str())).collect();
         let line = replaced(message.0.text, parts);
         Some((Self { id: id.into(), token: token.map(Into::into), number }, line))
@@ -59,9 +59,7 @@ impl Edge {
         if let Some(id) = message.id().filter(|id| *id == self.number) {
             parts.push((id, &*self.id));
         }
-        let of_result = result.and_then(|result| frame::member(result, "_meta"));
-        let of_params = params.and_then(|params| frame::member(params, "_meta"));
-        let tag = of_result.or(of_params).and_then(|meta| frame::member(meta, SUBSCRIPTION));
+        let tag = era::subscription(*result).or_else(|| era::subscription(*params));
         parts.extend(tag.filter(|tag| *tag == self.number).map(|tag| (tag, &*self.id)));
         let token = params.and_then(|params| frame::member(params, "progressToken"));
         let token = token.filter(|token| *token == self.number);
@@ -76,6 +74,7 @@ impl Edge {
 
 #[cfg(test)]
 mod tests {
+    use super::super::era::SUBSCRIPTION;
     use super::*;
 
     fn edge(line: &str) -> (Edge, String) {

@@ -1,11 +1,11 @@
 //! The two eras of the protocol: `legacy`, up to 2025-11-25, opens with a handshake; `modern`, from 2026-07-28 on, carries
 //! what a handshake settled in the `_meta` of every request.
 
-use super::frame;
+use super::frame::{self, Name};
 use std::borrow::Cow;
 
 /// The `_meta` key that makes a request a modern one (2026-07-28 basic/index: `_meta`).
-const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+static VERSION: Name = Name::new("io.modelcontextprotocol/protocolVersion");
 /// Who the client is.
 const CLIENT: &str = "io.modelcontextprotocol/clientInfo";
 /// Who the server is, in the `_meta` of its results.
@@ -14,6 +14,7 @@ const SERVER: &str = "io.modelcontextprotocol/serverInfo";
 const LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
 /// The `_meta` key of everything that belongs to a `subscriptions/listen`: the id of that request.
 pub(super) const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
+static SUBSCRIBED: Name = Name::new(SUBSCRIPTION);
 
 /// How a session was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,13 +40,22 @@ pub(super) struct Envelope {
 impl Envelope {
     /// Reads the metadata of a request; none if the request is not a modern one.
     pub(super) fn read(params: Option<&str>) -> Option<Self> {
-        let params = params.filter(|params| frame::may_name(params, VERSION))?;
-        let meta = frame::member(params, "_meta")?;
-        let version = frame::member(meta, VERSION).and_then(frame::string)?.into_owned();
+        let meta = modern_meta(params)?;
+        let version = VERSION.of(meta).and_then(frame::string)?.into_owned();
         let part = |info, name| frame::member(info, name).and_then(frame::string).unwrap_or_default().into_owned();
         let client = frame::member(meta, CLIENT).map(|info| (part(info, "name"), part(info, "version")));
         Some(Self { version, client, meta: own(meta).into() })
     }
+}
+
+/// The metadata of a request that can be a modern one.
+fn modern_meta(params: Option<&str>) -> Option<&str> {
+    frame::member(params.filter(|params| VERSION.may_be_in(params))?, "_meta")
+}
+
+/// The protocol version in the metadata of a request; none if the request is not a modern one.
+pub(super) fn version(params: Option<&str>) -> Option<Cow<'_, str>> {
+    VERSION.of(modern_meta(params)?).and_then(frame::string)
 }
 
 /// Metadata without the progress token and the log level: we report no progress to anybody, and want no log of our own.
@@ -66,8 +76,8 @@ fn own(meta: &str) -> String {
 
 /// The id in `params._meta` or `result._meta` that says to which `subscriptions/listen` a message belongs, as written.
 pub(super) fn subscription(part: Option<&str>) -> Option<&str> {
-    let part = part.filter(|part| frame::may_name(part, SUBSCRIPTION))?;
-    frame::member(frame::member(part, "_meta")?, SUBSCRIPTION)
+    let part = part.filter(|part| SUBSCRIBED.may_be_in(part))?;
+    SUBSCRIBED.of(frame::member(part, "_meta")?)
 }
 
 /// Name and version of the server of a modern result, which says so in its metadata.

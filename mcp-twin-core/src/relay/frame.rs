@@ -3,7 +3,7 @@
 mod members;
 
 use members::each_member;
-pub(super) use members::{may_name, member, members};
+pub(super) use members::{Name, member, members};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -62,14 +62,19 @@ struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    fn field(&mut self, name: &str) -> Option<&mut Option<&'a str>> {
-        Some(match name {
-            "jsonrpc" => &mut self.version,
-            "id" => &mut self.id,
-            "method" => &mut self.method,
-            "params" => &mut self.params,
-            "result" => &mut self.result,
-            "error" => &mut self.error,
+    /// The field of this name, a raw JSON string.
+    fn field(&mut self, raw: &str) -> Option<&mut Option<&'a str>> {
+        Some(match raw {
+            r#""jsonrpc""# => &mut self.version,
+            r#""id""# => &mut self.id,
+            r#""method""# => &mut self.method,
+            r#""params""# => &mut self.params,
+            r#""result""# => &mut self.result,
+            r#""error""# => &mut self.error,
+            _ if raw.contains('\\') => {
+                let plain = format!("\"{}\"", key(raw));
+                return if plain.contains('\\') { None } else { self.field(&plain) };
+            }
             _ => return None,
         })
     }
@@ -91,7 +96,7 @@ impl<'de> Visitor<'de> for Fields {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut envelope = Envelope::default();
         while let Some(name) = map.next_key::<&'de RawValue>()? {
-            let Some(field) = envelope.field(&key(name.get())) else {
+            let Some(field) = envelope.field(name.get()) else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
@@ -142,7 +147,7 @@ impl<'a> Frame<'a> {
         }
         let mut envelope = Envelope::default();
         for (name, value) in each_member(text) {
-            if let Some(field) = envelope.field(&key(name)) {
+            if let Some(field) = envelope.field(name) {
                 *field = Some(value);
             }
         }

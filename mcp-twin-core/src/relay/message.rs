@@ -71,6 +71,12 @@ impl<'a> Message<'a> {
         matches!(self.0.kind, Kind::Request { .. })
     }
 
+    /// The number that a relay has given a request.
+    #[must_use]
+    pub fn request_number(&self) -> Option<u64> {
+        self.id().filter(|_| self.is_request())?.parse().ok()
+    }
+
     /// Whether it is an answer.
     #[must_use]
     pub fn is_answer(&self) -> bool {
@@ -91,8 +97,8 @@ impl<'a> Message<'a> {
 
     /// The protocol version in the metadata of a request of the modern era.
     #[must_use]
-    pub fn version(&self) -> Option<String> {
-        era::Envelope::read(self.0.params).map(|envelope| envelope.version)
+    pub fn version(&self) -> Option<Cow<'a, str>> {
+        era::version(self.0.params)
     }
 
     /// `params.NAME`, if it is a string.
@@ -142,7 +148,7 @@ pub(super) fn replaced(text: &str, mut parts: Vec<(&str, &str)>) -> Vec<u8> {
 /// A body as one line: JSON has line ends only between its parts, where a space says the same.
 #[must_use]
 pub fn one_line(body: &[u8]) -> Cow<'_, [u8]> {
-    if body.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+    if memchr::memchr2(b'\n', b'\r', body).is_some() {
         body.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }).collect::<Vec<_>>().into()
     } else {
         body.into()

@@ -18,7 +18,7 @@ pub(super) struct Outbox {
     bytes: Vec<u8>,
     /// Everything before it was accepted.
     cursor: usize,
-    /// Requests among the lines: where each begins and ends, and its number.
+    /// Requests among the lines, or answers: where each begins and ends, and its number.
     marks: VecDeque<Mark>,
     /// The destination accepts nothing any more; lines to it are dropped.
     shut: bool,
@@ -75,7 +75,7 @@ impl Outbox {
         self.bytes.push(b'\n');
     }
 
-    /// Remembers that the line that began at `start` (see [`Outbox::end`]) is the request `call`.
+    /// Remembers that the line that began at `start` (see [`Outbox::end`]) is the request `call`, or the answer to it.
     pub(super) fn mark(&mut self, start: usize, call: u64) {
         self.marks.push_back(Mark { start, end: self.bytes.len(), call });
     }
@@ -83,6 +83,11 @@ impl Outbox {
     /// Where the next line will begin, for [`Outbox::mark`].
     pub(super) fn end(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// The call that the next line belongs to, if it was marked and nothing of it was accepted.
+    pub(super) fn leading(&self) -> Option<u64> {
+        self.marks.front().filter(|mark| mark.start == self.cursor).map(|mark| mark.call)
     }
 
     /// The last line, given where it began, without its newline.
@@ -211,8 +216,11 @@ mod tests {
     #[test]
     fn a_request_is_accepted_with_its_newline_only() {
         let mut outbox = with(&[("abc", Some(1)), ("de", Some(2))]);
+        assert_eq!(outbox.leading(), Some(1));
         assert!(accepted(&mut outbox, 3).is_empty());
+        assert_eq!(outbox.leading(), None, "it is begun");
         assert_eq!(accepted(&mut outbox, 1), [1]);
+        assert_eq!(outbox.leading(), Some(2));
         assert_eq!(outbox.output(), b"de\n");
         assert_eq!(accepted(&mut outbox, 3), [2]);
         assert_eq!(outbox.waiting(), 0);

@@ -5,7 +5,7 @@
 
 use super::Relay;
 use super::calls::{Ask, Call, Method};
-use super::frame;
+use super::frame::{self, Name};
 use super::ids::Token;
 use super::route::Timer;
 use crate::error::{Code, Fault};
@@ -20,6 +20,14 @@ mod tasks;
 
 /// So many of each kind are remembered; the oldest is forgotten first.
 const KEPT: usize = 1024;
+
+static CURSOR: Name = Name::new("cursor");
+static NEXT_CURSOR: Name = Name::new("nextCursor");
+static STATE: Name = Name::new("requestState");
+/// By which a task is named.
+pub(super) static TASK: Name = Name::new("taskId");
+/// By which an elicitation by URL is named.
+pub(super) static LINK: Name = Name::new("elicitationId");
 
 /// Things by key, the oldest forgotten when there are too many.
 #[derive(Debug)]
@@ -118,9 +126,8 @@ fn hash(text: &str) -> u64 {
 }
 
 /// A string member of raw params or a raw result, by hash.
-pub(super) fn named(part: Option<&str>, name: &str) -> Option<u64> {
-    let part = part.filter(|part| frame::may_name(part, name))?;
-    frame::member(part, name).filter(|value| value.starts_with('"')).map(hash)
+pub(super) fn named(part: Option<&str>, name: &Name) -> Option<u64> {
+    name.find(part?).filter(|value| value.starts_with('"')).map(hash)
 }
 
 impl Relay {
@@ -135,8 +142,7 @@ impl Relay {
                 state.map(|due| due.twin).filter(lives).map_or(Owner::Any, Owner::Twin)
             }
             Method::List(_) | Method::TaskList => {
-                let cursor = params.filter(|params| frame::may_name(params, "cursor"));
-                let Some(cursor) = cursor.and_then(|params| frame::member(params, "cursor")) else { return Owner::Any };
+                let Some(cursor) = params.and_then(|params| CURSOR.find(params)) else { return Owner::Any };
                 match self.owners.cursors.by_key.get(&(method, hash(cursor))) {
                     None => Owner::Any,
                     Some(twin) if lives(twin) => Owner::Twin(*twin),
@@ -147,7 +153,7 @@ impl Relay {
                 }
             }
             Method::Task | Method::TaskResult => {
-                let task = named(params, "taskId").and_then(|id| self.owners.tasks.by_key.get(&id));
+                let task = named(params, &TASK).and_then(|id| self.owners.tasks.by_key.get(&id));
                 match task.map(|task| task.due.twin) {
                     None => Owner::Any,
                     Some(twin) if lives(&twin) => Owner::Twin(twin),
@@ -172,8 +178,7 @@ impl Relay {
     fn brought_state(&self, params: Option<&str>) -> Option<u64> {
         // Where none is remembered none needs to be looked for.
         let params = params.filter(|_| !self.owners.states.by_key.is_empty());
-        let params = params.filter(|params| frame::may_name(params, "requestState"))?;
-        frame::member(params, "requestState").map(hash)
+        STATE.find(params?).map(hash)
     }
 
     fn due(&mut self, twin: TwinId, lasts: Option<Duration>, now: Moment) -> Due {
@@ -226,9 +231,7 @@ impl Relay {
     pub(super) fn learn(&mut self, twin: TwinId, call: &Call, result: &str, now: Moment) {
         match call.method {
             Method::List(_) | Method::TaskList => {
-                let cursor = Some(result).filter(|result| frame::may_name(result, "nextCursor"));
-                let cursor = cursor.and_then(|result| frame::member(result, "nextCursor"));
-                if let Some(cursor) = cursor.filter(|cursor| cursor.starts_with('"')) {
+                if let Some(cursor) = NEXT_CURSOR.find(result).filter(|cursor| cursor.starts_with('"')) {
                     self.owners.cursors.insert((call.method, hash(cursor)), twin);
                 }
             }
@@ -237,10 +240,10 @@ impl Relay {
                     let used = self.owners.states.remove(&state);
                     self.undue(used);
                 }
-                if self.is_modern() && frame::may_name(result, "requestState") {
+                if self.is_modern() && STATE.may_be_in(result) {
                     self.learn_state(twin, result, now);
                 }
-                if call.method == Method::ToolCall && frame::may_name(result, "taskId") {
+                if call.method == Method::ToolCall && TASK.may_be_in(result) {
                     self.learn_task(twin, call, result, now);
                 }
             }
@@ -268,7 +271,7 @@ impl Relay {
     }
 
     fn learn_state(&mut self, twin: TwinId, result: &str, now: Moment) {
-        let Some(state) = frame::member(result, "requestState").filter(|state| state.starts_with('"')) else { return };
+        let Some(state) = STATE.of(result).filter(|state| state.starts_with('"')) else { return };
         let due = self.due(twin, Some(self.limits.state_ttl), now);
         let gone = self.owners.states.insert(hash(state), due);
         self.undue(gone);
@@ -289,14 +292,14 @@ impl Relay {
 
     /// The elicitations that an error of code -32042 asks for.
     pub(super) fn learn_links(&mut self, twin: TwinId, error: &str, now: Moment) {
-        let data = Some(error).filter(|error| frame::may_name(error, "elicitationId"));
+        let data = Some(error).filter(|error| LINK.may_be_in(error));
         let list = data.and_then(|error| frame::member(frame::member(error, "data")?, "elicitations"));
         let ids: Vec<u64> = list
             .map(frame::elements)
             .unwrap_or_default()
             .into_iter()
             .take(KEPT)
-            .filter_map(|one| named(Some(one), "elicitationId"))
+            .filter_map(|one| named(Some(one), &LINK))
             .collect();
         for id in ids {
             self.link_opened(twin, id, now);
@@ -316,9 +319,9 @@ impl Relay {
                 None => self.lent_over(id),
             },
             None => {
-                let task = result.filter(|result| frame::may_name(result, "taskId"));
+                let task = result.filter(|result| TASK.may_be_in(result));
                 let task = task.and_then(|result| frame::member(result, "task"));
-                let Some((id, task)) = named(task, "taskId").zip(task) else { return };
+                let Some((id, task)) = named(task, &TASK).zip(task) else { return };
                 let due = Due { twin: ask.twin, until: None };
                 let gone = self.owners.lent.insert(id, due);
                 self.undue(gone);

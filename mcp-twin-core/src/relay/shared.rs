@@ -5,6 +5,7 @@
 //! it outlives its front.
 
 use super::Message;
+use super::calls::Method;
 use super::frame::{Frame, Kind};
 use super::lists::Lists;
 use super::opening::{Opening, Session};
@@ -187,6 +188,19 @@ impl Relay {
             self.listens.get(listen).map(super::listens::Listen::id)
         });
         id.map(|id| id.with_bytes(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+    }
+
+    /// Whether the next line of [`Relay::twin_output`] is a request of the client's that opens nothing: our number of it.
+    #[must_use]
+    pub fn leading_call(&self, twin: TwinId) -> Option<u64> {
+        let number = self.twins.get(&twin)?.out.leading()?;
+        self.calls.get(&number).is_some_and(|call| call.method != Method::Initialize).then_some(number)
+    }
+
+    /// Whether the next line of [`Relay::client_output`] is a twin's answer to a request: our number of that.
+    #[must_use]
+    pub fn leading_answer(&self) -> Option<u64> {
+        self.client.leading()
     }
 
     /// The client's id of the open request that reports its progress under this token, both as the client wrote them.

@@ -57,8 +57,15 @@ impl Door {
     /// # Errors
     /// Why it does not come in.
     pub fn check(&self, headers: &mut HeaderMap) -> Result<(), DoorError> {
-        let host = text(headers, &HOST).map(str::to_owned);
-        let named = host.as_deref().map(host_of);
+        if self.admits(headers)? {
+            headers.remove(AUTHORIZATION);
+        }
+        Ok(())
+    }
+
+    /// Whether the token came in `Authorization`.
+    fn admits(&self, headers: &HeaderMap) -> Result<bool, DoorError> {
+        let named = text(headers, &HOST).map(host_of);
         // A front that was put on another address on purpose has names that nobody knows here; it has a token.
         if self.loopback && !named.is_some_and(is_local) {
             return Err(DoorError::Host);
@@ -71,21 +78,17 @@ impl Door {
                 return Err(DoorError::Origin);
             }
         }
-        let Some(token) = &self.token else { return Ok(()) };
+        let Some(token) = &self.token else { return Ok(false) };
         let same = |given: &[u8]| bool::from(given.ct_eq(token.as_slice()));
         if headers.get(TOKEN).is_some_and(|given| same(given.as_bytes())) {
-            return Ok(());
+            return Ok(false);
         }
         let bearer = headers.get(AUTHORIZATION).map(|value| value.as_bytes());
         let given = bearer.and_then(|value| {
             let (scheme, rest) = value.split_at_checked(7)?;
             scheme.eq_ignore_ascii_case(b"bearer ").then_some(rest)
         });
-        if given.is_some_and(same) {
-            headers.remove(AUTHORIZATION);
-            return Ok(());
-        }
-        Err(DoorError::Token)
+        if given.is_some_and(same) { Ok(true) } else { Err(DoorError::Token) }
     }
 }
 
@@ -99,7 +102,9 @@ fn host_of(authority: &str) -> &str {
 }
 
 fn is_local(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    matches!(host, "127.0.0.1" | "localhost")
+        || host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ fn take_in(hub: &Hub, parts: Parts, body: Bytes) -> Taken {
     let name = text(&parts.headers, &SESSION);
     let (message, ids, opens) = match Message::read(&line) {
         Ok(message) => {
-            if message.version().is_some_and(|version| version.as_str() >= MODERN) {
+            if message.version().is_some_and(|version| &*version >= MODERN) {
                 if message.is_request() {
                     if hub.speaks_for_itself()
                         && let Some(objection) = hub.objection(&message, &parts.headers)

@@ -1,8 +1,8 @@
 //! Which headers of a client go on to a twin, and which of a twin's answer go back.
 
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderName,
-    HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, EXPECT, HOST, HeaderMap,
+    HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 
 /// The session of the legacy era (2025-03-26 basic/transports: Session Management).
@@ -48,12 +48,19 @@ pub fn to_twin(headers: HeaderMap) -> HeaderMap {
     without(headers, |name| stays(name) || [ACCEPT_ENCODING, SESSION, LAST_EVENT].contains(name))
 }
 
+/// Headers of a twin's answer that are the client's to see.
+#[must_use]
+pub fn to_client(headers: HeaderMap) -> HeaderMap {
+    without(headers, |name| stays(name) || [SESSION, CONTENT_TYPE, CACHE_CONTROL, DATE].contains(name))
+}
+
 /// Taken out where they are: most messages have one or two of them, and the others need not move.
 fn without(mut headers: HeaderMap, drops: impl Fn(&HeaderName) -> bool) -> HeaderMap {
-    let named = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    let named = named.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok());
-    let mut dropped: Vec<HeaderName> = named.collect();
-    dropped.extend(headers.keys().filter(|name| drops(name)).cloned());
+    let mut dropped: Vec<HeaderName> = headers.keys().filter(|name| drops(name)).cloned().collect();
+    if dropped.contains(&CONNECTION) {
+        let named = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+        dropped.extend(named.flat_map(|value| value.split(',')).filter_map(|name| name.trim().parse().ok()));
+    }
     for name in dropped {
         headers.remove(name);
     }

@@ -34,7 +34,7 @@ use mcp_twin_core::spec::Options;
 use mcp_twin_core::swap::ProbeReport;
 use mcp_twin_core::{Fault, Moment, TwinId};
 use processes::Pipe;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -149,7 +149,7 @@ struct Session {
 #[derive(Default)]
 struct Inner {
     sessions: BTreeMap<Sid, Session>,
-    by_name: HashMap<String, Sid>,
+    by_name: BTreeMap<String, Sid>,
     last: u64,
     /// The relays of the front's own: modern, canary.
     own: [Option<Sid>; 2],
@@ -159,12 +159,13 @@ struct Inner {
     forced: BTreeSet<TwinId>,
     active: Option<TwinId>,
     gate: Gate,
-    edges: HashMap<String, Edge>,
+    /// Open requests of the modern era, by the numbers that their relay knows them by.
+    edges: BTreeMap<u64, Edge>,
     timeouts: BTreeSet<(Moment, Sid)>,
     waiters: Waiters,
     trial: Option<Trial>,
     /// The endpoints of twins that were asked for something.
-    endpoints: HashMap<TwinId, (SocketAddr, Endpoint)>,
+    endpoints: BTreeMap<TwinId, (SocketAddr, Endpoint)>,
     rates: BTreeMap<TwinId, (u32, u32)>,
     rate_before: (u32, u32),
     /// Requests that no relay carries, by the twin that has them.
@@ -206,10 +207,10 @@ type Verdict = Result<ProbeReport, Fault>;
 /// Who waits for what a relay finds out, by session and twin.
 #[derive(Default)]
 struct Waiters {
-    ready: HashMap<(Sid, TwinId), oneshot::Sender<Verdict>>,
-    prepared: HashMap<(Sid, TwinId), oneshot::Sender<Result<(), Fault>>>,
-    drained: HashMap<(Sid, TwinId), oneshot::Sender<()>>,
-    idle: HashMap<(Sid, TwinId), oneshot::Sender<()>>,
+    ready: BTreeMap<(Sid, TwinId), oneshot::Sender<Verdict>>,
+    prepared: BTreeMap<(Sid, TwinId), oneshot::Sender<Result<(), Fault>>>,
+    drained: BTreeMap<(Sid, TwinId), oneshot::Sender<()>>,
+    idle: BTreeMap<(Sid, TwinId), oneshot::Sender<()>>,
     bake: Option<(TwinId, oneshot::Sender<Fault>)>,
     passed: Vec<(TwinId, oneshot::Sender<()>)>,
 }

@@ -9,11 +9,11 @@ use super::hub::{Hub, Sid};
 use super::stream::Manner;
 use futures_util::StreamExt;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use mcp_twin_core::relay::{Message, one_line};
 use mcp_twin_core::{Code, Fault, TwinId};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
@@ -38,7 +38,7 @@ pub struct Posts {
     /// Whether what came before must be accepted first.
     behind: Option<watch::Receiver<bool>>,
     /// Requests that are open: to be given up.
-    open: HashMap<u64, Open>,
+    open: BTreeMap<u64, Open>,
     /// The stream of what belongs to no request.
     get: Option<AbortHandle>,
     /// The twin is about to be ended: no stream is opened there any more.
@@ -73,41 +73,49 @@ pub struct Errand {
 }
 
 impl Posts {
-    /// Takes up a message for its twin, and its line.
-    pub fn forward(
-        &mut self,
-        hub: &Hub,
-        (sid, twin): (Sid, TwinId),
-        message: &Message<'_>,
-        line: Bytes,
-        headers: Arc<HeaderMap>,
-        modern: bool,
-    ) {
-        let number = message.id().filter(|_| message.is_request()).and_then(|id| id.parse::<u64>().ok());
-        let method = message.method().unwrap_or_default().to_owned();
-        if modern && method == "notifications/cancelled" {
+    /// Takes up a message for its twin; the errand is to carry its line.
+    pub fn forward(&mut self, hub: &Hub, message: &Message<'_>, mut errand: Errand) {
+        let method = message.method().unwrap_or_default();
+        if errand.modern && method == "notifications/cancelled" {
             if let Some(number) = message.raw("requestId").and_then(|id| id.parse().ok()) {
                 self.give_up(number);
             }
             return;
         }
-        let opens = method == "initialize";
-        if opens {
-            self.opening = Some(line.clone());
+        errand.opens = method == "initialize";
+        if errand.opens {
+            self.opening = Some(errand.line.clone());
         }
-        let wait = self.behind.clone();
-        let done = self.completes(&method, &line);
-        let sent_first = self.after_sent(&method, message);
-        let kept = line.clone();
-        let errand = Errand { sid, twin, number, modern, opens, line, headers };
+        let wait = self.awaited();
+        let done = self.completes(method, &errand.line);
+        let first = self.after_sent(method, message);
+        self.begin(hub, errand, wait, first, done);
+    }
+
+    /// Takes up a request that is neither an opening nor says anything of other messages.
+    pub fn send(&mut self, hub: &Hub, errand: Errand) {
+        let wait = self.awaited();
+        self.begin(hub, errand, wait, None, None);
+    }
+
+    /// Sends it once what comes `first` was sent, and says when it is `done`.
+    fn begin(
+        &mut self,
+        hub: &Hub,
+        errand: Errand,
+        wait: Option<watch::Receiver<bool>>,
+        first: Option<oneshot::Receiver<()>>,
+        done: Option<watch::Sender<bool>>,
+    ) {
+        let (number, line) = (errand.number, errand.line.clone());
         let (sent_tx, sent) = oneshot::channel();
         let hub = hub.clone();
         let task = tokio::spawn(async move {
             if let Some(mut wait) = wait {
                 let _ = timeout(BEHIND, wait.wait_for(|done| *done)).await;
             }
-            if let Some(sent) = sent_first {
-                let _ = timeout(BEHIND, sent).await;
+            if let Some(first) = first {
+                let _ = timeout(BEHIND, first).await;
             }
             errand.run(&hub, sent_tx).await;
             if let Some(done) = done {
@@ -115,8 +123,14 @@ impl Posts {
             }
         });
         if let Some(number) = number {
-            self.open.insert(number, Open { task: task.abort_handle(), sent: Some(sent), line: kept });
+            self.open.insert(number, Open { task: task.abort_handle(), sent: Some(sent), line });
         }
+    }
+
+    /// What is still to be accepted before anything else is sent.
+    fn awaited(&mut self) -> Option<watch::Receiver<bool>> {
+        self.behind.take_if(|behind| *behind.borrow());
+        self.behind.clone()
     }
 
     /// What comes behind `initialized` waits until the twin has accepted it.
@@ -200,7 +214,7 @@ impl Posts {
         listens: impl Fn(u64) -> bool,
     ) -> Option<JoinHandle<()>> {
         self.leaving = true;
-        for (_, open) in self.open.extract_if(|number, _| listens(*number)) {
+        for (_, open) in self.open.extract_if(.., |number, _| listens(*number)) {
             open.task.abort();
         }
         if let Some(get) = self.get.take() {
@@ -211,7 +225,7 @@ impl Posts {
 
     /// Everything that runs for the session at this twin ends.
     pub fn silence(&mut self) {
-        for (_, open) in self.open.drain() {
+        for open in std::mem::take(&mut self.open).into_values() {
             open.task.abort();
         }
         if let Some(get) = self.get.take() {
@@ -242,6 +256,18 @@ impl Posts {
 
 /// What is seldom gone through is boxed: each message begins with room for all of its way.
 impl Errand {
+    /// A line for a twin, on behalf of a session; `number` if it is a request.
+    #[must_use]
+    pub fn new(
+        (sid, twin): (Sid, TwinId),
+        number: Option<u64>,
+        modern: bool,
+        line: Bytes,
+        headers: Arc<HeaderMap>,
+    ) -> Self {
+        Self { sid, twin, number, modern, opens: false, line, headers }
+    }
+
     async fn run(&self, hub: &Hub, sent: oneshot::Sender<()>) {
         let mut sent = Some(sent);
         let mut reopened = false;
@@ -311,7 +337,7 @@ impl Errand {
         if self.opens && status.is_success() {
             hub.opened(self.sid, self.twin, parts.headers.get(SESSION).cloned());
         }
-        let kept = kept(parts.headers);
+        let kept = headers::to_client(parts.headers);
         async move {
             if streams {
                 return Box::pin(self.hear_events(hub, body, kept)).await;
@@ -476,14 +502,4 @@ async fn reopen(hub: &Hub, sid: Sid, twin: TwinId, had: &HeaderValue, headers: &
     }
     hub.forgot(sid, twin);
     true
-}
-
-/// Headers of a twin's answer that are the client's to see.
-fn kept(headers: HeaderMap) -> HeaderMap {
-    let mut kept = headers::onward(headers);
-    kept.remove(SESSION);
-    kept.remove(CONTENT_TYPE);
-    kept.remove(hyper::header::CACHE_CONTROL);
-    kept.remove(hyper::header::DATE);
-    kept
 }

@@ -7,7 +7,7 @@
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::HeaderMap;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
@@ -154,7 +154,7 @@ pub struct Streams {
     pub priming: bool,
     streams: BTreeMap<u64, Stream>,
     /// Which stream answers which request.
-    by_id: HashMap<String, u64>,
+    by_id: BTreeMap<String, u64>,
     get: Option<u64>,
     next: u64,
     kept: (usize, usize),
@@ -170,7 +170,7 @@ impl Streams {
             resumable,
             priming: false,
             streams: BTreeMap::new(),
-            by_id: HashMap::new(),
+            by_id: BTreeMap::new(),
             get: None,
             next: 0,
             kept: (0, 0),

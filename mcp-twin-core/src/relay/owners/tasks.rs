@@ -1,7 +1,7 @@
 //! Tasks: those that a twin runs for the client, and those of the client that a twin asked for. A task is owed until what
 //! came of it was fetched; its end alone is not that.
 
-use super::{Due, Owners, hash_of, named};
+use super::{Due, Owners, TASK, hash_of, named};
 use crate::ids::TwinId;
 use crate::relay::Relay;
 use crate::relay::calls::Call;
@@ -79,7 +79,7 @@ impl Relay {
             Era::Modern => Some(result).filter(|result| frame::member(result, "resultType") == Some("\"task\"")),
         };
         let Some(task) = task else { return };
-        let Some(id) = named(Some(task), "taskId") else { return };
+        let Some(id) = named(Some(task), &TASK) else { return };
         let lasts = frame::member(task, "ttl").or_else(|| frame::member(task, "ttlMs"));
         let lasts = lasts.and_then(ids::number).map(Duration::from_millis);
         let due = self.due(twin, lasts, now);
@@ -91,7 +91,7 @@ impl Relay {
 
     /// A twin answers how one of its tasks stands.
     pub(super) fn task_answered(&mut self, twin: TwinId, task: &str, now: Moment) {
-        let Some(id) = named(Some(task), "taskId") else { return };
+        let Some(id) = named(Some(task), &TASK) else { return };
         match Stage::of(task) {
             Stage::Running => {}
             Stage::Ended => self.task_ended(twin, &id, now),
@@ -101,7 +101,7 @@ impl Relay {
 
     /// A twin tells by itself how one of its tasks stands. Clients poll all the same, whatever they were told.
     pub(in crate::relay) fn task_reported(&mut self, twin: TwinId, task: &str, now: Moment) {
-        if let Some(id) = named(Some(task), "taskId").filter(|_| Stage::of(task) != Stage::Running) {
+        if let Some(id) = named(Some(task), &TASK).filter(|_| Stage::of(task) != Stage::Running) {
             self.task_ended(twin, &id, now);
         }
     }

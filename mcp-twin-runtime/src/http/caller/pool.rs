@@ -25,7 +25,7 @@ struct Kept {
 
 impl Kept {
     fn of(&mut self, to: &Authority) -> Option<&mut Vec<(Instant, Line)>> {
-        self.lines.iter_mut().find_map(|(own, lines)| (own == to).then_some(lines))
+        self.lines.iter_mut().find_map(|(own, lines)| (own.as_str() == to.as_str()).then_some(lines))
     }
 }
 

@@ -184,7 +184,7 @@ impl Hub {
                 link.closed(answers);
             }
         }
-        let origin = Origin { id, manner };
+        let origin = Origin { number, id, manner };
         inner.pump(self, sid, Some(&origin));
         if counts {
             inner.count(twin, refused);
@@ -204,7 +204,7 @@ impl Hub {
                 // The client sees it as it is; the relay's own words for it go nowhere.
                 session.streams.send_raw(&id, manner, body);
                 if session.kind == Kind::Modern {
-                    inner.edges.remove(&id);
+                    id.parse().ok().and_then(|number: u64| inner.edges.remove(&number));
                 }
             }
         }

@@ -73,8 +73,9 @@ impl Inner {
         let Some(sid) = self.own[0].filter(|_| !self.is_modern()) else { return };
         let manner = Manner { status: StatusCode::BAD_REQUEST, ..Manner::default() };
         let now = hub.now();
-        for (number, edge) in std::mem::take(&mut self.edges) {
+        for edge in std::mem::take(&mut self.edges).into_values() {
             let Some(session) = self.sessions.get_mut(&sid) else { return };
+            let number = edge.number().to_owned();
             let key = session.streams.of(&number);
             session.streams.send(key, error_answer(edge.id(), &unsupported("2026-07-28")), &[number], &manner);
             session.relay.client_line(edge.cancellation().as_bytes(), now);

@@ -48,9 +48,6 @@ impl Inner {
     /// Lets a session go to the twin that serves, if it is not there. `wanted`: it has something for it.
     pub(super) fn follow(&mut self, hub: &Hub, sid: Sid, wanted: bool) {
         let Some(active) = self.active.filter(|_| matches!(self.gate, Gate::Open)) else { return };
-        let before = self.sessions.get(&sid).and_then(|session| session.relay.serving());
-        let vouched = self.vouched(hub, active);
-        let vouched_before = before.and_then(|before| self.vouched(hub, before));
         let Some(session) = self.sessions.get_mut(&sid) else { return };
         if !matches!(session.kind, Kind::Client(_)) {
             return;
@@ -70,6 +67,9 @@ impl Inner {
         if serving == Some(active) || barred || (refused && serving.is_some()) || !(wanted || eager) {
             return;
         }
+        let vouched = self.vouched(hub, active);
+        let vouched_before = serving.and_then(|before| self.vouched(hub, before));
+        let Some(session) = self.sessions.get_mut(&sid) else { return };
         session.moving = Some(active);
         session.leaving = serving;
         session.refused = None;

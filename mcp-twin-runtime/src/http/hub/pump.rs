@@ -5,12 +5,14 @@ use super::link::Link;
 use super::processes::write_process;
 use super::{Hub, Inner, Kind, OWN_ID, Session, Sid};
 use crate::http::headers;
+use crate::http::posts::Errand;
 use crate::http::stream::Manner;
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use mcp_twin_core::relay::{Message, RelayEvent, one_line};
-use mcp_twin_core::{Fault, TwinId};
+use mcp_twin_core::{Fault, Moment, TwinId};
 use serde_json::value::RawValue;
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// So much may wait for a client of the modern era whose process others use too.
@@ -18,7 +20,9 @@ const STUCK: usize = 16 << 20;
 
 /// What an input came from: the client's request that it belongs to, and how the twin answers that one.
 pub(super) struct Origin<'a> {
-    /// The client's id of the request, as written (of the modern era: its number).
+    /// Our number of the request.
+    pub(super) number: Option<u64>,
+    /// The client's id of it, as written (of the modern era: its number at the edge).
     pub(super) id: Option<String>,
     pub(super) manner: &'a Manner,
 }
@@ -26,9 +30,10 @@ pub(super) struct Origin<'a> {
 impl Inner {
     /// Writes what can be written and passes on what was found out.
     pub(super) fn pump(&mut self, hub: &Hub, sid: Sid, origin: Option<&Origin<'_>>) {
+        let now = hub.now();
         loop {
             let mut moved = self.write_client(hub, sid, origin);
-            moved |= self.write_twins(hub, sid);
+            moved |= self.write_twins(hub, sid, now);
             while let Some(event) = self.sessions.get_mut(&sid).and_then(|session| session.relay.poll_event()) {
                 moved = true;
                 self.heard(hub, sid, event);
@@ -64,23 +69,31 @@ impl Inner {
     }
 
     fn write_client(&mut self, hub: &Hub, sid: Sid, origin: Option<&Origin<'_>>) -> bool {
-        let Some(session) = self.sessions.get_mut(&sid) else { return false };
-        let output = session.relay.client_output();
-        if output.is_empty() {
-            return false;
-        }
-        let output = Bytes::copy_from_slice(output);
-        session.relay.client_written(output.len());
-        for line in output.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let line = output.slice_ref(line);
-            match self.sessions.get(&sid).map(|session| session.kind.clone()) {
-                Some(Kind::Client(_)) => self.tell_client(hub, sid, line, origin),
-                Some(Kind::Modern) => self.tell_edge(hub, sid, &line, origin),
-                Some(Kind::Canary) => self.tell_canary(hub, sid, &line),
-                None => {}
+        let mut moved = false;
+        while let Some(session) = self.sessions.get_mut(&sid)
+            && let Some(line) = first_line(session.relay.client_output())
+        {
+            moved = true;
+            let answered = session.relay.leading_answer();
+            session.relay.client_written(line.len() + 1);
+            match &session.kind {
+                Kind::Client(_) => {
+                    if let Some(origin) = origin
+                        && let Some(id) = &origin.id
+                        && answered.is_some_and(|number| origin.number == Some(number))
+                    {
+                        // Nearly every line is the answer to what was asked: it need not be read to know that.
+                        let key = session.streams.of(id);
+                        session.streams.send(key, line, std::slice::from_ref(id), origin.manner);
+                    } else {
+                        self.tell_client(hub, sid, line, origin);
+                    }
+                }
+                Kind::Modern => self.tell_edge(hub, sid, &line, origin),
+                Kind::Canary => self.tell_canary(hub, sid, &line),
             }
         }
-        true
+        moved
     }
 
     /// To a client of the legacy era.
@@ -129,20 +142,21 @@ impl Inner {
             }
             return;
         }
+        let number_of = |id: &str| id.parse::<u64>().ok().filter(|number| self.edges.contains_key(number));
         let named = message
             .id()
             .filter(|_| message.is_answer())
             .or_else(|| message.subscription())
             .or_else(|| message.raw("progressToken"))
-            .or_else(|| message.raw("requestId"))
-            .map(str::to_owned);
-        let of_origin = origin.and_then(|origin| origin.id.clone());
+            .or_else(|| message.raw("requestId"));
+        let of_origin = origin.and_then(|origin| origin.id.as_deref()).and_then(number_of);
         let processes = hub.processes().is_some();
-        let known = named.clone().filter(|number| self.edges.contains_key(number)).or(of_origin.clone());
+        let known = named.and_then(number_of).or(of_origin);
         // What names no request can only be about the one that is open.
         let only =
-            || self.edges.keys().next().filter(|_| processes && named.is_none() && self.edges.len() == 1).cloned();
-        let Some(number) = known.or_else(only) else {
+            || self.edges.keys().next().filter(|_| processes && named.is_none() && self.edges.len() == 1).copied();
+        let Some((number, edge)) = known.or_else(only).and_then(|number| Some((number, self.edges.get(&number)?)))
+        else {
             if processes && !message.is_answer() {
                 let what = message.method().unwrap_or_default();
                 hub.shared
@@ -152,16 +166,16 @@ impl Inner {
             }
             return;
         };
-        let Some(edge) = self.edges.get(&number) else { return };
         let text = Bytes::from(edge.leave(&message));
-        let answers =
-            if message.is_answer() && message.id() == Some(&number) { vec![number.clone()] } else { Vec::new() };
-        let own = origin.filter(|_| of_origin.as_ref() == Some(&number)).map(|origin| origin.manner);
+        let id = edge.number();
+        let answers: &[String] = if message.is_answer() && message.id() == Some(id) { &[id.to_owned()] } else { &[] };
+        let over = !answers.is_empty();
         let status = message.error_code().filter(|_| processes).map_or(StatusCode::OK, status_of);
-        let manner = own.cloned().unwrap_or(Manner { events: answers.is_empty(), status, ..Manner::default() });
+        let plain = Manner { events: !over, status, ..Manner::default() };
+        let manner = origin.filter(|_| of_origin == Some(number)).map_or(&plain, |origin| origin.manner);
         if let Some(session) = self.sessions.get_mut(&sid) {
-            let key = session.streams.of(&number);
-            if processes && session.streams.gauge(Some(&number)).waiting() > STUCK {
+            let key = session.streams.of(id);
+            if processes && session.streams.gauge(Some(id)).waiting() > STUCK {
                 // Its process is not kept from the other clients for the sake of one that does not read.
                 let cancellation = edge.cancellation();
                 hub.shared.options.listener.log(None, "a client does not read what it asked for, and was cut off");
@@ -170,10 +184,10 @@ impl Inner {
                 return session.relay.client_line(cancellation.as_bytes(), hub.now());
             }
             if key.is_some() {
-                session.streams.send(key, text, &answers, &manner);
+                session.streams.send(key, text, answers, manner);
             }
         }
-        if !answers.is_empty() {
+        if over {
             self.edges.remove(&number);
         }
     }
@@ -200,25 +214,21 @@ impl Inner {
         }
     }
 
-    fn write_twins(&mut self, hub: &Hub, sid: Sid) -> bool {
+    fn write_twins(&mut self, hub: &Hub, sid: Sid, now: Moment) -> bool {
         let Some(session) = self.sessions.get_mut(&sid) else { return false };
-        let now = hub.now();
         let mut moved = false;
-        let twins: Vec<TwinId> = session.links.keys().copied().collect();
-        for twin in twins {
+        let mut next = session.links.keys().next().copied();
+        while let Some(twin) = next {
+            next = session.links.range((Bound::Excluded(twin), Bound::Unbounded)).next().map(|(twin, _)| *twin);
             if let Some(number) = session.links.get(&twin).and_then(Link::process) {
                 moved |= write_process(&mut self.pipes, hub, number, &mut session.relay, twin);
                 continue;
             }
-            let output = session.relay.twin_output(twin);
-            if output.is_empty() {
-                continue;
-            }
-            moved = true;
-            let output = Bytes::copy_from_slice(output);
-            session.relay.twin_written(twin, output.len(), now);
-            for line in output.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                session.forward(hub, sid, twin, output.slice_ref(line));
+            while let Some(line) = first_line(session.relay.twin_output(twin)) {
+                moved = true;
+                let call = session.relay.leading_call(twin);
+                session.relay.twin_written(twin, line.len() + 1, now);
+                session.forward(hub, sid, twin, call, line);
             }
         }
         moved
@@ -270,11 +280,18 @@ impl Inner {
 }
 
 impl Session {
-    /// Sends a line to a twin, with the headers of the client's request that it comes from.
-    fn forward(&mut self, hub: &Hub, sid: Sid, twin: TwinId, line: Bytes) {
-        // Only a batch that the relay made would be none, and it makes none for twins.
-        let Ok(message) = Message::written(&line) else { return };
-        let number = message.id().filter(|_| message.is_request()).and_then(|id| id.parse::<u64>().ok());
+    /// Sends a line to a twin, with the headers of the client's request that it comes from; `call` says which it is, where
+    /// that is known.
+    fn forward(&mut self, hub: &Hub, sid: Sid, twin: TwinId, call: Option<u64>, line: Bytes) {
+        let message = match call {
+            Some(_) => None,
+            // Only a batch that the relay made would be none, and it makes none for twins.
+            None => match Message::written(&line) {
+                Ok(message) => Some(message),
+                Err(_) => return,
+            },
+        };
+        let number = call.or_else(|| message.as_ref()?.request_number());
         let id = number.and_then(|number| self.relay.client_id(number));
         let own = id.as_deref().and_then(|id| self.streams.headers_of(id));
         let modern = self.kind == Kind::Modern;
@@ -284,7 +301,11 @@ impl Session {
             None => Arc::new(headers::own(&self.headers)),
         };
         if let Some(link) = self.posts_mut(twin) {
-            link.forward(hub, (sid, twin), &message, line.clone(), headers, modern);
+            let errand = Errand::new((sid, twin), number, modern, line.clone(), headers);
+            match message {
+                Some(message) => link.forward(hub, &message, errand),
+                None => link.send(hub, errand),
+            }
         }
     }
 
@@ -294,6 +315,15 @@ impl Session {
         let value: serde_json::Value = serde_json::from_slice(&one_line(text.as_bytes())).ok()?;
         Some(value.get("error")?.get("message")?.as_str()?.to_owned())
     }
+}
+
+/// The first line of what a relay has written. It writes whole lines.
+fn first_line(output: &[u8]) -> Option<Bytes> {
+    if output.is_empty() {
+        return None;
+    }
+    let end = memchr::memchr(b'\n', output)?;
+    output.get(..end).map(Bytes::copy_from_slice)
 }
 
 /// The ids of the answers in a batch.

@@ -28,7 +28,7 @@ pub struct Entered {
     hub: Hub,
     sid: Sid,
     /// The number of a request of the modern era, which ends with its stream.
-    number: Option<String>,
+    number: Option<u64>,
     /// What the client gets.
     pub reply: oneshot::Receiver<Reply>,
 }
@@ -44,7 +44,7 @@ impl Drop for Entered {
         // The client's stream is over, whichever way: what is still open on it is cancelled
         // (2026-07-28 basic/transports/streamable-http: closing the stream is the cancellation).
         if let Some(number) = self.number.take() {
-            self.hub.cancel(self.sid, &number);
+            self.hub.cancel(self.sid, number);
         }
     }
 }
@@ -144,22 +144,25 @@ impl Hub {
         let mut inner = self.lock();
         let sid = inner.own[0]?;
         inner.last += 1;
-        let (edge, line) = Edge::enter(message, inner.last)?;
-        let number = edge.number().to_owned();
-        inner.edges.insert(number.clone(), edge);
+        let number = inner.last;
+        let (edge, line) = Edge::enter(message, number)?;
+        let id = edge.number().to_owned();
+        inner.edges.insert(number, edge);
         let session = inner.sessions.get_mut(&sid)?;
-        let (_, reply) = session.streams.post(vec![number.clone()], Arc::new(headers::to_twin(headers)));
-        session.relay.client_line(&line, now);
+        let (_, reply) = session.streams.post(vec![id], Arc::new(headers::to_twin(headers)));
+        if let Ok(message) = Message::written(&line) {
+            session.relay.client_message(&message, now);
+        }
         inner.pump(self, sid, None);
         Some(Entered { hub: self.clone(), sid, number: Some(number), reply })
     }
 
-    fn cancel(&self, sid: Sid, number: &str) {
+    fn cancel(&self, sid: Sid, number: u64) {
         let now = self.now();
         let mut inner = self.lock();
-        let Some(edge) = inner.edges.remove(number) else { return };
+        let Some(edge) = inner.edges.remove(&number) else { return };
         if let Some(session) = inner.sessions.get_mut(&sid) {
-            if let Some(key) = session.streams.of(number) {
+            if let Some(key) = session.streams.of(edge.number()) {
                 session.streams.forget(key);
             }
             session.relay.client_line(edge.cancellation().as_bytes(), now);
