@@ -13,7 +13,8 @@ mod thread;
 
 pub use client::{ClientPipe, ClientReceiver, ClientSender, SendError};
 pub use error::EmbedError;
-pub use events::{EventStream, Events, FrontEvent};
+pub(crate) use events::Events;
+pub use events::{EventStream, FrontEvent};
 
 use crate::front::{Answers, First, Ground, Over, Served, Stdio};
 use crate::home::Home;
@@ -23,7 +24,7 @@ use events::LateEvents;
 use mcp_twin_core::control::{Answer, Ask};
 use mcp_twin_core::swap::Outcome;
 use mcp_twin_core::{Code, Fault};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use thread::Lease;
 
 /// What the process in which a front is put decides.
@@ -41,6 +42,8 @@ pub struct Front {
     answers: Weak<Answers>,
     first: First,
     events: LateEvents,
+    /// What happened while it began, for the first who wants to hear.
+    early: Mutex<Option<EventStream>>,
     lease: Lease,
 }
 
@@ -55,7 +58,7 @@ impl std::fmt::Debug for Front {
 /// # Errors
 /// Why it cannot begin. A server that cannot start is no such reason: its client is told, and so is [`Front::first`].
 pub async fn stdio(order: RunOrder, embedding: Embedding) -> Result<(Front, ClientPipe), EmbedError> {
-    let events = Events::new();
+    let (events, early) = Events::new();
     let ground = Ground::Hosted(events.clone());
     let (ours, theirs) = client::pair()?;
     let begun = thread::start("mcp-twin", embedding, move |home, lease, ready| async move {
@@ -82,7 +85,7 @@ pub async fn stdio(order: RunOrder, embedding: Embedding) -> Result<(Front, Clie
         front.end(stop).await;
     });
     let (begun, lease) = begun.await?;
-    Ok(begun.held(&events, lease))
+    Ok(begun.held(&events, early, lease))
 }
 
 /// Puts a front over HTTP into this process. It listens on a port of the system's choice, unless the order names one; its
@@ -91,7 +94,7 @@ pub async fn stdio(order: RunOrder, embedding: Embedding) -> Result<(Front, Clie
 /// # Errors
 /// Why it cannot begin. A server that cannot start is no such reason: see [`Front::first`].
 pub async fn http(order: ServeOrder, embedding: Embedding) -> Result<(Front, String), EmbedError> {
-    let events = Events::new();
+    let (events, early) = Events::new();
     let ground = Ground::Hosted(events.clone());
     let token = admitted(&order)?;
     let begun = thread::start("mcp-twin", embedding, move |home, lease, ready| async move {
@@ -109,7 +112,7 @@ pub async fn http(order: ServeOrder, embedding: Embedding) -> Result<(Front, Str
         front.end(Over::ByCommand).await;
     });
     let (begun, lease) = begun.await?;
-    Ok(begun.held(&events, lease))
+    Ok(begun.held(&events, early, lease))
 }
 
 /// A front that has begun, and what its kind gives beside.
@@ -127,9 +130,9 @@ impl<T> Begun<T> {
         Self { id, server, answers: Arc::downgrade(answers), first: first.clone(), with }
     }
 
-    fn held(self, events: &Events, lease: Lease) -> (Front, T) {
+    fn held(self, events: &Events, early: EventStream, lease: Lease) -> (Front, T) {
         let Self { id, server, answers, first, with } = self;
-        (Front { id, server, answers, first, events: events.later(), lease }, with)
+        (Front { id, server, answers, first, events: events.later(), early: Mutex::new(Some(early)), lease }, with)
     }
 }
 
@@ -166,10 +169,12 @@ impl Front {
         answer.unwrap_or_else(|| Answer::Error(Fault::new(Code::Stopped, "the front has ended")))
     }
 
-    /// What happens from now on. Whoever reads it too late misses the oldest events, and is told how many.
+    /// What happens from now on; the first who asks hears what happened since the beginning too. Whoever reads it too late misses
+    /// the oldest events, and is told how many.
     #[must_use]
     pub fn events(&self) -> EventStream {
-        self.events.stream()
+        let early = self.early.lock().unwrap_or_else(PoisonError::into_inner).take();
+        early.unwrap_or_else(|| self.events.stream())
     }
 
     /// Orders the end of the front and its twins, and waits for nothing.

@@ -31,8 +31,10 @@ pub enum FrontEvent {
 pub struct Events(broadcast::Sender<FrontEvent>);
 
 impl Events {
-    pub(super) fn new() -> Self {
-        Self(broadcast::Sender::new(KEPT))
+    /// Events, and the first who hears them.
+    pub(super) fn new() -> (Self, EventStream) {
+        let (events, stream) = broadcast::channel(KEPT);
+        (Self(events), EventStream(stream))
     }
 
     /// Passes an event on, if there is anybody who reads.
@@ -82,7 +84,8 @@ mod tests {
 
     #[test]
     fn a_slow_reader_is_told_how_much_it_missed() {
-        let events = Events::new();
+        let (events, early) = Events::new();
+        drop(early);
         events.send(|| unreachable!("nobody reads"));
         let late = events.later();
         let mut stream = late.stream();
