@@ -131,6 +131,12 @@ impl Home {
         self.state().join(format!("{front}.json"))
     }
 
+    /// The sessions of a front over HTTP.
+    #[must_use]
+    pub fn sessions_of(&self, front: &str) -> PathBuf {
+        self.state().join(format!("{front}.sessions"))
+    }
+
     /// What one server last answered to an opening.
     #[must_use]
     pub fn last_good_of(&self, server: &ServerKey) -> PathBuf {

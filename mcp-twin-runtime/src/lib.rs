@@ -2,6 +2,7 @@
 
 pub mod bridge;
 pub mod control;
+pub mod embedded;
 pub mod files;
 mod front;
 pub mod fronts;

@@ -42,7 +42,7 @@ pub use seen::seen;
 pub use spawn::{Launch, Launched, not_runnable, spawn};
 pub use survivor::{Survivor, prove};
 pub use sweep::{sweep_token, sweep_token_and_wait};
-pub use system::{Leader, become_command, become_subreaper, fall_silent, leave_terminal, told_to_end};
+pub use system::{Leader, become_command, fall_silent, leave_terminal, own_this_process, told_to_end};
 
 /// The variable that carries the token of a twin into its environment, and so into those of its children.
 pub const TOKEN: &str = "MCP_TWIN_TOKEN";

@@ -95,10 +95,7 @@ impl ServeError {
 /// # Errors
 /// Why it could not begin.
 pub fn serve(order: ServeOrder, ready: impl FnOnce(&str)) -> Result<u8, ServeError> {
-    let token = order.token_file.as_deref().map(read_token).transpose()?;
-    if let Some(address) = order.listen.filter(|address| !address.ip().is_loopback() && token.is_none()) {
-        return Err(ServeError::Open(address));
-    }
+    let token = admitted(&order)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(4)
@@ -107,6 +104,15 @@ pub fn serve(order: ServeOrder, ready: impl FnOnce(&str)) -> Result<u8, ServeErr
     let status = runtime.block_on(crate::front::serve_http(order, token, ready));
     runtime.shutdown_background();
     status
+}
+
+/// The token that clients must have; an address that others can reach needs one.
+pub(crate) fn admitted(order: &ServeOrder) -> Result<Option<String>, ServeError> {
+    let token = order.token_file.as_deref().map(read_token).transpose()?;
+    match order.listen.filter(|address| !address.ip().is_loopback() && token.is_none()) {
+        Some(address) => Err(ServeError::Open(address)),
+        None => Ok(token),
+    }
 }
 
 /// The token in a file: its first line.

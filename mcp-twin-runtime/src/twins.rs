@@ -17,6 +17,7 @@ mod variables;
 
 pub use handoff::suggests_handoff;
 pub use output::TwinsListener;
+pub(crate) use output::remove_output;
 pub(crate) use variables::{name_of, variables};
 
 use crate::fronts::{seat::nonce, token_prefix};
@@ -68,6 +69,9 @@ pub struct TwinsOrder {
     pub env: Vec<(String, String)>,
     /// Names of programs that outlive the twins that started them.
     pub keep: Vec<String>,
+    /// The twins die with the thread that starts them, and the front listens on a port of the system's choice: it lives in
+    /// the process of others.
+    pub bound: bool,
     /// How long a connection to a twin may take ([`CONNECT_TIMEOUT`]).
     pub connect_timeout: Duration,
     /// Hears what the twins write.
@@ -309,7 +313,7 @@ impl ProcessSpawner for HttpTwins {
             env: variables::of_http(&self.order, order, port),
             keep: self.order.keep.clone(),
         };
-        match spawn_detached(&launch, file.as_ref()) {
+        match spawn_detached(&launch, file.as_ref(), self.order.bound) {
             Ok(process::Detached { identity, leader }) => Ok(self.mind(twin, identity, port, leader, output)),
             Err(fault) => {
                 self.live.lock().remove(&twin);

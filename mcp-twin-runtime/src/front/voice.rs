@@ -1,8 +1,9 @@
-//! What a front says to people: on its stderr, in its log, and, once per failure, to the client.
+//! What a front says to people: on its stderr (to its host, in the process of others), in its log, and, once per failure, to
+//! the client.
 
+use super::ground::Ground;
 use super::off::{Off, Part};
 use crate::logs::LogFile;
-use crate::pipes::{nonblocking_stderr, write_stderr};
 use crate::wire::Listener;
 use mcp_twin_core::host::Observer;
 use mcp_twin_core::relay::LastGood;
@@ -22,6 +23,7 @@ type Tell = Box<dyn Fn(String) + Send + Sync>;
 
 /// A front's voice. Cheap to share.
 pub struct Voice {
+    ground: Ground,
     log: Mutex<Option<LogFile>>,
     warnings: Mutex<VecDeque<String>>,
     /// Why the command could not be run when it was last tried.
@@ -38,15 +40,17 @@ pub struct Voice {
 }
 
 impl Voice {
-    /// A voice that writes to `log`, if there is one, and tells the client of failures if `tell`.
+    /// A voice on this ground that writes to `log`, if there is one, and tells the client of failures if `tell`.
     pub fn new(
+        ground: Ground,
         log: Option<LogFile>,
         tell: bool,
         off: Off,
         keep_last_good: Box<dyn Fn(&LastGood) + Send + Sync>,
     ) -> Arc<Self> {
-        nonblocking_stderr();
+        ground.clear_the_throat();
         Arc::new(Self {
+            ground,
             log: Mutex::new(log),
             warnings: Mutex::default(),
             unrunnable: Mutex::default(),
@@ -78,7 +82,7 @@ impl Voice {
     pub fn say(&self, text: &str) {
         self.write_log(text);
         for line in text.lines() {
-            write_stderr(&format!("mcp-twin: {line}\n"));
+            self.ground.say(line);
         }
     }
 
@@ -124,7 +128,7 @@ impl Voice {
     pub fn twin_said(&self, twin: TwinId, line: &str) {
         let name = self.name_of(twin);
         self.write_log(&format!("[{name}] {line}"));
-        write_stderr(&format!("[{name}] {line}\n"));
+        self.ground.twin_said(&name, line);
     }
 
     fn name_of(&self, twin: TwinId) -> String {
@@ -160,6 +164,7 @@ impl Voice {
 
 impl Observer for Voice {
     fn notice(&self, notice: &Notice) {
+        self.ground.notice(notice);
         if matches!(notice, Notice::Swapped { .. }) {
             lock(&self.unrunnable).take();
         }

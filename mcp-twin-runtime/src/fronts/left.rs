@@ -30,8 +30,9 @@ pub fn left(home: &Home) -> Vec<LeftFront> {
             let posted = Posted::load(&lock.with_file_name(format!("{front}.json"))).map(|posted| posted.address);
             let record = home.record_of(&front);
             let loaded = store::load(&record);
+            let served = ServerKey::parse(&front).is_some();
             let waiting = match &loaded {
-                Loaded::Good(saved) if outlived(&loaded) => {
+                Loaded::Good(saved) if served && outlived(&loaded) => {
                     let twins = saved.record.twins.iter().filter_map(|twin| twin.process.as_ref());
                     twins.filter(|process| prove(process)).map(|process| process.pid).collect()
                 }

@@ -211,7 +211,7 @@ pub(super) fn now_ms() -> i64 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::fronts::{self, running, stale};
+    use crate::fronts::{self, StaleFront, running, stale};
     use std::io::{BufRead, BufReader, Read};
     use std::process::{Child, Command, Stdio};
 
@@ -283,19 +283,34 @@ pub(crate) mod tests {
     async fn a_front_whose_twins_outlive_it_is_nobody_elses_to_sweep() {
         use mcp_twin_core::host::StateStore;
         let (_dir, home) = home();
-        let seat = seat(&home, "notes");
-        let front = seat.front().to_owned();
-        seat.leave_to_sweep();
         let key = crate::servers::ServerKey::new("notes", Path::new("/project"));
-        let (store, _) = crate::store::FileStore::open(&home, &front, &key, Path::new("/project"), |_| {});
         let mut record = crate::store::tests::record(1);
         record.twins[0].port = Some(8100);
-        store.save(&record).await.unwrap();
-        assert!(stale(&home).is_empty());
-        assert!(home.record_of(&front).exists() && home.run().join(format!("{front}.lock")).exists());
-        record.twins[0].port = None;
-        store.save(&record).await.unwrap();
-        assert_eq!(stale(&home).len(), 1);
+        let served = FrontSeat::take_for_server(&home, info("notes"), key.as_str()).unwrap();
+        let bound = seat(&home, "notes");
+        served.post().unwrap();
+        bound.post().unwrap();
+        let mut fronts = Vec::new();
+        for seat in [served, bound] {
+            let front = seat.front().to_owned();
+            let (store, _) = crate::store::FileStore::open(&home, &front, &key, Path::new("/project"), |_| {});
+            store.save(&record).await.unwrap();
+            // One that is killed leaves its address too.
+            let posted = (seat.posted(), std::fs::read(seat.posted()).unwrap());
+            seat.leave_to_sweep();
+            std::fs::write(posted.0, posted.1).unwrap();
+            fronts.push(front);
+        }
+        let logs = home.logs_of(&key);
+        std::fs::create_dir_all(&logs).unwrap();
+        let written = ["out", "log"].map(|ending| logs.join(format!("{}.0.1.{ending}", fronts[1])));
+        written.iter().for_each(|path| std::fs::write(path, "").unwrap());
+        // One in the process of others has twins with ports too, which do not outlive it.
+        let left = stale(&home);
+        assert_eq!(left.iter().map(StaleFront::front).collect::<Vec<_>>(), [&fronts[1]]);
+        left.into_iter().for_each(StaleFront::clear);
+        assert!(home.record_of(&fronts[0]).exists() && !home.record_of(&fronts[1]).exists());
+        assert_eq!(written.map(|path| path.exists()), [false, true], "the log stays");
     }
 
     #[test]

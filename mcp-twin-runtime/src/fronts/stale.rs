@@ -3,7 +3,9 @@
 use super::{Posted, locks, socket, token_prefix};
 use crate::files;
 use crate::home::Home;
+use crate::servers::ServerKey;
 use crate::store::{self, Loaded};
+use crate::twins::remove_output;
 use mcp_twin_core::ProcessIdentity;
 use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
@@ -14,13 +16,16 @@ use std::path::PathBuf;
 pub struct StaleFront {
     front: String,
     record: PathBuf,
+    /// Its clients' sessions, and what its twins wrote, where it was one over HTTP in the process of others.
+    sessions: PathBuf,
+    logs: Option<PathBuf>,
     loaded: Loaded,
     lock: PathBuf,
     held: File,
 }
 
-/// Every front whose lock is free, each taken. Call it once, when a front starts. A front over HTTP whose record names twins
-/// is left out: they outlive it on purpose, and its own next start takes them over.
+/// Every front whose lock is free, each taken. Call it once, when a front starts. A front of `serve` is not among them: its
+/// twins outlive it on purpose, and its own next start takes them over.
 #[must_use]
 pub fn stale(home: &Home) -> Vec<StaleFront> {
     files::tidy(&home.run());
@@ -64,6 +69,10 @@ impl StaleFront {
             return;
         }
         files::remove_temporaries(&self.record);
+        let _ = std::fs::remove_file(&self.sessions);
+        if let Some(logs) = &self.logs {
+            remove_output(logs, &self.front);
+        }
         // The lock last: after a crash in between, the next front meets it again.
         let _ = std::fs::remove_file(&self.record);
         let _ = std::fs::remove_file(&self.lock);
@@ -80,18 +89,17 @@ fn take(home: &Home, front: String, lock: PathBuf) -> Option<StaleFront> {
     }
     let record = home.record_of(&front);
     let loaded = store::load(&record);
-    if outlived(&loaded) {
-        return None;
-    }
     // At once, so that nobody takes our lock for a running front.
     let posted = lock.with_file_name(format!("{front}.json"));
-    let address = Posted::load(&posted).map(|posted| posted.address.socket);
-    socket::remove(&address.unwrap_or_else(|| lock.with_file_name(format!("{front}.sock"))));
+    let address = Posted::load(&posted).map(|posted| posted.address);
+    let logs = address.as_ref().map(|address| home.logs_of(&ServerKey::new(&address.server, &address.root)));
+    socket::remove(&address.map_or_else(|| lock.with_file_name(format!("{front}.sock")), |address| address.socket));
     let _ = std::fs::remove_file(posted);
-    Some(StaleFront { loaded, front, record, lock, held })
+    let sessions = home.sessions_of(&front);
+    Some(StaleFront { loaded, front, record, sessions, logs, lock, held })
 }
 
-/// Whether the twins of this record live on without their front: those that have a port do.
+/// Whether the twins of this record of a front of `serve` live on without it: those that have a port do.
 pub(super) fn outlived(loaded: &Loaded) -> bool {
     matches!(loaded, Loaded::Good(saved) if saved.record.twins.iter().any(|twin| twin.port.is_some()))
 }

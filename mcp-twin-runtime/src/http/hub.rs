@@ -216,6 +216,12 @@ struct Waiters {
 }
 
 impl Hub {
+    /// What finds the hub as long as somebody else holds it: for what the hub itself holds.
+    pub(crate) fn finder(&self) -> impl Fn() -> Option<Self> + Send + Sync + 'static {
+        let shared = Arc::downgrade(&self.shared);
+        move || shared.upgrade().map(|shared| Self { shared })
+    }
+
     /// A hub without sessions and twins, on the current runtime.
     #[must_use]
     pub fn new(options: HubOptions) -> Self {

@@ -17,16 +17,16 @@ pub struct Detached {
 }
 
 /// Starts a process in a session of its own: it reads nothing, writes stdout and stderr to `output` (`None`: nowhere) and
-/// no signal of its parent's death reaches it.
+/// no signal of its parent's death reaches it; but one that is `bound` dies with the thread that calls this.
 ///
 /// # Errors
 /// `NotExecutable` if the command cannot run at all, else `SpawnFailed`; so it is on Windows.
-pub fn spawn_detached(launch: &Launch, output: Option<&File>) -> Result<Detached, Fault> {
+pub fn spawn_detached(launch: &Launch, output: Option<&File>, bound: bool) -> Result<Detached, Fault> {
     let (program, mut command) = prepared(launch)?;
     let to = || output.map_or_else(|| Ok(Stdio::null()), |file| file.try_clone().map(Stdio::from));
     let failed = |error| refused(program, &launch.cwd, &error);
     command.stdin(Stdio::null()).stdout(to().map_err(failed)?).stderr(to().map_err(failed)?);
-    let leader = system::start_detached(command, launch).map_err(|error| match error.kind() {
+    let leader = system::start_detached(command, launch, bound).map_err(|error| match error.kind() {
         ErrorKind::Unsupported => {
             Fault::new(Code::SpawnFailed, "twins that outlive their front are not supported on Windows yet")
                 .with_help("serve over stdio with `mcp-twin run`, or start `mcp-twin serve` within WSL")

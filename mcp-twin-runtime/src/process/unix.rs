@@ -1,6 +1,6 @@
 //! The process of a twin as Unix has it: the leader of a process group.
 
-use super::sweep::sweep_orphans;
+use super::sweep::{sweep_orphans, sweep_token_and_wait};
 use super::{Launch, Own};
 use crate::pipes::Descriptor;
 use crate::run::Variables;
@@ -10,12 +10,19 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 /// What `exec` says of a file that is no program.
 pub(super) const NOT_A_PROGRAM: i32 = rustix::io::Errno::NOEXEC.raw_os_error();
+
+/// Whether this process is a front's own, with its signals and its orphans: not one in which others have put a front.
+static OWN_PROCESS: AtomicBool = AtomicBool::new(false);
+
+/// How long a killed twin is waited for whose minder was ended before it, in the process of others.
+const REAPED: Duration = Duration::from_secs(1);
 
 /// A process that is not reaped yet, so that its number, and that of its group, can belong to nobody else.
 #[derive(Debug)]
@@ -25,6 +32,10 @@ pub struct Leader {
     /// Names of programs that outlive it.
     keep: Vec<String>,
     sigchld: Option<tokio::signal::unix::Signal>,
+    /// How its end is seen where the signals are not ours.
+    #[cfg(target_os = "linux")]
+    handle: Option<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>>,
+    reaped: bool,
     _own: Own,
 }
 
@@ -46,16 +57,29 @@ pub(super) fn start(mut command: Command, launch: &Launch) -> io::Result<(Leader
     Ok((leader(&child, launch)?, pipes(&mut child)))
 }
 
-/// Starts the command as the leader of a session, and so of a group, that goes on when this process dies.
-pub(super) fn start_detached(mut command: Command, launch: &Launch) -> io::Result<Leader> {
+/// Starts the command as the leader of a session, and so of a group, that goes on when this process dies; `bound`: that dies
+/// with the thread that calls this, where the system can do that.
+pub(super) fn start_detached(mut command: Command, launch: &Launch, bound: bool) -> io::Result<Leader> {
     lead_a_session(&mut command);
+    if bound {
+        die_with_this_thread(&mut command);
+    }
     leader(&command.spawn()?, launch)
 }
 
 fn leader(child: &Child, launch: &Launch) -> io::Result<Leader> {
     let own = Own::new(child.id());
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
-    Ok(Leader { pid, token: launch.token.clone(), keep: launch.keep.clone(), sigchld: None, _own: own })
+    Ok(Leader {
+        pid,
+        token: launch.token.clone(),
+        keep: launch.keep.clone(),
+        sigchld: None,
+        #[cfg(target_os = "linux")]
+        handle: None,
+        reaped: false,
+        _own: own,
+    })
 }
 
 fn pipes(child: &mut Child) -> Option<[Descriptor; 3]> {
@@ -71,8 +95,20 @@ impl Leader {
 
     /// Returns when the process has ended, and leaves it unreaped. Cancel-safe.
     pub(super) async fn ended(&mut self) {
+        let own = OWN_PROCESS.load(Ordering::Relaxed);
+        #[cfg(target_os = "linux")]
+        if !own {
+            if self.handle.is_none() {
+                self.handle = watched(self.pid).ok();
+            }
+            if let Some(handle) = &self.handle {
+                // Readable for ever once the process has ended. An error: the runtime is going, and this with it.
+                let _ = handle.readable().await;
+                return;
+            }
+        }
         // Registered before the first look, so that no end is missed between look and wait.
-        if self.sigchld.is_none() {
+        if self.sigchld.is_none() && own {
             self.sigchld = signal(SignalKind::child()).ok();
         }
         loop {
@@ -115,15 +151,46 @@ impl Leader {
     pub(super) fn reap(&mut self) -> (Option<i32>, Option<i32>) {
         // The leader is not reaped yet, so the group's number can belong to nobody else.
         self.kill();
+        self.reaped = true;
         let status = waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG).ok().flatten();
         status.map_or((None, None), |status| (status.exit_status(), status.terminating_signal()))
     }
 
     /// Sees to descendants: those of the group, and those that left it.
     pub(super) async fn end_rest(self) {
-        reap_group(self.pid, &self.keep).await;
-        sweep_orphans(&self.token);
+        if OWN_PROCESS.load(Ordering::Relaxed) {
+            reap_group(self.pid, &self.keep).await;
+            sweep_orphans(&self.token);
+        } else {
+            // They have become somebody else's children.
+            let token = &self.token;
+            sweep_token_and_wait(token, |found| found != token, &[]).await;
+        }
     }
+}
+
+impl Drop for Leader {
+    /// A process of others reaps nothing of ours when a front in it ends: what is still there is ended and reaped here.
+    fn drop(&mut self) {
+        if self.reaped || OWN_PROCESS.load(Ordering::Relaxed) {
+            return;
+        }
+        self.kill();
+        let begin = std::time::Instant::now();
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        // KILL takes a moment; what sits in the kernel for longer stays a zombie of the host.
+        while matches!(waitid(WaitId::Pid(self.pid), options), Ok(None)) && begin.elapsed() < REAPED {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+/// A handle that is readable once the process has ended.
+#[cfg(target_os = "linux")]
+fn watched(pid: Pid) -> io::Result<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>> {
+    use rustix::process::{PidfdFlags, pidfd_open};
+    let handle = pidfd_open(pid, PidfdFlags::empty())?;
+    Ok(crate::pipes::register(handle, tokio::io::Interest::READABLE)?)
 }
 
 /// Reaps what is left of a killed group, where this process became its parent (subreaper). Bounded: what was killed is
@@ -199,9 +266,10 @@ pub fn become_command(words: &[OsString], cwd: &Path, env: &Variables) -> io::Re
     Err(Command::new(program).args(arguments).current_dir(cwd).envs(env).exec())
 }
 
-/// Descendants that leave their group and lose their parent become children of this process, so that they can be ended.
-/// Where the system has no such thing nothing happens.
-pub fn become_subreaper() {
+/// This process is a front's own from now on: the end of twins is heard by its signals, and descendants that leave their group
+/// and lose their parent become its children, so that they can be ended (where the system has such a thing).
+pub fn own_this_process() {
+    OWN_PROCESS.store(true, Ordering::Relaxed);
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
 }

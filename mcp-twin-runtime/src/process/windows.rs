@@ -49,7 +49,7 @@ pub(super) fn start(command: Command, _launch: &Launch) -> io::Result<(Leader, O
 }
 
 /// Nothing outlives its front here: the job ends with it.
-pub(super) fn start_detached(_command: Command, _launch: &Launch) -> io::Result<Leader> {
+pub(super) fn start_detached(_command: Command, _launch: &Launch, _bound: bool) -> io::Result<Leader> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -134,7 +134,7 @@ pub fn become_command(words: &[OsString], cwd: &Path, env: &Variables) -> io::Re
 }
 
 /// Nothing: a job has all descendants of its first process, whoever their parent is.
-pub fn become_subreaper() {}
+pub fn own_this_process() {}
 
 #[cfg(test)]
 mod tests {

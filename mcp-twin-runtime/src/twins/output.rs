@@ -231,6 +231,18 @@ pub(super) fn read_out(logs: &Path, front: &str, living: &[PathBuf], listener: &
     }
 }
 
+/// Removes what the twins of a front wrote that is gone.
+pub(crate) fn remove_output(logs: &Path, front: &str) {
+    let prefix = format!("{front}.");
+    for entry in fs::read_dir(logs).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let written = path.extension().is_some_and(|extension| extension == EXTENSION || extension == READ);
+        if written && entry.file_name().to_string_lossy().starts_with(&prefix) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
 /// What nobody has read yet, at most the last 32 KB.
 fn unread(file: &mut File, mark: u64) -> io::Result<String> {
     let len = file.metadata()?.len();

@@ -9,7 +9,12 @@ use std::cell::RefCell;
 /// The lease of the server. Where it cannot be written down it holds for this front's life.
 pub(super) fn lease(order: &TwinsOrder, own: &[u16]) -> Result<Lease, PortError> {
     let display = order.display.as_deref().unwrap_or(order.server.name.as_str());
-    let decide = |leases: &mut Leases| leases.lease_as(display, &order.ranges, &order.server, own, nobody_listens);
+    let decide = |leases: &mut Leases| {
+        let mut own = own.to_vec();
+        // A bound front does not listen there: whoever does is not in its way.
+        own.extend(leases.held_by(&order.server).filter(|_| order.bound).map(|lease| lease.front));
+        leases.lease_as(display, &order.ranges, &order.server, &own, nobody_listens)
+    };
     match ports::change(&order.home, decide) {
         Ok(lease) => lease,
         Err(error) => {

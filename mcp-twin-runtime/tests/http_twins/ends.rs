@@ -45,7 +45,7 @@ async fn ended(mut instance: Box<dyn Instance>, pids: &[u32]) {
 #[tokio::test]
 async fn the_whole_tree_of_a_twin_ends() {
     // Whoever loses its parent becomes ours, as with a front.
-    mcp_twin_runtime::process::become_subreaper();
+    mcp_twin_runtime::process::own_this_process();
     let rig = Rig::new(script(TREE));
     let twins = rig.start().await;
     let instance = twins.spawn(&order(0, Slot::A)).await.unwrap();

@@ -164,6 +164,7 @@ impl Rig {
             cwd: self.dir.clone(),
             env: self.env.clone(),
             keep: self.keep.clone(),
+            bound: false,
             connect_timeout: CONNECT_TIMEOUT,
             listener: Arc::clone(&self.heard) as Arc<dyn TwinsListener>,
         }
