@@ -118,6 +118,16 @@ pub(crate) enum Verb {
     Detect(DetectArgs),
     /// Look for what is wrong on this machine, and say the command that mends it. Exits with 1 if anything is
     Doctor(DoctorArgs),
+    /// What the plugin for Claude Code runs: answers one of its hooks
+    ///
+    /// Reads the hook's JSON from standard input and writes its answer, if there is one. SessionStart: the servers of the
+    /// project that run through mcp-twin, and their files. PostToolUse: whether the edit is live. FileChanged: the same for
+    /// edits made elsewhere. The exit status is 0 whatever happens: a hook must not fail a session.
+    Hook {
+        /// SessionStart, PostToolUse or FileChanged; any other is passed over
+        #[arg(value_name = "EVENT")]
+        event: String,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ mod doctor;
 mod document;
 mod exit;
 mod failure;
+mod hook;
 mod init;
 mod logs;
 mod named;
@@ -70,6 +71,7 @@ fn dispatch(args: &[OsString]) -> u8 {
     let done = match cli.verb {
         // Its standard output belongs to the client, whatever happens.
         Verb::Run(order) => return run::run(order, options).unwrap_or_else(|failure| failure.show(false).status()),
+        Verb::Hook { event } => return hooked(&event),
         Verb::Serve(order) => home().and_then(|home| serve::serve(&home, order, options)),
         Verb::Start(order) => home().and_then(|home| serve::start(&home, order, &options, args, json)),
         Verb::Completions { shell } => Ok(completions(shell, json)),
@@ -87,6 +89,12 @@ fn dispatch(args: &[OsString]) -> u8 {
         Verb::Doctor(wanted) => doctor::doctor(&wanted, json),
     };
     done.unwrap_or_else(|failure| failure.show(json)).status()
+}
+
+/// A hook fails no session, not even by a bug of ours: what a panic has to say stands on standard error.
+fn hooked(event: &str) -> u8 {
+    let home = used_home().ok();
+    std::panic::catch_unwind(|| hook::hook(home.as_ref(), event)).unwrap_or(Exit::Fine).status()
 }
 
 /// The state directory, for commands that only look for fronts: what is no folder cannot hold any.

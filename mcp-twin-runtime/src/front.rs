@@ -175,6 +175,7 @@ pub async fn serve(order: RunOrder) -> io::Result<u8> {
         url: None,
         stopped: None,
         voice: Arc::clone(&voice),
+        store: Arc::clone(&store),
         files: Arc::clone(&files),
     });
     if let Some(seat) = &seat {

@@ -196,6 +196,7 @@ pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl Fn
         url: Some(url.clone()),
         stopped: Some(Arc::clone(&stopped)),
         voice: Arc::clone(&voice),
+        store: Arc::clone(&store),
         files: Arc::clone(&files),
     });
     let server = control::Server::bind(&seat).map_err(|error| ServeError::Home(error.to_string()))?;
