@@ -7,6 +7,7 @@ mod clients;
 mod conformance;
 mod exec;
 mod fuzz;
+mod npm_pack;
 mod setup;
 mod soak;
 mod systems;
@@ -45,6 +46,11 @@ const TASKS: &[Task] = &[
         "clients",
         "real clients in throwaway homes, before `mcp-twin wire`, wired and unwired: --only CLIENT,… --allow-missing --keep",
         clients::run,
+    ),
+    (
+        "npm-pack",
+        "the packages of npm for this machine, built, packed, installed and tried: --out DIR (--profile NAME --target TRIPLE --without-addon)",
+        npm_pack::run,
     ),
 ];
 
