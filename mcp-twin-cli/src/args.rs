@@ -97,6 +97,8 @@ pub(crate) enum Verb {
     },
     /// Show what a server wrote to its stderr, and what happened to it; also of one that does not run
     Logs(LogsArgs),
+    /// Show what was tried with a server and how it ended: starts, swaps, rollbacks, failures; also of one that does not run
+    History(HistoryArgs),
     /// The first run: show the MCP servers that clients have configured, and wire those that you pick
     Init(InitArgs),
     /// Make clients run their servers through mcp-twin: their configurations are changed, entry by entry
@@ -182,6 +184,15 @@ pub(crate) struct LogsArgs {
     pub(crate) follow: bool,
     /// How many lines to begin with
     #[arg(short = 'n', long, value_name = "LINES", default_value_t = 50)]
+    pub(crate) lines: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    #[arg(help = SERVER, add = ArgValueCandidates::new(complete::known))]
+    pub(crate) server: Option<String>,
+    /// How many lines to show, the last ones
+    #[arg(short = 'n', long, value_name = "LINES", default_value_t = 20)]
     pub(crate) lines: usize,
 }
 

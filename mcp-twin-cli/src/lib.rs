@@ -12,6 +12,7 @@ mod doctor;
 mod document;
 mod exit;
 mod failure;
+mod history;
 mod hook;
 mod init;
 mod logs;
@@ -81,6 +82,7 @@ fn dispatch(args: &[OsString]) -> u8 {
         Verb::Unwire(order) => home().and_then(|home| unwire::unwire(&home, &order, json)),
         Verb::Status { server } => used_home().and_then(|home| status::status(&home, server.as_deref(), json)),
         Verb::Logs(wanted) => used_home().and_then(|home| logs::logs(&home, &wanted, json)),
+        Verb::History(wanted) => used_home().and_then(|home| history::history(&home, &wanted, json)),
         Verb::Reload { server } => used_home().and_then(|home| act::reload(&home, server.as_deref(), json)),
         Verb::Swap { server, force } => used_home().and_then(|home| act::swap(&home, server.as_deref(), force, json)),
         Verb::Rollback { server, to } => used_home().and_then(|home| act::rollback(&home, server.as_deref(), to, json)),

@@ -11,9 +11,7 @@ if [ $# = 0 ]; then
     set -- status
 fi
 case $1 in
-    start | reload | swap | status | stop | rollback | logs | detect | doctor) ;;
-    # The lines that begin with a time are the history, those with a twin's name its stderr.
-    history) shift && set -- logs "$@" ;;
+    start | reload | swap | status | stop | rollback | history | logs | detect | doctor) ;;
     *)
         echo "$usage"
         exit 0

@@ -74,6 +74,12 @@ fn an_edit_is_live_when_the_hook_says_so() {
     assert!(again.contains("generation 2 serves; tools: added shout"), "{again}");
     assert_eq!(project.status()["swaps"], 1);
     until("the history", || (tries(&project, 2) == 1).then_some(()));
+    let history = project.cli(&["history"]).with_status(0).stdout;
+    let lines: Vec<&str> = history.lines().collect();
+    assert!(lines.len() == 2 && lines[0].contains("started") && lines[1].contains("swapped"), "{history}");
+    assert!(lines[1].contains("generation 2 serves in place of 1; tools: added shout (server.py)"), "{history}");
+    let last = project.cli(&["history", "-n", "1", "--json"]).with_status(0).values().remove(0);
+    assert_eq!((last["lines"].as_array().unwrap().len(), &last["lines"][0]["entry"]["generation"]), (1, &json!(2)));
     project.finish(&client);
 }
 

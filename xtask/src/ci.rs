@@ -1,7 +1,7 @@
 //! `cargo xtask test` and `cargo xtask ci`.
 
 use crate::exec::{Result, cargo, fail, output, run};
-use crate::{clients, setup};
+use crate::{clients, npm_pack, setup};
 
 /// What the core may not depend on: it knows no clock, no files, no network and no operating system.
 const IMPURE: &[&str] = &["tokio", "hyper", "libc", "mio", "rustix"];
@@ -25,7 +25,15 @@ pub(crate) fn ci(_arguments: &[String]) -> Result {
     run(cargo(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     purity()?;
     clients::run(&[])?;
+    npm()?;
     test(&[])
+}
+
+/// The packages of npm, as they are built for tests: their sizes are looked at before a release.
+fn npm() -> Result {
+    let out = tempfile::Builder::new().prefix("mcp-twin-packages-").tempdir()?;
+    let out = out.path().to_string_lossy();
+    npm_pack::run(&["--out", &*out, "--profile", "dev", "--without-addon"].map(str::to_owned))
 }
 
 fn purity() -> Result {

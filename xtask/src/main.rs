@@ -20,7 +20,11 @@ type Task = (&'static str, &'static str, fn(&[String]) -> exec::Result);
 const TASKS: &[Task] = &[
     ("setup", "install what the tests need into target/tools (or $MCP_TWIN_TOOLS)", setup::run),
     ("test", "set up, build, and run every test", ci::test),
-    ("ci", "format, lints, documentation, purity of the core, real clients, then every test", ci::ci),
+    (
+        "ci",
+        "format, lints, documentation, purity of the core, real clients, the packages of npm, then every test",
+        ci::ci,
+    ),
     ("check-systems", "types and lints of what is built for macOS and Windows only", systems::check),
     (
         "soak",
