@@ -33,7 +33,11 @@ pub(crate) fn ci(_arguments: &[String]) -> Result {
 fn npm() -> Result {
     let out = tempfile::Builder::new().prefix("mcp-twin-packages-").tempdir()?;
     let out = out.path().to_string_lossy();
-    npm_pack::run(&["--out", &*out, "--profile", "dev", "--without-addon"].map(str::to_owned))
+    let mut arguments = ["--out", &*out, "--profile", "dev"].map(str::to_owned).to_vec();
+    if !npm_pack::has_addon() {
+        arguments.push("--without-addon".to_owned());
+    }
+    npm_pack::run(&arguments)
 }
 
 fn purity() -> Result {

@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &[String]) -> Result {
         return fail("there is no package for this platform; `mcp-twin-node/npm` has those that there are");
     };
     let addon = !arguments.iter().any(|argument| argument == "--without-addon");
-    if addon && !root().join(ADDON).join("Cargo.toml").exists() {
+    if addon && !has_addon() {
         return fail(format!("the crate `{ADDON}` is not there; `--without-addon` packs the command alone"));
     }
     fs::create_dir_all(&out)?;
@@ -56,6 +56,11 @@ pub(crate) fn run(arguments: &[String]) -> Result {
         return Ok(());
     }
     installed::check(&packages.map(|package| out.join(package.file)), platform, addon)
+}
+
+/// Whether the workspace has the crate of the addon.
+pub(crate) fn has_addon() -> bool {
+    root().join(ADDON).join("Cargo.toml").exists()
 }
 
 /// The package's name for the machine that this runs on.

@@ -28,6 +28,7 @@ pub(super) fn check(packages: &[PathBuf], platform: &str, addon: bool) -> Result
         if !file.is_file() {
             return fail(format!("{} is not there: the addon is not in the package", file.display()));
         }
+        project.ends_with(0, &["node", "-e", "require('mcp-twin')"])?;
     }
     let version = project.run(&["npx", "mcp-twin", "--version"])?;
     let wanted = format!("mcp-twin {}", env!("CARGO_PKG_VERSION"));
