@@ -4,7 +4,7 @@
 # It ends with status 0 whatever happens, and passes on nothing but an answer in JSON: a hook must not fail a session, and an
 # mcp-twin of another release may not know the command.
 
-root=$(cd "$(dirname "$0")/.." 2>/dev/null && pwd) || exit 0
+root=$(cd "$(dirname "$0")/.." 2>/dev/null && pwd -P) || exit 0
 . "$root/scripts/find.sh"
 
 if [ -z "$twin" ]; then
@@ -16,7 +16,9 @@ if [ -z "$twin" ]; then
     exit 0
 fi
 
-answer=$("$twin" hook "${1:-}" 2>/dev/null) || exit 0
+# Also what the shell itself has to say of a program that a signal ended.
+exec 2>/dev/null
+answer=$("$twin" hook "${1:-}") || exit 0
 case $answer in
     '{'*) printf '%s\n' "$answer" ;;
 esac

@@ -3,7 +3,7 @@
 #
 # Its status is 0, since Claude Code shows nothing of a command that fails; what the real one was is said.
 
-root=$(cd "$(dirname "$0")/.." && pwd) || exit 0
+root=$(cd "$(dirname "$0")/.." && pwd -P) || exit 0
 . "$root/scripts/find.sh"
 
 usage='usage: /mcp-twin:twin start|reload|swap|status|stop|rollback|history|logs|detect|doctor [SERVER] [OPTIONS]'
