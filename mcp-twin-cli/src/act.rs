@@ -106,7 +106,7 @@ fn block(verb: Verb, front: &FrontAddress, reply: &Result<Answer, AskError>) -> 
     match reply {
         Ok(Answer::Outcome(told)) => (outcome::outcome(verb, &front.server, front.serves(), told), exit(verb, told)),
         Ok(Answer::Error(fault)) => (failed(fault), Exit::Broken),
-        Ok(Answer::Accepted | Answer::Status(_)) => (failed(&unanswered(&out_of_turn())), Exit::NoFront),
+        Ok(_) => (failed(&unanswered(&out_of_turn())), Exit::NoFront),
         Err(error) => (failed(&unanswered(error)), Exit::NoFront),
     }
 }
@@ -117,7 +117,7 @@ fn entry<'a>(verb: Verb, front: &'a FrontAddress, reply: &'a Result<Answer, AskE
     match reply {
         Ok(Answer::Outcome(told)) => document::Act::outcome(front, told, exit(verb, told).status()),
         Ok(Answer::Error(fault)) => document::Act::fault(front, fault, Exit::Broken.status()),
-        Ok(Answer::Accepted | Answer::Status(_)) => silent(&out_of_turn()),
+        Ok(_) => silent(&out_of_turn()),
         Err(error) => silent(error),
     }
 }

@@ -97,6 +97,8 @@ pub(crate) enum Verb {
     },
     /// Show what a server wrote to its stderr, and what happened to it; also of one that does not run
     Logs(LogsArgs),
+    /// Show what was tried with a server and how it ended: starts, swaps, rollbacks, failures; also of one that does not run
+    History(HistoryArgs),
     /// The first run: show the MCP servers that clients have configured, and wire those that you pick
     Init(InitArgs),
     /// Make clients run their servers through mcp-twin: their configurations are changed, entry by entry
@@ -118,6 +120,16 @@ pub(crate) enum Verb {
     Detect(DetectArgs),
     /// Look for what is wrong on this machine, and say the command that mends it. Exits with 1 if anything is
     Doctor(DoctorArgs),
+    /// What the plugin for Claude Code runs: answers one of its hooks
+    ///
+    /// Reads the hook's JSON from standard input and writes its answer, if there is one. SessionStart: the servers of the
+    /// project that run through mcp-twin, and their files. PostToolUse: whether the edit is live. FileChanged: the same for
+    /// edits made elsewhere. The exit status is 0 whatever happens: a hook must not fail a session.
+    Hook {
+        /// SessionStart, PostToolUse or FileChanged; any other is passed over
+        #[arg(value_name = "EVENT")]
+        event: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -172,6 +184,15 @@ pub(crate) struct LogsArgs {
     pub(crate) follow: bool,
     /// How many lines to begin with
     #[arg(short = 'n', long, value_name = "LINES", default_value_t = 50)]
+    pub(crate) lines: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    #[arg(help = SERVER, add = ArgValueCandidates::new(complete::known))]
+    pub(crate) server: Option<String>,
+    /// How many lines to show, the last ones
+    #[arg(short = 'n', long, value_name = "LINES", default_value_t = 20)]
     pub(crate) lines: usize,
 }
 

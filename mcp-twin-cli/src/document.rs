@@ -61,6 +61,15 @@ pub(crate) struct Logs<'a> {
     pub(crate) lines: Vec<String>,
 }
 
+/// `history`
+#[derive(Debug, Serialize)]
+pub(crate) struct History<'a> {
+    pub(crate) command: &'static str,
+    pub(crate) exit: u8,
+    pub(crate) server: &'a str,
+    pub(crate) lines: Vec<mcp_twin_runtime::history::HistoryLine>,
+}
+
 /// One line of `logs --follow`
 #[derive(Debug, Serialize)]
 pub(crate) struct LogLine<'a> {

@@ -12,6 +12,8 @@ mod doctor;
 mod document;
 mod exit;
 mod failure;
+mod history;
+mod hook;
 mod init;
 mod logs;
 mod named;
@@ -70,6 +72,7 @@ fn dispatch(args: &[OsString]) -> u8 {
     let done = match cli.verb {
         // Its standard output belongs to the client, whatever happens.
         Verb::Run(order) => return run::run(order, options).unwrap_or_else(|failure| failure.show(false).status()),
+        Verb::Hook { event } => return hooked(&event),
         Verb::Serve(order) => home().and_then(|home| serve::serve(&home, order, options)),
         Verb::Start(order) => home().and_then(|home| serve::start(&home, order, &options, args, json)),
         Verb::Completions { shell } => Ok(completions(shell, json)),
@@ -79,6 +82,7 @@ fn dispatch(args: &[OsString]) -> u8 {
         Verb::Unwire(order) => home().and_then(|home| unwire::unwire(&home, &order, json)),
         Verb::Status { server } => used_home().and_then(|home| status::status(&home, server.as_deref(), json)),
         Verb::Logs(wanted) => used_home().and_then(|home| logs::logs(&home, &wanted, json)),
+        Verb::History(wanted) => used_home().and_then(|home| history::history(&home, &wanted, json)),
         Verb::Reload { server } => used_home().and_then(|home| act::reload(&home, server.as_deref(), json)),
         Verb::Swap { server, force } => used_home().and_then(|home| act::swap(&home, server.as_deref(), force, json)),
         Verb::Rollback { server, to } => used_home().and_then(|home| act::rollback(&home, server.as_deref(), to, json)),
@@ -87,6 +91,12 @@ fn dispatch(args: &[OsString]) -> u8 {
         Verb::Doctor(wanted) => doctor::doctor(&wanted, json),
     };
     done.unwrap_or_else(|failure| failure.show(json)).status()
+}
+
+/// A hook fails no session, not even by a bug of ours: what a panic has to say stands on standard error.
+fn hooked(event: &str) -> u8 {
+    let home = used_home().ok();
+    std::panic::catch_unwind(|| hook::hook(home.as_ref(), event)).unwrap_or(Exit::Fine).status()
 }
 
 /// The state directory, for commands that only look for fronts: what is no folder cannot hold any.

@@ -43,13 +43,13 @@ pub(crate) fn logs(home: &Home, wanted: &LogsArgs, json: bool) -> Result<Exit, F
 
 /// A server of which log files are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Kept {
-    server: String,
-    folder: PathBuf,
+pub(crate) struct Kept {
+    pub(crate) server: String,
+    pub(crate) folder: PathBuf,
 }
 
 /// The folder of the log files: of a running server, or of one that ran.
-fn find(home: &Home, wanted: Option<&str>) -> Result<Kept, Failure> {
+pub(crate) fn find(home: &Home, wanted: Option<&str>) -> Result<Kept, Failure> {
     let running = fronts::running(home);
     let kept = kept(home);
     let named = |name: &str| {

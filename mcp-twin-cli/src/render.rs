@@ -5,6 +5,7 @@ pub(crate) mod detect;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod fault;
+pub(crate) mod history;
 pub(crate) mod named;
 pub(crate) mod outcome;
 pub(crate) mod served;

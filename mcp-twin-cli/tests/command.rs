@@ -51,7 +51,7 @@ fn an_empty_command_line_is_a_usage_error_with_help() {
 #[test]
 fn without_a_front_the_status_is_5_and_nothing_is_made() {
     let home = home();
-    for verb in ["status", "reload", "swap", "rollback", "stop", "logs"] {
+    for verb in ["status", "reload", "swap", "rollback", "stop", "logs", "history"] {
         let (code, out, err) = output(mcp_twin(home.path()).arg(verb));
         assert_eq!((code, out.as_str()), (5, ""), "{verb}");
         assert!(err.starts_with("error: no server runs"), "{verb}: {err}");

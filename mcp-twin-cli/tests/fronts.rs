@@ -2,7 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "what a test expects")]
 
-use mcp_twin_core::control::{Answer, Ask, FrontStatus};
+use mcp_twin_core::control::{Answer, Ask, Edit, FrontStatus};
 use mcp_twin_core::error::{Code, Fault};
 use mcp_twin_core::ids::{Generation, Slot, Source, TwinId};
 use mcp_twin_core::relay::diff::ListDiff;
@@ -12,7 +12,8 @@ use mcp_twin_runtime::fronts::FrontSeat;
 use mcp_twin_runtime::fronts::seat::FrontInfo;
 use mcp_twin_runtime::home::Home;
 use serde_json::Value;
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
@@ -57,17 +58,34 @@ impl Fronts {
         self
     }
 
-    fn ask(&self, words: &[&str]) -> (i32, String) {
+    fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mcp-twin"));
         command
             .args(words)
             .env("HOME", self.folder.path())
             .env("MCP_TWIN_HOME", self.folder.path().join("home"))
             .env("NO_COLOR", "1");
-        let output = command.output().expect("it runs");
+        command
+    }
+
+    fn ask(&self, words: &[&str]) -> (i32, String) {
+        let output = self.command(words).output().expect("it runs");
         assert!(output.stderr.is_empty() || output.stdout.is_empty(), "one stream says it");
         let text = [output.stdout, output.stderr].concat();
         (output.status.code().expect("it exits"), String::from_utf8(text).expect("text"))
+    }
+
+    /// What the hook behind an edit of this file says to the model.
+    fn edited(&self, file: &str) -> String {
+        let mut command = self.command(&["hook", "PostToolUse"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it runs");
+        let input = serde_json::json!({"cwd": "/", "tool_input": {"file_path": file}});
+        child.stdin.take().expect("a pipe").write_all(input.to_string().as_bytes()).expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        answer["hookSpecificOutput"]["additionalContext"].as_str().unwrap_or_default().to_owned()
     }
 
     fn json(&self, words: &[&str]) -> (i32, Value) {
@@ -127,6 +145,7 @@ fn good(ask: Ask) -> Option<Answer> {
         Ask::Rollback { to: None } => Answer::Outcome(Outcome::RolledBack { left: Some(new), active: old, why: None }),
         Ask::Stop => Answer::Outcome(Outcome::Stopped { ended: vec![old, new] }),
         Ask::Reload => Answer::Outcome(Outcome::Started { active: old }),
+        Ask::Edited { .. } | Ask::Files { .. } => return None,
     })
 }
 
@@ -139,6 +158,23 @@ fn bad(ask: Ask) -> Option<Answer> {
         }
         other => good(other),
     }
+}
+
+/// A front whose edits are live.
+fn live(ask: Ask) -> Option<Answer> {
+    match ask {
+        Ask::Edited { path, .. } if path.ends_with("server.py") => {
+            let (active, diff) = (twin(Slot::B, 2), ListDiff::default());
+            Some(Answer::Edited(Edit::Live { active, diff, baking: false }))
+        }
+        Ask::Edited { .. } => Some(Answer::Edited(Edit::NotOurs)),
+        other => good(other),
+    }
+}
+
+/// A front of a release that does not know of edits.
+fn old(_: Ask) -> Option<Answer> {
+    Some(Answer::Error(Fault::new(Code::Host, "the front is of release 1 and does not know 'edited'")))
 }
 
 /// A front that accepts commands and says nothing to `status`.
@@ -205,4 +241,11 @@ fn an_unknown_name_names_the_nearest() {
     let fronts = Fronts::new().with("inbox-collab", "/a", good);
     let (exit, text) = fronts.ask(&["reload", "inbox-colab"]);
     assert!(exit == 2 && text.contains("did you mean: inbox-collab"), "{text}");
+}
+
+#[test]
+fn a_hook_says_once_what_fronts_of_one_server_say_and_passes_over_older_ones() {
+    let fronts = Fronts::new().with("web", "/a", live).with("web", "/a", live).with("mail", "/m", old);
+    assert_eq!(fronts.edited("/a/server.py"), "mcp-twin: the edit of server.py is live in `web`: generation 2 serves");
+    assert_eq!(fronts.edited("/m/other.py"), "");
 }

@@ -4,6 +4,10 @@
 //! The command sends one [`Request`] a line; the front answers each with one [`Response`] of the same id. `logs` with
 //! `follow` answers with many, the last of them `done`.
 
+pub mod edit;
+
+pub use edit::Edit;
+
 use crate::error::Fault;
 use crate::ids::Generation;
 use crate::swap::{Outcome, Status};
@@ -46,6 +50,21 @@ pub enum Ask {
     },
     /// End all twins. A stdio front stays, for its client's sake.
     Stop,
+    /// A file was edited: whether it is one of this server's, and what became of the edit. The front does what its own
+    /// watcher would do about it, but at once, and waits for the end.
+    Edited {
+        /// The file, as an absolute path.
+        path: String,
+        /// How long the end may be waited for, in milliseconds.
+        #[serde(default)]
+        patience_ms: u64,
+    },
+    /// The files whose change counts.
+    Files {
+        /// How many are named at most.
+        #[serde(default)]
+        most: usize,
+    },
 }
 
 /// One answer.
@@ -70,6 +89,10 @@ pub enum Answer {
     Status(Box<FrontStatus>),
     /// To `reload`, `swap`, `rollback`, `stop`.
     Outcome(Outcome),
+    /// To `edited`.
+    Edited(Edit),
+    /// To `files`: their paths.
+    Files(Vec<String>),
     /// The request could not be understood, or the front could not do it.
     Error(Fault),
 }

@@ -1,6 +1,8 @@
 'use strict';
+// Which package has the native parts for this machine, and where its files are.
 
 const fs = require('node:fs');
+const path = require('node:path');
 
 /** The platform as its package is called, such as `linux-x64-gnu`. */
 function platform() {
@@ -21,4 +23,15 @@ function isMusl() {
   }
 }
 
-module.exports = { platform };
+/** The path of the command: `$MCP_TWIN_BIN`, else that of the package for this platform; `undefined` if it is not installed. */
+function binary() {
+  if (process.env.MCP_TWIN_BIN) return process.env.MCP_TWIN_BIN;
+  try {
+    const folder = path.dirname(require.resolve(`mcp-twin-${platform()}/package.json`));
+    return path.join(folder, process.platform === 'win32' ? 'mcp-twin.exe' : 'mcp-twin');
+  } catch {
+    return undefined;
+  }
+}
+
+module.exports = { platform, binary };

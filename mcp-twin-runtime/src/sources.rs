@@ -194,6 +194,11 @@ impl Snapshot {
         touched.chain(removed).map(PathBuf::as_path).collect()
     }
 
+    /// The files, in order.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.keys().map(PathBuf::as_path)
+    }
+
     /// How many files there are.
     #[must_use]
     pub fn len(&self) -> usize {

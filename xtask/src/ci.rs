@@ -1,7 +1,7 @@
 //! `cargo xtask test` and `cargo xtask ci`.
 
 use crate::exec::{Result, cargo, fail, output, run};
-use crate::{clients, node, setup};
+use crate::{clients, node, npm_pack, setup};
 
 /// What the core may not depend on: it knows no clock, no files, no network and no operating system.
 const IMPURE: &[&str] = &["tokio", "hyper", "libc", "mio", "rustix"];
@@ -28,7 +28,19 @@ pub(crate) fn ci(_arguments: &[String]) -> Result {
     setup::run(&[])?;
     node::dts(&["--check".to_owned()])?;
     clients::run(&[])?;
+    npm()?;
     test(&[])
+}
+
+/// The packages of npm, as they are built for tests: their sizes are looked at before a release.
+fn npm() -> Result {
+    let out = tempfile::Builder::new().prefix("mcp-twin-packages-").tempdir()?;
+    let out = out.path().to_string_lossy();
+    let mut arguments = ["--out", &*out, "--profile", "dev"].map(str::to_owned).to_vec();
+    if !npm_pack::has_addon() {
+        arguments.push("--without-addon".to_owned());
+    }
+    npm_pack::run(&arguments)
 }
 
 fn purity() -> Result {

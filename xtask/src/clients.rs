@@ -2,9 +2,10 @@
 //! mcp-twin, wired by `mcp-twin wire`, and unwired again: after `unwire` its file is what it was.
 //!
 //! Whether a client is connected, and to which tools, the client says itself; whether it reached the server through a
-//! front, the server says. Nothing here asks for an account or a model.
+//! front, the server says. Nothing here asks for an account or a model. The plugin of Claude Code is tried there, too.
 
 mod client;
+mod plugin;
 mod round;
 mod says;
 mod stage;
@@ -27,15 +28,26 @@ pub(crate) fn run(arguments: &[String]) -> Result {
     exec(&mut cargo(["build", "-p", "mcp-twin-cli"]))?;
 
     let mut rows = Vec::new();
+    let mut plugin = None;
     for client in chosen {
         eprintln!("clients: {} ({})", client.name, client.pin);
         let row = match client.install() {
             Ok(()) => Row::Ran(Rounds::of(client, keep)),
             Err(why) => Row::Skipped(why.to_string()),
         };
+        if matches!(row, Row::Ran(_)) && client.name == plugin::CLIENT {
+            plugin = Some(plugin::check(client, keep));
+        }
         rows.push((client, row));
     }
     print(&rows);
+    match plugin {
+        Some(Ok(took)) => {
+            println!("\nthe plugin: validated, installed, its command and hooks run in {:.1} s", took.as_secs_f32())
+        }
+        Some(Err(why)) => return fail(format!("the plugin for Claude Code: {why}")),
+        None => {}
+    }
     verdict(&rows, allow_missing)
 }
 

@@ -8,6 +8,7 @@ mod conformance;
 mod exec;
 mod fuzz;
 mod node;
+mod npm_pack;
 mod setup;
 mod soak;
 mod systems;
@@ -20,7 +21,11 @@ type Task = (&'static str, &'static str, fn(&[String]) -> exec::Result);
 const TASKS: &[Task] = &[
     ("setup", "install what the tests need into target/tools (or $MCP_TWIN_TOOLS)", setup::run),
     ("test", "set up, build, and run every test", ci::test),
-    ("ci", "format, lints, documentation, purity of the core, real clients, then every test", ci::ci),
+    (
+        "ci",
+        "format, lints, documentation, purity of the core, real clients, the packages of npm, then every test",
+        ci::ci,
+    ),
     ("node", "the npm package: builds its addon, checks its types, runs its tests", node::test),
     (
         "dts",
@@ -52,6 +57,11 @@ const TASKS: &[Task] = &[
         "clients",
         "real clients in throwaway homes, before `mcp-twin wire`, wired and unwired: --only CLIENT,… --allow-missing --keep",
         clients::run,
+    ),
+    (
+        "npm-pack",
+        "the packages of npm for this machine, built, packed, installed and tried: --out DIR (--profile NAME --target TRIPLE --without-addon)",
+        npm_pack::run,
     ),
 ];
 

@@ -3,14 +3,26 @@
 use super::files::ServerFiles;
 use super::voice::Voice;
 use crate::run::RunOrder;
-use mcp_twin_core::control::{Answer, Ask, FrontStatus};
+use crate::store::FileStore;
+use mcp_twin_core::control::{Answer, Ask, Edit, FrontStatus};
 use mcp_twin_core::drive::Handle;
-use mcp_twin_core::host::Clock;
+use mcp_twin_core::host::{Clock, Sources as _};
 use mcp_twin_core::swap::{Command, Outcome};
 use mcp_twin_core::{Code, Fault, Generation, TwinId};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+/// So long the end of an edit is waited for at most, whatever is asked for.
+const LONGEST_EDIT: Duration = Duration::from_secs(10 * 60);
+
+/// How often the machine is looked at while an edit is waited for and nothing is said.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How many files are named at most, whatever is asked for.
+const MOST_FILES: usize = 1000;
 
 /// What is seen of the traffic.
 #[derive(Default)]
@@ -63,6 +75,8 @@ pub struct Answers {
     pub stopped: Option<Arc<Notify>>,
     /// What is off.
     pub voice: Arc<Voice>,
+    /// Its history.
+    pub store: Arc<FileStore>,
     /// The server's files.
     pub files: Arc<ServerFiles>,
 }
@@ -81,6 +95,14 @@ impl Answers {
                 Command::Rollback { to }
             }
             Ask::Stop => Command::Stop,
+            Ask::Edited { path, patience_ms } => {
+                let patience = Duration::from_millis(patience_ms).min(LONGEST_EDIT);
+                return self.edited(Path::new(&path), patience).await;
+            }
+            Ask::Files { most } => {
+                let files = if self.watching { self.files.paths(most.min(MOST_FILES)).await } else { Vec::new() };
+                return Answer::Files(files.iter().map(|path| path.to_string_lossy().into_owned()).collect());
+            }
         };
         let ends = matches!(command, Command::Stop);
         let outcome = self.handle.command(command).await;
@@ -88,6 +110,49 @@ impl Answers {
             stopped.notify_one();
         }
         Answer::Outcome(outcome)
+    }
+
+    /// A file was edited. What the watcher would make of it once it came to rest is done at once, and its end awaited: the
+    /// machine takes the watcher's own word about the same files for the same.
+    async fn edited(&self, path: &Path, patience: Duration) -> Answer {
+        let deadline = Instant::now() + patience;
+        if !self.files.has(path).await {
+            return Answer::Edited(Edit::NotOurs);
+        }
+        let ending = || Answer::Error(Fault::new(Code::Stopped, "the front is ending"));
+        if !self.watching {
+            let Some(status) = self.handle.status().await else { return ending() };
+            return Answer::Edited(Edit::Unwatched { active: status.active });
+        }
+        let mut source = self.files.now().await;
+        self.store.note_cause(source.generation, path);
+        self.handle.changed(source).await;
+        loop {
+            // Before the look, so that nothing falls between the two.
+            let notice = self.voice.next_notice();
+            let Some(status) = self.handle.status().await else { return ending() };
+            if let Some(edit) = Edit::of(&status, &source) {
+                return Answer::Edited(self.with_diff(edit));
+            }
+            if Instant::now() >= deadline {
+                return Answer::Edited(Edit::Pending { active: status.active });
+            }
+            // Not every end is told to people.
+            let _ = timeout_at(deadline.min(Instant::now() + LOOK_AGAIN), notice).await;
+            if status.standby.is_none() {
+                source = self.files.now().await;
+            }
+        }
+    }
+
+    fn with_diff(&self, edit: Edit) -> Edit {
+        match edit {
+            Edit::Live { active, baking, .. } => {
+                let diff = self.voice.swapped_to(active.source.generation).unwrap_or_default();
+                Edit::Live { active, diff, baking }
+            }
+            edit => edit,
+        }
     }
 
     /// The answer to a rollback to a generation that never existed.

@@ -11,6 +11,7 @@ use mcp_twin_core::ids::OpId;
 use mcp_twin_core::watch::Debounce;
 use mcp_twin_core::{Fault, Generation, Source, SourceHash, TwinId};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the files hold, beside the code of a twin.
@@ -62,6 +63,35 @@ impl ServerFiles {
     /// Who speaks of them.
     pub fn voice(&self) -> &Voice {
         &self.voice
+    }
+
+    /// Whether this file is one of the server's, by whatever name it is called. What cannot be one is told without a look at
+    /// the others.
+    pub async fn has(&self, path: &Path) -> bool {
+        let real = std::fs::canonicalize(path).ok();
+        let named = |files: &Snapshot| {
+            let same = |known: &Path| {
+                known == path
+                    || real.is_some()
+                        && known.file_name() == path.file_name()
+                        && std::fs::canonicalize(known).ok() == real
+            };
+            files.paths().any(same)
+        };
+        let seen = Arc::clone(&self.lock().seen);
+        if named(&seen) {
+            return true;
+        }
+        if !self.tree.includes(path) && !real.as_deref().is_some_and(|real| self.tree.includes(real)) {
+            return false;
+        }
+        // It is new, or gone; or it is among those that are left out by a `.gitignore`.
+        real.is_none() || named(&*self.look().await)
+    }
+
+    /// The files as they are now, at most so many.
+    pub async fn paths(&self, most: usize) -> Vec<PathBuf> {
+        self.look().await.paths().take(most).map(Path::to_path_buf).collect()
     }
 
     /// How many files there were at the last look.

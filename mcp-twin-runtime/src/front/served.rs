@@ -265,6 +265,7 @@ impl Served {
             url: Some(url.clone()),
             stopped: Some(Arc::clone(&stopped)),
             voice: Arc::clone(&voice),
+            store: Arc::clone(&store),
             files: Arc::clone(&files),
         });
         let server = control::Server::bind(&seat).map_err(|error| ServeError::Home(error.to_string()))?;

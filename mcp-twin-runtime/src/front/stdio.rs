@@ -185,6 +185,7 @@ impl Stdio {
             url: None,
             stopped: None,
             voice: Arc::clone(&voice),
+            store: Arc::clone(&store),
             files: Arc::clone(&files),
         });
         if let Some(seat) = &seat {

@@ -7,10 +7,13 @@ use crate::logs::LogFile;
 use crate::wire::Listener;
 use mcp_twin_core::host::Observer;
 use mcp_twin_core::relay::LastGood;
+use mcp_twin_core::relay::diff::ListDiff;
 use mcp_twin_core::swap::Notice;
-use mcp_twin_core::{Code, Fault, TwinId};
+use mcp_twin_core::{Code, Fault, Generation, TwinId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 /// How many warnings `status` shows at most; the oldest go first.
 const WARNINGS: usize = 8;
@@ -32,6 +35,10 @@ pub struct Voice {
     off: Off,
     /// How a twin is named in front of its lines, such as `A generation 3`.
     names: Mutex<BTreeMap<TwinId, String>>,
+    /// The generation that was swapped to last, and what that changed in the lists.
+    swapped: Mutex<Option<(Generation, ListDiff)>>,
+    /// Wakes who waits for the next thing that people are told.
+    told: Notify,
     clients: OnceLock<Tell>,
     tell: bool,
     /// Whether what changes nothing is logged too (`MCP_TWIN_DEBUG`).
@@ -56,6 +63,8 @@ impl Voice {
             unrunnable: Mutex::default(),
             off,
             names: Mutex::default(),
+            swapped: Mutex::default(),
+            told: Notify::new(),
             clients: OnceLock::new(),
             tell,
             debug: std::env::var_os("MCP_TWIN_DEBUG").is_some(),
@@ -124,6 +133,16 @@ impl Voice {
         lock(&self.warnings).iter().cloned().collect()
     }
 
+    /// The next thing that people are told after this call.
+    pub fn next_notice(&self) -> Notified<'_> {
+        self.told.notified()
+    }
+
+    /// What the last swap changed in the lists, if it was one to this generation.
+    pub fn swapped_to(&self, generation: Generation) -> Option<ListDiff> {
+        lock(&self.swapped).as_ref().filter(|(known, _)| *known == generation).map(|(_, diff)| diff.clone())
+    }
+
     /// One line of a twin's stderr.
     pub fn twin_said(&self, twin: TwinId, line: &str) {
         let name = self.name_of(twin);
@@ -165,9 +184,11 @@ impl Voice {
 impl Observer for Voice {
     fn notice(&self, notice: &Notice) {
         self.ground.notice(notice);
-        if matches!(notice, Notice::Swapped { .. }) {
+        if let Notice::Swapped { active, diff, .. } = notice {
             lock(&self.unrunnable).take();
+            *lock(&self.swapped) = Some((*active, diff.clone()));
         }
+        self.told.notify_waiters();
         match notice {
             Notice::ReloadFailed { generation, fault } => {
                 self.fail(&format!("generation {generation} does not serve, the old code goes on"), fault);

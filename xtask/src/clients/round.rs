@@ -20,7 +20,7 @@ const NAME: &str = "clock";
 const SECOND: &str = "second-clock";
 
 /// How long a client may take for one answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How much of what was said is shown of a failure.
 const TAIL: usize = 3000;
@@ -272,7 +272,8 @@ impl<'a> Round<'a> {
     }
 }
 
-fn told(said: &bounded::Said) -> String {
+/// What was said, for a failure.
+pub(super) fn told(said: &bounded::Said) -> String {
     format!("{}\n{}", tail(&said.stdout), tail(&said.stderr))
 }
 

@@ -133,6 +133,11 @@ impl Stage {
         lines.join("\n")
     }
 
+    /// A file of its own, beside home and project.
+    pub(super) fn beside(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
     /// Leaves the folder where it is.
     pub(super) fn keep(&mut self) -> PathBuf {
         self.folder.take().map_or_else(|| self.path.clone(), TempDir::keep)
