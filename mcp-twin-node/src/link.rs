@@ -272,6 +272,8 @@ fn answer(answer: Answer) -> std::result::Result<String, Trouble> {
     match answer {
         Answer::Status(status) => json(&*status),
         Answer::Outcome(done) => outcome(done),
+        Answer::Edited(edit) => json(&edit),
+        Answer::Files(files) => json(&files),
         Answer::Error(fault) => Err(fault.into()),
         Answer::Accepted => Err(Trouble::new("node::internal", "a bug of mcp-twin: an acceptance is no answer")),
     }
