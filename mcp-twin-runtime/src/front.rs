@@ -49,10 +49,13 @@ const CONTAINERS_GONE: Duration = Duration::from_secs(5);
 /// Stdin or stdout cannot be used at all.
 pub async fn serve(order: RunOrder) -> io::Result<u8> {
     process::own_this_process();
+    // What has read the command line.
+    #[cfg(target_os = "linux")]
+    process::forget_the_code();
     tokio::spawn(process::reap_adopted());
     let front = Stdio::begin(order, &Ground::Own, pipes::stdout()?)?;
     #[cfg(target_os = "linux")]
-    process::forget_the_start();
+    process::forget_the_code();
     let stop = tokio::select! {
         end = front.serve(Input::new(pipes::stdin()?)?) => front.after(end),
         name = process::told_to_end() => front.told(&format!("ended by {name}")),

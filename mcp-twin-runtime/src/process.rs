@@ -37,7 +37,7 @@ pub use keep::KEEP;
 pub use listener::{listeners, listens};
 pub use minder::{Minded, Minder, Pipes, StopOrder};
 #[cfg(target_os = "linux")]
-pub use pages::forget_the_start;
+pub use pages::forget_the_code;
 pub use seen::seen;
 pub use spawn::{Launch, Launched, not_runnable, spawn};
 pub use survivor::{Survivor, prove};

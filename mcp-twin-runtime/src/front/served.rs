@@ -49,10 +49,13 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// Why it could not begin.
 pub async fn serve_http(order: ServeOrder, token: Option<String>, ready: impl FnOnce(&str)) -> Result<u8, ServeError> {
     process::own_this_process();
+    // What has read the command line.
+    #[cfg(target_os = "linux")]
+    process::forget_the_code();
     tokio::spawn(process::reap_adopted());
     let front = Served::begin(order, token, &Ground::Own).await?;
     #[cfg(target_os = "linux")]
-    process::forget_the_start();
+    process::forget_the_code();
     ready(&front.url);
     let over = tokio::select! {
         () = front.stopped() => Over::ByCommand,

@@ -4,9 +4,9 @@ use rustix::mm::{Advice, madvise};
 use std::ffi::c_void;
 use std::fs;
 
-/// Gives back the pages of the program's code. What a front runs once, at its start (options, patterns, the first look at
-/// the files), is not run again in the days that follow; what is run again comes back from the page cache.
-pub fn forget_the_start() {
+/// Gives back the pages of the program's code. What a front runs at its start (options, patterns, the first look at the
+/// files) or for a new twin is not run for the many messages that follow; what is run again comes back from the page cache.
+pub fn forget_the_code() {
     let Some(maps) = fs::read_to_string("/proc/self/maps").ok() else { return };
     let Some(program) = std::env::current_exe().ok() else { return };
     let Some(program) = program.to_str() else { return };
