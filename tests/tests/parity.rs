@@ -1,4 +1,5 @@
 //! What every surface must find alike: Rust here, Node and Python by the same file, `tests/fixtures/parity.json`.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mcp_twin_core::detect::extract_script_path;

@@ -14,10 +14,7 @@ pub(crate) fn test(_arguments: &[String]) -> Result {
     if tests.is_empty() {
         return fail("there are no tests of the npm package");
     }
-    run(program(node(), ["--test", "--test-reporter=dot"])
-        .args(["--test-reporter-destination=stdout"])
-        .args(tests)
-        .env("MCP_TWIN_TOOLS", tools()))
+    run(program(node(), ["--test", "--test-reporter=spec"]).args(tests).env("MCP_TWIN_TOOLS", tools()))
 }
 
 /// Writes `native.d.ts`; with `--check` it says whether it is up to date, and leaves it alone.
