@@ -28,7 +28,7 @@ pub use error::ParseError;
 pub use inventory::{Configuration, Configured, Entry, Inventory, detect, detect_in, settle};
 pub use machine::{Browse, Machine, Os};
 pub use parse::{Parsed, parse};
-pub use script::{McpServerConfig, detect_mcp_servers, extract_script_path};
+pub use script::{McpServerConfig, counting, detect_mcp_servers, extract_script_path};
 pub use server::{EntryFlag, Server, Transport};
 pub use site::{Shape, Site, Step, Syntax};
 pub use source::{Source, sources};

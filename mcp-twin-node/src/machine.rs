@@ -3,7 +3,7 @@
 use crate::order::usage;
 use crate::trouble::Trouble;
 use mcp_twin_core::control::{Answer, Ask};
-use mcp_twin_core::detect::{Browse as _, Server, Source, detect};
+use mcp_twin_core::detect::{Browse as _, Server, Source, counting, detect};
 use mcp_twin_core::{detect, port};
 use mcp_twin_runtime::fronts::{self, FrontAddress};
 use mcp_twin_runtime::history::{self, HistoryLine};
@@ -78,13 +78,7 @@ struct Config {
 fn detected(project: Option<PathBuf>) -> std::result::Result<Vec<Config>, Trouble> {
     let this = machine(project)?;
     let machine = this.machine();
-    let inventory = detect(&machine);
-    // The choice of `core::detect::detect_mcp_servers`, with more of each.
-    let counts = inventory.servers.iter().filter(|group| group.enabled).filter_map(|group| {
-        let entries = group.places.iter().filter_map(|place| inventory.entry(*place));
-        entries.into_iter().find(|(_, server)| server.enabled && !server.hidden)
-    });
-    Ok(counts.filter_map(|(source, server)| config(source, server)).collect())
+    Ok(counting(&detect(&machine)).filter_map(|(source, server)| config(source, server)).collect())
 }
 
 fn config(source: &Source, server: &Server) -> Option<Config> {

@@ -40,9 +40,12 @@ pub(crate) fn run(arguments: &[String]) -> Result {
         return fail(format!("the crate `{ADDON}` is not there; `--without-addon` packs the command alone"));
     }
     fs::create_dir_all(&out)?;
-    let built = build(profile, triple, addon)?;
+    let command = build("mcp-twin-cli", profile, triple)?;
+    // What is loaded into a test harness may be a little slower, and half of the package with it smaller.
+    let addon_profile = if profile == "dist" { "addon" } else { profile };
+    let library = if addon { Some(build(ADDON, addon_profile, triple)?) } else { None };
     let stage = tempfile::Builder::new().prefix("mcp-twin-npm-").tempdir()?;
-    let native = native(stage.path(), platform, &built, addon)?;
+    let native = native(stage.path(), platform, &command, library.as_deref())?;
     let packages = [pack(&native, &out)?, pack(&root().join(ADDON), &out)?];
     for package in &packages {
         let Packed { file, packed, unpacked } = package;
@@ -82,12 +85,9 @@ fn platform_of(triple: &str) -> Option<&'static str> {
     }
 }
 
-/// Where the build is.
-fn build(profile: &str, triple: Option<&str>, addon: bool) -> Result<PathBuf> {
-    let mut command = cargo(["build", "--profile", profile, "-p", "mcp-twin-cli"]);
-    if addon {
-        command.args(["-p", ADDON]);
-    }
+/// Builds a package; the folder in which it is then.
+fn build(package: &str, profile: &str, triple: Option<&str>) -> Result<PathBuf> {
+    let mut command = cargo(["build", "--profile", profile, "-p", package]);
     let mut folder = target();
     if let Some(triple) = triple {
         command.args(["--target", triple]);
@@ -98,8 +98,8 @@ fn build(profile: &str, triple: Option<&str>, addon: bool) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The folder of the platform's package, with the native parts in it.
-fn native(stage: &Path, platform: &str, built: &Path, addon: bool) -> Result<PathBuf> {
+/// The folder of the platform's package, with the native parts in it: those that are in these folders.
+fn native(stage: &Path, platform: &str, command: &Path, library: Option<&Path>) -> Result<PathBuf> {
     let folder = stage.join(platform);
     fs::create_dir_all(&folder)?;
     let described = root().join(ADDON).join("npm").join(platform);
@@ -113,9 +113,9 @@ fn native(stage: &Path, platform: &str, built: &Path, addon: bool) -> Result<Pat
         ),
     )?;
     let windows = platform.starts_with("win32");
-    let command = if windows { "mcp-twin.exe" } else { "mcp-twin" };
-    fs::copy(built.join(command), folder.join(command))?;
-    if addon {
+    let program = if windows { "mcp-twin.exe" } else { "mcp-twin" };
+    fs::copy(command.join(program), folder.join(program))?;
+    if let Some(built) = library {
         let library = match platform {
             _ if windows => "mcp_twin_node.dll",
             _ if platform.starts_with("darwin") => "libmcp_twin_node.dylib",

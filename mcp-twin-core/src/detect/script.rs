@@ -1,8 +1,10 @@
 //! Detection in its simplest form: name, command, arguments and script of what a machine's clients start.
 
-use super::inventory::detect;
+use super::inventory::{Inventory, detect};
 use super::launch::{Look, script_path};
 use super::machine::Machine;
+use super::server::Server;
+use super::source::Source;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -24,15 +26,7 @@ pub struct McpServerConfig {
 /// switched off. [`detect`] tells everything else.
 #[must_use]
 pub fn detect_mcp_servers(machine: &Machine<'_>) -> Vec<McpServerConfig> {
-    let inventory = detect(machine);
-    let counts = inventory.servers.iter().filter(|group| group.enabled).filter_map(|group| {
-        group
-            .places
-            .iter()
-            .filter_map(|place| inventory.entry(*place))
-            .find(|(_, server)| server.enabled && !server.hidden)
-    });
-    counts
+    counting(&detect(machine))
         .filter_map(|(_, server)| {
             let (command, args) = server.argv.split_first()?;
             Some(McpServerConfig {
@@ -43,6 +37,14 @@ pub fn detect_mcp_servers(machine: &Machine<'_>) -> Vec<McpServerConfig> {
             })
         })
         .collect()
+}
+
+/// The servers of [`detect_mcp_servers`], and where each stands: the first entry that a client really uses.
+pub fn counting(inventory: &Inventory) -> impl Iterator<Item = (&Source, &Server)> {
+    inventory.servers.iter().filter(|group| group.enabled).filter_map(|group| {
+        let entries = group.places.iter().filter_map(|place| inventory.entry(*place));
+        entries.into_iter().find(|(_, server)| server.enabled && !server.hidden)
+    })
 }
 
 /// The script that a command runs when it is started in `cwd`, if it runs one.
