@@ -16,6 +16,7 @@ use pyo3::prelude::*;
 /// What `mcp_twin._native` holds.
 #[pymodule(gil_used = true)]
 mod _native {
+    use super::*;
     #[pymodule_export]
     use crate::front::{Events, Front, begin};
     #[pymodule_export]
@@ -23,13 +24,23 @@ mod _native {
         ask_other, assign_ports, detect_servers, extract_script_path, hash_code, history, logs, running, starts,
         version,
     };
-    use super::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let names = [
-            "Events", "Front", "ask_other", "assign_ports", "begin", "detect_servers", "extract_script_path",
-            "hash_code", "history", "logs", "running", "starts", "version",
+            "Events",
+            "Front",
+            "ask_other",
+            "assign_ports",
+            "begin",
+            "detect_servers",
+            "extract_script_path",
+            "hash_code",
+            "history",
+            "logs",
+            "running",
+            "starts",
+            "version",
         ];
         module.add("__all__", names.to_vec())
     }

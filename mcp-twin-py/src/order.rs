@@ -134,7 +134,9 @@ impl Wanted {
 pub fn home(named: Option<PathBuf>) -> Result<Home, Trouble> {
     let wrong = |error: HomeError| Trouble::new("python::home", error.to_string());
     match named {
-        Some(path) => Ok(Home::at(std::path::absolute(path).map_err(|error| Trouble::usage(format!("home: {error}")))?)),
+        Some(path) => {
+            Ok(Home::at(std::path::absolute(path).map_err(|error| Trouble::usage(format!("home: {error}")))?))
+        }
         None => Home::from_env(|name| std::env::var_os(name)).map_err(wrong),
     }
 }

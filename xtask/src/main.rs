@@ -7,6 +7,7 @@ mod clients;
 mod conformance;
 mod exec;
 mod fuzz;
+mod python;
 mod setup;
 mod soak;
 mod systems;
@@ -20,6 +21,12 @@ const TASKS: &[Task] = &[
     ("setup", "install what the tests need into target/tools (or $MCP_TWIN_TOOLS)", setup::run),
     ("test", "set up, build, and run every test", ci::test),
     ("ci", "format, lints, documentation, purity of the core, real clients, then every test", ci::ci),
+    ("python", "the Python package: builds its module, checks its types, runs its tests", python::test),
+    (
+        "wheel",
+        "build the wheel of the Python package, with the command in it: --out DIR (target/wheels)",
+        python::wheel,
+    ),
     ("check-systems", "types and lints of what is built for macOS and Windows only", systems::check),
     (
         "soak",

@@ -84,6 +84,7 @@ async def _hear(twin: ClientTwin, inbox: Any) -> None:
     async with inbox:
         while lines := await awaiting(twin.front.receive):
             for line in lines:
+                message: SessionMessage | Exception
                 try:
                     message = SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
                 except ValueError as error:

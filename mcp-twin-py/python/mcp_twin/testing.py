@@ -81,7 +81,7 @@ def copied(command: str | Path | Sequence[str], base: Path, into: Path) -> tuple
             raise UsageError(f"there is no {command} in {base}", "python::usage", "name the script from the test's folder")
         return words, None
     script = Path(found)
-    files = 0
+    files, within = 0, into.resolve()
 
     def skip(folder: str, names: list[str]) -> set[str]:
         nonlocal files
@@ -90,7 +90,9 @@ def copied(command: str | Path | Sequence[str], base: Path, into: Path) -> tuple
             raise UsageError(
                 f"{script.parent} has more than {_MOST_FILES} files", "python::usage", "put the server into a folder of its own"
             )
-        return set(shutil.ignore_patterns(*_NO_SOURCE)(folder, names))
+        # The copy itself, where the tests' temporary folder lies within that of the source.
+        around = {name for name in names if within.is_relative_to((Path(folder) / name).resolve())}
+        return around | set(shutil.ignore_patterns(*_NO_SOURCE)(folder, names))
 
     shutil.copytree(script.parent, into, ignore=skip)
     there = into / script.name
