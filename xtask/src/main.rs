@@ -24,7 +24,7 @@ const TASKS: &[Task] = &[
     ("python", "the Python package: builds its module, checks its types, runs its tests", python::test),
     (
         "wheel",
-        "build the wheel of the Python package, with the command in it: --out DIR (target/wheels)",
+        "build the wheel of the Python package, with the command in it: --out DIR (target/wheels) --profile NAME (dist)",
         python::wheel,
     ),
     ("check-systems", "types and lints of what is built for macOS and Windows only", systems::check),

@@ -27,13 +27,16 @@ pub(crate) fn test(arguments: &[String]) -> Result {
 pub(crate) fn wheel(arguments: &[String]) -> Result {
     let out = option(arguments, "--out")?.map_or_else(|| target().join("wheels"), PathBuf::from);
     let out = std::path::absolute(out)?;
-    run(&mut cargo(["build", "--release", "-p", "mcp-twin-cli"]))?;
+    let profile = option(arguments, "--profile")?.unwrap_or("dist");
+    let folder = if profile == "dev" { "debug" } else { profile };
+    run(&mut cargo(["build", "--profile", profile, "-p", "mcp-twin-cli"]))?;
     // What stands in `<name>-<version>.data/scripts` is put beside the Python that the wheel is installed for.
     let scripts = package().join("data/scripts");
     fs::create_dir_all(&scripts)?;
     let name = format!("mcp-twin{}", std::env::consts::EXE_SUFFIX);
-    fs::copy(target().join("release").join(&name), scripts.join(&name))?;
-    let built = run(program(harness("maturin"), ["build", "--release", "--out"]).arg(&out).current_dir(package()));
+    fs::copy(target().join(folder).join(&name), scripts.join(&name))?;
+    let built =
+        run(program(harness("maturin"), ["build", "--profile", profile, "--out"]).arg(&out).current_dir(package()));
     fs::remove_dir_all(package().join("data"))?;
     built?;
     eprintln!("the wheel is in {}", out.display());

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import _native
-from .errors import TwinError, UsageError
+from .errors import StartError, TwinError, UsageError
 from .results import Outcome
 from .session import Around, Session, ToolError
 from .spec import ServerSpec
@@ -136,12 +136,14 @@ def check_swappable(
     """
     twin = Twin(command, **{"private": True, **more})
     try:
-        with twin:
-            return list(_looked_at(twin, calls))
-    except TwinError as error:
-        if twin.running:
-            raise
+        twin.start()
+    except StartError as error:
+        twin.stop()
         return [Finding("start", f"it does not start: {error}", "start it by hand and see")]
+    try:
+        return _looked_at(twin, calls)
+    finally:
+        twin.stop()
 
 
 def _looked_at(twin: Twin, calls: Sequence[tuple[str, dict[str, Any]]]) -> list[Finding]:
