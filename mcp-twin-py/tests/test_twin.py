@@ -204,6 +204,22 @@ def test_a_twin_that_is_forgotten_ends(place):
     until(lambda: place.processes() == [])
 
 
+LEFT = """
+import sys, mcp_twin
+command, folder = sys.argv[1:3]
+twin = mcp_twin.Twin([sys.executable, command], cwd=folder, private=True, env={"MCP_TWIN_TEST": folder})
+twin.start()
+"""
+
+
+def test_a_program_that_ends_leaves_neither_process_nor_file(place):
+    temporary = place.folder / "temporary"
+    temporary.mkdir()
+    code = [sys.executable, "-c", LEFT, str(place.script), str(place.folder)]
+    subprocess.run(code, check=True, timeout=PATIENCE, env={**os.environ, "TMPDIR": str(temporary)})
+    assert (place.processes(), list(temporary.iterdir())) == ([], [])
+
+
 def test_start_and_stop_leak_nothing(place):
     cycles = int(os.environ.get("MCP_TWIN_CYCLES", "30"))
 
