@@ -64,3 +64,29 @@ def test_it_works_under_xdist(project):
     project.makepyfile(test_more=CALLS)
     result = project.runpytest_subprocess("-n", "2", "-p", "mcp_twin.pytest_plugin")
     result.assert_outcomes(passed=2)
+
+
+def test_the_set_server_and_the_marker(project):
+    project.makeini("[pytest]\nmcp_twin_command = server.py\n")
+    project.makepyfile(
+        """
+        import asyncio, pytest
+
+        @pytest.mark.mcp_twin_state_may_be_lost
+        def test_is_spared(mcp_server):
+            with mcp_server.client() as c:
+                for _ in range(4):
+                    c.call_tool("add", a=1, b=1)
+            assert mcp_server.twin.status().swaps == 0
+
+        def test_async(async_twin):
+            async def main():
+                async with async_twin("server.py") as t:
+                    await t.reload()
+                    assert (await t.swap()).kind == "swapped"
+            asyncio.run(main())
+        """
+    )
+    result = project.runpytest_subprocess("--mcp-twin-swap-every", "1", "--strict-markers", "-p", "mcp_twin.pytest_plugin")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*4 calls*; 0 swaps*"])
