@@ -1,7 +1,7 @@
 //! `cargo xtask test` and `cargo xtask ci`.
 
 use crate::exec::{Result, cargo, fail, output, run};
-use crate::{clients, node, npm_pack, setup};
+use crate::{clients, node, npm_pack, python, setup};
 
 /// What the core may not depend on: it knows no clock, no files, no network and no operating system.
 const IMPURE: &[&str] = &["tokio", "hyper", "libc", "mio", "rustix"];
@@ -11,7 +11,17 @@ pub(crate) fn test(arguments: &[String]) -> Result {
     setup::run(&[])?;
     run(&mut cargo(["build", "-p", "mcp-twin-cli"]))?;
     node::test(&[])?;
-    run(&mut cargo(["test", "--workspace", "--doc", "--quiet", "--exclude", "mcp-twin-node"]))?;
+    python::test(&[])?;
+    run(&mut cargo([
+        "test",
+        "--workspace",
+        "--doc",
+        "--quiet",
+        "--exclude",
+        "mcp-twin-node",
+        "--exclude",
+        "mcp-twin-py",
+    ]))?;
     if output(&mut cargo(["nextest", "--version"])).is_ok() {
         run(cargo(["nextest", "run", "--workspace", "--no-fail-fast"]).args(arguments))
     } else {

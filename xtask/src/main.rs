@@ -9,6 +9,7 @@ mod exec;
 mod fuzz;
 mod node;
 mod npm_pack;
+mod python;
 mod setup;
 mod soak;
 mod systems;
@@ -31,6 +32,12 @@ const TASKS: &[Task] = &[
         "dts",
         "write the types of the addon (mcp-twin-node/native.d.ts) anew; --check: say whether they are up to date",
         node::dts,
+    ),
+    ("python", "the Python package: builds its module, checks its types, runs its tests", python::test),
+    (
+        "wheel",
+        "build the wheel of the Python package, with the command in it: --out DIR (target/wheels) --profile NAME (dist)",
+        python::wheel,
     ),
     ("check-systems", "types and lints of what is built for macOS and Windows only", systems::check),
     (

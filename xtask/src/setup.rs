@@ -10,6 +10,9 @@ use std::process::Command;
 use std::time::Duration;
 
 const PYTHON_SDK: &str = "mcp==2.3.0";
+/// What the Python package is built, checked and tested with, in a folder of its own: FastMCP brings much with it.
+const HARNESS: &str =
+    "mcp==2.3.0 fastmcp==4.1.2 trio==0.35.0 pytest==9.2.0 pytest-xdist==3.8.0 mypy==2.4.1 maturin==1.16.0";
 const TYPESCRIPT_SDK: &str = "@modelcontextprotocol/sdk@1.32.2";
 const TYPESCRIPT_SDK_2: &str = "@modelcontextprotocol/server@2.4.0 @modelcontextprotocol/client@2.4.0 zod@4.2.0";
 const EVERYTHING: &str = "@modelcontextprotocol/server-everything@2026.8.31";
@@ -32,7 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(600);
 pub(crate) fn run(_arguments: &[String]) -> Result {
     let tools = tools();
     fs::create_dir_all(tools.join("bin"))?;
-    step(&tools, "python", PYTHON_SDK, || python(&tools))?;
+    step(&tools, "python", PYTHON_SDK, || python(&tools.join("python"), PYTHON_SDK))?;
+    step(&tools, "harness", HARNESS, || python(&tools.join("harness"), HARNESS))?;
     step(&tools, "node", NODE, || node(&tools))?;
     step(&tools, "typescript", TYPESCRIPT_SDK, || npm(&tools.join("typescript"), TYPESCRIPT_SDK))?;
     step(&tools, "typescript2", TYPESCRIPT_SDK_2, || npm(&tools.join("typescript2"), TYPESCRIPT_SDK_2))?;
@@ -75,12 +79,13 @@ fn step(tools: &Path, name: &str, pin: &str, install: impl FnOnce() -> Result) -
     Ok(())
 }
 
-fn python(tools: &Path) -> Result {
-    let venv = tools.join("python");
+/// Installs packages, with blanks between them, into an environment of Python's.
+fn python(venv: &Path, packages: &str) -> Result {
     if !venv.join("bin/python").exists() {
-        output(program("python3", ["-m", "venv"]).arg(&venv))?;
+        output(program("python3", ["-m", "venv"]).arg(venv))?;
     }
-    output(&mut program(venv.join("bin/pip"), ["install", "-q", "--disable-pip-version-check", PYTHON_SDK])).map(drop)
+    let mut install = program(venv.join("bin/pip"), ["install", "-q", "--disable-pip-version-check"]);
+    output(install.args(packages.split(' '))).map(drop)
 }
 
 /// Links the machine's own node into `bin`, or installs one where that is too old.

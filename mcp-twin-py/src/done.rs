@@ -1,0 +1,49 @@
+//! How an answer gets to Python: one call of a function, with the value or with what went wrong.
+
+use crate::executor;
+use crate::trouble::Trouble;
+use pyo3::prelude::*;
+use std::future::Future;
+
+/// A function of Python's, `done(value, trouble)`, that is called once.
+pub struct Done(Py<PyAny>);
+
+impl Done {
+    /// This function.
+    pub fn new(function: Py<PyAny>) -> Self {
+        Self(function)
+    }
+
+    /// Says how it ended. A Python that is going hears nothing more, and needs nothing more.
+    fn call<T>(self, value: Result<T, Trouble>)
+    where
+        T: for<'py> IntoPyObject<'py>,
+    {
+        let _ = Python::try_attach(|py| {
+            let said = match value {
+                Ok(value) => self.0.call1(py, (value, py.None())),
+                Err(trouble) => self.0.call1(py, (py.None(), trouble.json())),
+            };
+            if let Err(error) = said {
+                // It is ours (`_call.py`), and only wakes who waits: nobody else could be told.
+                error.write_unraisable(py, None);
+            }
+        });
+    }
+
+    /// Does this on the thread of what takes time, and says how it ended.
+    ///
+    /// # Errors
+    /// There is no such thread.
+    pub fn with<T>(self, work: impl Future<Output = Result<T, Trouble>> + Send + 'static) -> PyResult<()>
+    where
+        T: for<'py> IntoPyObject<'py> + Send + 'static,
+    {
+        // A task of its own: what panics is answered too.
+        executor::spawn(async move {
+            let value = tokio::spawn(work).await.unwrap_or_else(|error| Err(Trouble::bug(error)));
+            self.call(value);
+        })?;
+        Ok(())
+    }
+}
