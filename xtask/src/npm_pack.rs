@@ -217,7 +217,7 @@ mod tests {
             fs::write(built.path().join(file), "").unwrap();
         }
         for (_, platform) in TRIPLES {
-            let folder = native(stage.path(), platform, built.path(), true).unwrap();
+            let folder = native(stage.path(), platform, built.path(), Some(built.path())).unwrap();
             for file in described(&format!("npm/{platform}"))["files"].as_array().unwrap() {
                 assert!(folder.join(file.as_str().unwrap()).is_file(), "{platform}: {file}");
             }
