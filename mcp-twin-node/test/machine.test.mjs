@@ -1,6 +1,6 @@
 // What is asked of the machine: alike to Rust by one fixture, and what a client has configured.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -25,6 +25,37 @@ test('scripts are those of Rust', () => {
   }
 });
 
+test('detected servers are those of Rust', (t) => {
+  const { project } = home(t);
+  const place = path.dirname(project);
+  for (const [file, text] of Object.entries(parity.detected.files)) {
+    mkdirSync(path.dirname(path.join(place, file)), { recursive: true });
+    writeFileSync(path.join(place, file), text);
+  }
+  const found = twin
+    .detectMCPServers({ project })
+    .map(({ name, command, args, scriptPath }) => ({ name, command, args, scriptPath: scriptPath ?? null }))
+    .sort((one, other) => (one.name < other.name ? -1 : 1));
+  assert.ok(found.length > 2);
+  assert.deepEqual(JSON.parse(JSON.stringify(found).replaceAll(place, 'ROOT')), parity.detected.servers);
+});
+
+/** A home of its own and a project, as long as the test takes. */
+function home(t) {
+  const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'mtn-')));
+  const before = { ...process.env };
+  t.after(() => {
+    process.env = before;
+    rmSync(folder, { recursive: true });
+  });
+  for (const name of ['HOME', 'XDG_CONFIG_HOME', 'APPDATA', 'CLAUDE_CONFIG_DIR', 'CODEX_HOME']) delete process.env[name];
+  process.env.HOME = path.join(folder, 'home');
+  const project = path.join(folder, 'project');
+  mkdirSync(project);
+  mkdirSync(process.env.HOME);
+  return { project };
+}
+
 test('CommonJS and ESM have the same names', () => {
   const required = createRequire(import.meta.url)('../index.js');
   assert.deepEqual(Object.keys(required).sort(), Object.keys(twin).sort());
@@ -34,17 +65,7 @@ test('CommonJS and ESM have the same names', () => {
 });
 
 test('the servers of a project are detected, with what starts them', async (t) => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'mtn-'));
-  const before = { ...process.env };
-  t.after(() => {
-    process.env = before;
-    rmSync(folder, { recursive: true });
-  });
-  for (const name of ['HOME', 'XDG_CONFIG_HOME', 'APPDATA', 'CLAUDE_CONFIG_DIR']) delete process.env[name];
-  process.env.HOME = path.join(folder, 'home');
-  const project = path.join(folder, 'project');
-  mkdirSync(project, { recursive: true });
-  mkdirSync(process.env.HOME);
+  const { project } = home(t);
   writeFileSync(path.join(project, 'server.py'), '');
   const servers = {
     notes: { command: 'python3', args: ['server.py'], env: { TOKEN: 'secret-value' } },

@@ -252,6 +252,27 @@ def test_parity_with_rust():
         assert _native.extract_script_path(one["command"], one["args"], fixture["cwd"]) == one["scriptPath"]
 
 
+def test_detected_servers_are_those_of_rust(tmp_path, monkeypatch):
+    fixture = json.loads((ROOT / "tests/fixtures/parity.json").read_text())["detected"]
+    for name in ("XDG_CONFIG_HOME", "APPDATA", "CLAUDE_CONFIG_DIR", "CODEX_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for path, text in fixture["files"].items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    found = [
+        {
+            "name": one.name,
+            "command": one.command,
+            "args": list(one.args),
+            "scriptPath": one.script_path and str(one.script_path).replace(str(tmp_path), "ROOT"),
+        }
+        for one in mcp_twin.detect_servers(tmp_path / "project")
+    ]
+    found = json.loads(json.dumps(found).replace(str(tmp_path), "ROOT"))
+    assert len(found) > 2 and sorted(found, key=lambda one: one["name"]) == fixture["servers"]
+
+
 def test_detection_reads_what_clients_have(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "p").mkdir()
