@@ -28,8 +28,8 @@ impl<'a> Message<'a> {
         Self::of(Frame::read(bytes))
     }
 
-    /// Reads the envelope of a line that a [`Relay`](super::Relay) has written, in less time than [`read`](Self::read)
-    /// needs to see that it is JSON. Of anything else the answer is of no use.
+    /// Reads the envelope of a line that a [`Relay`](super::Relay) has written, or an [`Edge`](super::Edge), in less time than
+    /// [`read`](Self::read) needs to see that it is JSON. Of anything else the answer is of no use.
     ///
     /// # Errors
     /// Why the line is no message: the relay writes the answers to a batch as one.
