@@ -108,8 +108,8 @@ export interface TwinView {
 /** What came of a command. What did not work is a rejection. */
 export type Outcome =
   | { outcome: 'started'; active: TwinView }
-  | { outcome: 'verified'; active: TwinView | null; standby: TwinView; report: Record<string, unknown> }
-  | { outcome: 'swapped'; previous: TwinView | null; active: TwinView; diff: Record<string, unknown> }
+  | { outcome: 'verified'; active: TwinView | null; standby: TwinView; report: Record<string, unknown>; changes: string }
+  | { outcome: 'swapped'; previous: TwinView | null; active: TwinView; diff: Record<string, unknown>; changes: string }
   | { outcome: 'nothingNewer'; active: TwinView }
   | { outcome: 'rolledBack'; left: TwinView | null; active: TwinView; why: null }
   | { outcome: 'stopped'; ended?: TwinView[] }
@@ -159,7 +159,7 @@ export type FrontEvent =
   | { type: 'swap'; previous: number; generation: number; changes: string; breaking: string[] }
   | { type: 'reload'; generation: number; breaking: string[] }
   | { type: 'failed'; generation: number; error: TwinError }
-  | { type: 'rolledBack'; left: number; generation: number; error: TwinError | null }
+  | { type: 'rolledBack'; previous: number; generation: number; error: TwinError | null }
   | { type: 'crashed'; generation: number; error: TwinError }
   | { type: 'down'; error: TwinError }
   | { type: 'log'; line: string; twin?: string }

@@ -4,10 +4,8 @@
 export declare class Link {
   /** A link that tells `told(kind, number, text)` everything. */
   constructor(told: (arg0: number, arg1: number, arg2: string) => void)
-  /** Makes a front over stdio; `call` is its number from then on. */
-  stdio(call: number, order: string): void
-  /** Makes a front over HTTP; `call` is its number from then on. */
-  http(call: number, order: string): void
+  /** Makes the front that is ordered; `call` is its number from then on. */
+  begin(call: number, order: string): void
   /** Sends a message of its client's to a front, if it can go at once; whether it went. Else `send` is to be used. */
   sendNow(front: number, line: string): boolean
   /** Sends a message of its client's to a front, once there is room. */

@@ -5,7 +5,7 @@ class TwinError extends Error {
   constructor({ code, message, help, stderrTail }) {
     super(message);
     this.code = code;
-    this.help = help;
+    this.help = help ?? undefined;
     this.stderrTail = stderrTail ?? '';
   }
 
@@ -16,7 +16,8 @@ class TwinError extends Error {
 
 /** The error behind a text of the addon. */
 function troubleFrom(text) {
-  return new TwinError(JSON.parse(text));
+  const { stderr_tail: stderrTail, ...rest } = JSON.parse(text);
+  return new TwinError({ ...rest, stderrTail });
 }
 
 /** What the addon throws says the trouble in its text. */

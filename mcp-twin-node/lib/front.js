@@ -8,7 +8,6 @@ const { orderOf } = require('./order.js');
 
 /** What every front in this process can do. */
 class Front extends Events {
-  #method;
   #order;
   #number;
   #begun;
@@ -16,9 +15,8 @@ class Front extends Events {
   #isOver = false;
   #says;
 
-  constructor(method, order) {
+  constructor(order) {
     super();
-    this.#method = method;
     this.#order = order;
   }
 
@@ -41,7 +39,7 @@ class Front extends Events {
       over();
     };
     hold();
-    const { number, made } = make(this.#method, this.#order, {
+    const { number, made } = make(this.#order, {
       message: (text) => this.onText(text),
       event: (event) => this.tell(event),
       ended: end,
@@ -162,7 +160,7 @@ class FrontTransport extends Front {
   #signal;
 
   constructor(order, signal) {
-    super('stdio', order);
+    super(order);
     this.#signal = signal;
   }
 
@@ -226,7 +224,7 @@ function ended() {
 
 /** A front in this process before a server over stdio: a `Transport` for a client in this process. */
 function createFront(options) {
-  return new FrontTransport(orderOf(options), options.signal);
+  return new FrontTransport(orderOf('client', options), options.signal);
 }
 
 module.exports = { Front, FrontTransport, createFront };

@@ -39,7 +39,7 @@ function told(kind, number, text) {
   const front = fronts.get(number);
   if (!front) return;
   if (kind === MESSAGE) front.message(text);
-  else if (kind === EVENT) front.event(camel(JSON.parse(text)));
+  else if (kind === EVENT) front.event(eventFrom(text));
   else {
     fronts.delete(number);
     front.ended();
@@ -68,8 +68,8 @@ function call(method, ...args) {
 }
 
 /** Makes a front; `hears` is told of its messages, its events, and its end, whatever becomes of the promise. */
-function make(method, order, hears) {
-  const promise = call(method, JSON.stringify(order));
+function make(order, hears) {
+  const promise = call('begin', JSON.stringify(order));
   const { number } = promise;
   fronts.set(number, hears);
   promise.catch(() => fronts.delete(number));
@@ -106,6 +106,14 @@ function camel(value) {
   );
 }
 
+/** What JavaScript's listeners have always been told under other words. */
+const EVENTS = { swapped: 'swap', waiting: 'reload' };
+
+function eventFrom(text) {
+  const { type, ...rest } = camel(JSON.parse(text));
+  return { type: EVENTS[type] ?? camelWord(type), ...rest };
+}
+
 /** An outcome, whose word is spelled as JavaScript does: `{ outcome: 'rolledBack', active, … }`. */
 function outcome(told) {
   return { ...told, outcome: camelWord(told.outcome) };
@@ -116,7 +124,7 @@ function camelWord(word) {
 }
 
 function usage(message, help) {
-  return new TwinError({ code: 'node::usage', message, help });
+  return new TwinError({ code: 'twin::usage', message, help });
 }
 
-module.exports = { abortable, call, hold, make, outcome, release, sendNow, usage };
+module.exports = { abortable, call, camel, hold, make, outcome, release, sendNow, usage };

@@ -3,10 +3,11 @@
 
 const native = require('./native.js');
 const { thrown } = require('./error.js');
+const { camel } = require('./link.js');
 
 /** The servers that the clients of this machine start by a command, each once. */
 function detectMCPServers({ project } = {}) {
-  return JSON.parse(thrown(() => native.detectMcpServers(project)));
+  return camel(JSON.parse(thrown(() => native.detectMcpServers(project))));
 }
 
 /** The script that a server's command runs, if it runs one. */

@@ -33,7 +33,7 @@ class TwinManager extends Events {
     signal?.throwIfAborted();
     if (typeof name !== 'string' || name === '') throw usage('a server has a name');
     if (this.#own.has(name)) {
-      throw new TwinError({ code: 'node::server::running', message: `\`${name}\` runs already`, help: `stop('${name}') ends it; reloadStandby('${name}') takes new code` });
+      throw new TwinError({ code: 'twin::server::running', message: `\`${name}\` runs already`, help: `stop('${name}') ends it; reloadStandby('${name}') takes new code` });
     }
     // Taken at once: two starts of one name are one too many.
     const entry = { name, front: undefined, spec: undefined };
@@ -41,9 +41,8 @@ class TwinManager extends Events {
     let front;
     try {
       const spec = server ?? this.#servers[name] ?? (await this.#configured(name));
-      const stdio = transportOf(spec) === 'stdio';
-      const order = orderOf({ home: this.#home, private: this.#private, watchFiles: this.#watch, ...spec, name });
-      front = new Front('http', { ...order, stdio });
+      const given = { home: this.#home, private: this.#private, watchFiles: this.#watch, ...spec, name };
+      front = new Front(orderOf(transportOf(spec), given));
       Object.assign(entry, { front, spec });
       front.on('close', () => this.#own.get(name) === entry && this.#own.delete(name));
       this.#listen(name, front);
@@ -58,9 +57,12 @@ class TwinManager extends Events {
   }
 
   async #configured(name) {
-    const { command, cwd, env } = await call('starts', name, this.#project);
+    const { command, cwd, env } = await call('starts', name, this.#project).catch((error) => {
+      if (error.code === 'twin::server::unknown') error.help += `: start('${name}', { command: 'python', args: ['server.py'] })`;
+      throw error;
+    });
     const [program, ...args] = command;
-    return { command: program, args, cwd: cwd ?? undefined, env };
+    return { command: program, args, cwd: cwd ?? undefined, env: Object.fromEntries(env) };
   }
 
   #listen(name, front) {
@@ -154,7 +156,7 @@ class TwinManager extends Events {
   async #elsewhere(name, ask, signal) {
     const fronts = await this.#running(name, signal);
     if (fronts.length === 0) {
-      throw new TwinError({ code: 'node::server::not_running', message: `no server \`${name}\` runs`, help: `start('${name}') starts it in this process; \`mcp-twin status\` shows what runs` });
+      throw new TwinError({ code: 'twin::server::not_running', message: `no server \`${name}\` runs`, help: `start('${name}') starts it in this process; \`mcp-twin status\` shows what runs` });
     }
     const [answer] = await Promise.all(fronts.map((front) => this.#askOther(front, ask, signal)));
     return answer;

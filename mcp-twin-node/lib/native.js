@@ -22,7 +22,7 @@ function load() {
     `mcp-twin has no addon for ${name}: ${failures.join('; ')}. Install it with \`npm i mcp-twin-${name}\` ` +
       '(it is an optional dependency of mcp-twin, which `--omit=optional` leaves out).',
   );
-  error.code = 'node::addon';
+  error.code = 'twin::addon';
   throw error;
 }
 

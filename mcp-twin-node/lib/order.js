@@ -8,8 +8,8 @@ const KNOWN = new Set([
   'transport', 'path', 'port', 'signal',
 ]);
 
-/** The order of these options. */
-function orderOf(options) {
+/** The order of a front of this kind (`client`, `stdio` or `http`) with these options. */
+function orderOf(kind, options) {
   if (options === null || typeof options !== 'object') throw usage('the options of a server are an object');
   for (const key of Object.keys(options)) {
     if (!KNOWN.has(key)) throw usage(`there is no option \`${key}\``, `known are ${[...KNOWN].join(', ')}`);
@@ -19,7 +19,8 @@ function orderOf(options) {
   if (![...words, ...args].every((word) => typeof word === 'string') || !words[0]) {
     throw usage('`command` is a program and `args` its arguments, all of them strings');
   }
-  const order = { ...rest, command: [...words, ...args] };
+  const order = Object.fromEntries(Object.entries(rest).map(([key, value]) => [snake(key), value]));
+  Object.assign(order, { kind, command: [...words, ...args] });
   // A variable that is `undefined` is none, as with `child_process`.
   if (env) order.env = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined).map(([k, v]) => [k, String(v)]));
   if (more) order.options = Object.fromEntries(Object.entries(more).map(([key, value]) => [snake(key), text(value)]));

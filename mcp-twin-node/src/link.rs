@@ -4,20 +4,14 @@
 //! messages of a front to its client, and its events, with the number of the front. The function does not keep the environment
 //! alive, and nothing in here waits on its thread.
 
-use crate::executor;
-use crate::machine::{self, json};
-use crate::order::{Wanted, home, usage};
-use crate::trouble::Trouble;
-use mcp_twin_core::control::{Answer, Ask};
-use mcp_twin_core::swap::{Notice, Outcome};
-use mcp_twin_core::{Code, Fault};
-use mcp_twin_runtime::embedded::{self, ClientReceiver, ClientSender, EventStream, Front, FrontEvent, SendError};
-use mcp_twin_runtime::fronts::FrontAddress;
+use mcp_twin_runtime::embedded::binding::{self, Begun, Trouble};
+use mcp_twin_runtime::embedded::{ClientReceiver, ClientSender, EventStream, Front, SendError};
+use mcp_twin_runtime::logs;
 use napi::bindgen_prelude::{FnArgs, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Result, Status};
 use napi_derive::napi;
-use serde_json::{Value, json as value};
+use serde_json::json;
 use std::collections::HashMap;
 use std::future::Future;
 use std::path::PathBuf;
@@ -105,36 +99,20 @@ impl Link {
         Ok(Self { ear: Ear(Arc::new(ear)), fronts: Fronts::default() })
     }
 
-    /// Makes a front over stdio; `call` is its number from then on.
+    /// Makes the front that is ordered; `call` is its number from then on.
     #[napi]
-    pub fn stdio(&self, call: u32, order: String) {
+    pub fn begin(&self, call: u32, order: String) {
         let (ear, fronts) = (self.ear.clone(), Arc::downgrade(&self.fronts));
         self.carry_out(call, async move {
-            let wanted = Wanted::read(&order)?;
-            let embedding = wanted.embedding();
-            let (front, pipe) = embedded::stdio(wanted.run()?, embedding).await?;
-            let fronts = fronts.upgrade().ok_or_else(gone)?;
-            let (sender, receiver) = pipe.split();
-            let said = value!({"id": front.id(), "server": front.server()}).to_string();
+            let Begun { front, url, client } = binding::begin(&order).await?;
+            let fronts = fronts.upgrade().ok_or_else(Trouble::gone)?;
+            let said = json!({"id": front.id(), "server": front.server(), "url": url}).to_string();
             follow(&ear, call, &front, &fronts)?;
-            executor::spawn(messages(ear, call, receiver))?;
-            lock(&fronts).insert(call, Arc::new(Held { front, sender: Some(sender) }));
-            Ok(said)
-        });
-    }
-
-    /// Makes a front over HTTP; `call` is its number from then on.
-    #[napi]
-    pub fn http(&self, call: u32, order: String) {
-        let (ear, fronts) = (self.ear.clone(), Arc::downgrade(&self.fronts));
-        self.carry_out(call, async move {
-            let wanted = Wanted::read(&order)?;
-            let embedding = wanted.embedding();
-            let (front, url) = embedded::http(wanted.serve()?, embedding).await?;
-            let fronts = fronts.upgrade().ok_or_else(gone)?;
-            let said = value!({"id": front.id(), "server": front.server(), "url": url}).to_string();
-            follow(&ear, call, &front, &fronts)?;
-            lock(&fronts).insert(call, Arc::new(Held { front, sender: None }));
+            let (sender, receiver) = client.unzip();
+            if let Some(receiver) = receiver {
+                binding::spawn(messages(ear, call, receiver))?;
+            }
+            lock(&fronts).insert(call, Arc::new(Held { front, sender }));
             Ok(said)
         });
     }
@@ -153,11 +131,12 @@ impl Link {
         let held = self.held(front);
         self.carry_out(call, async move {
             let held = held?;
-            let sender = held.sender.as_ref().ok_or_else(|| usage("a front over HTTP has no client of its own"))?;
+            let sender =
+                held.sender.as_ref().ok_or_else(|| Trouble::usage("a front over HTTP has no client of its own"))?;
             match sender.send(line.into_bytes()).await {
                 Ok(()) => Ok(String::new()),
-                Err(SendError::Broken) => Err(usage("a message must not hold a line break")),
-                Err(_) => Err(gone()),
+                Err(SendError::Broken) => Err(Trouble::usage("a message must not hold a line break")),
+                Err(_) => Err(Trouble::gone()),
             }
         });
     }
@@ -168,7 +147,7 @@ impl Link {
         let held = self.held(front);
         self.carry_out(call, async move {
             let held = held?;
-            outcome(held.front.first().await.ok_or_else(gone)?)
+            binding::outcome(held.front.first().await.ok_or_else(Trouble::gone)?)
         });
     }
 
@@ -178,7 +157,7 @@ impl Link {
         let held = self.held(front);
         self.carry_out(call, async move {
             let held = held?;
-            answer(held.front.ask(asked(&ask)?).await)
+            binding::answer(held.front.ask(binding::asked(&ask)?).await)
         });
     }
 
@@ -197,61 +176,51 @@ impl Link {
     /// What starts the server of this name, by a client's configuration.
     #[napi]
     pub fn starts(&self, call: u32, name: String, project: Option<String>) {
-        self.on_the_side(call, move || json(&machine::starts(&name, project.map(PathBuf::from))?));
+        self.on_the_side(call, move || binding::text(&binding::starts(&name, project.map(PathBuf::from))?));
     }
 
     /// The fronts of the machine that run.
     #[napi]
     pub fn running(&self, call: u32, server: Option<String>, directory: Option<String>) {
         self.on_the_side(call, move || {
-            json(&machine::running(&home(directory.map(PathBuf::from))?, server.as_deref()))
+            binding::text(&binding::running(server.as_deref(), directory.map(PathBuf::from))?)
         });
     }
 
     /// Asks a front of the machine, as `running` gave it.
     #[napi]
     pub fn ask_other(&self, call: u32, front: String, ask: String, deadline_ms: u32) {
-        self.on_the_side(call, move || {
-            let front: FrontAddress = serde_json::from_str(&front).map_err(|error| usage(error.to_string()))?;
-            answer(machine::ask(&front, &asked(&ask)?, Duration::from_millis(deadline_ms.into()))?)
-        });
+        self.on_the_side(call, move || binding::ask_other(&front, &ask, Duration::from_millis(deadline_ms.into())));
     }
 
     /// The last that happened to a server.
     #[napi]
     pub fn history(&self, call: u32, server: String, last: u32, directory: Option<String>) {
         self.on_the_side(call, move || {
-            json(&machine::history(&home(directory.map(PathBuf::from))?, &server, last as usize)?)
+            binding::text(&binding::history(&server, last as usize, directory.map(PathBuf::from))?)
         });
     }
 
     /// The last lines of the logs in a folder.
     #[napi]
     pub fn logs(&self, call: u32, folder: String, last: u32) {
-        self.on_the_side(call, move || json(&machine::logs_in(&PathBuf::from(folder), last as usize)));
+        self.on_the_side(call, move || binding::text(&logs::tail(&PathBuf::from(folder), last as usize)));
     }
 
     fn held(&self, front: u32) -> std::result::Result<Arc<Held>, Trouble> {
-        lock(&self.fronts).get(&front).cloned().ok_or_else(gone)
+        lock(&self.fronts).get(&front).cloned().ok_or_else(Trouble::gone)
     }
 
     fn carry_out(&self, call: u32, work: impl Future<Output = std::result::Result<String, Trouble>> + Send + 'static) {
         let ear = self.ear.clone();
         let told = ear.clone();
-        // A task of its own: what panics is answered too.
-        let spawned = executor::spawn(async move {
-            let answer = tokio::spawn(work).await;
-            let answer = answer
-                .unwrap_or_else(|error| Err(Trouble::new("node::internal", format!("a bug of mcp-twin: {error}"))));
-            told.answer(call, answer);
-        });
-        if let Err(trouble) = spawned {
+        if let Err(trouble) = binding::spawn_answered(work, move |answer| told.answer(call, answer)) {
             ear.answer(call, Err(trouble));
         }
     }
 
     fn on_the_side(&self, call: u32, work: impl FnOnce() -> std::result::Result<String, Trouble> + Send + 'static) {
-        self.carry_out(call, executor::blocking(work));
+        self.carry_out(call, binding::blocking(work));
     }
 }
 
@@ -259,39 +228,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn gone() -> Trouble {
-    Fault::new(Code::Stopped, "the front has ended").into()
-}
-
-fn asked(ask: &str) -> std::result::Result<Ask, Trouble> {
-    serde_json::from_str(ask).map_err(|error| usage(error.to_string()))
-}
-
-/// An answer for JavaScript; what did not work is an error there.
-fn answer(answer: Answer) -> std::result::Result<String, Trouble> {
-    match answer {
-        Answer::Status(status) => json(&*status),
-        Answer::Outcome(done) => outcome(done),
-        Answer::Edited(edit) => json(&edit),
-        Answer::Files(files) => json(&files),
-        Answer::Error(fault) => Err(fault.into()),
-        Answer::Accepted => Err(Trouble::new("node::internal", "a bug of mcp-twin: an acceptance is no answer")),
-    }
-}
-
-fn outcome(outcome: Outcome) -> std::result::Result<String, Trouble> {
-    match outcome {
-        Outcome::Failed { fault, .. } => Err(fault.into()),
-        // The new twin was tried, and left again: what was asked for is not there.
-        Outcome::RolledBack { why: Some(fault), .. } => Err(fault.into()),
-        done => json(&done),
-    }
-}
-
 /// Passes the events of a front on until it has ended, and forgets it then.
 fn follow(ear: &Ear, number: u32, front: &Front, fronts: &Fronts) -> std::result::Result<(), Trouble> {
     let (ear, mut events, fronts) = (ear.clone(), front.events(), Arc::downgrade(fronts));
-    executor::spawn(async move {
+    binding::spawn(async move {
         pass_on(&ear, number, &mut events).await;
         if let Some(fronts) = fronts.upgrade() {
             lock(&fronts).remove(&number);
@@ -304,7 +244,7 @@ async fn pass_on(ear: &Ear, number: u32, events: &mut EventStream) {
     let room = Arc::new(Semaphore::new(WAITING));
     while let Some(event) = events.next().await {
         let Ok(taken) = Arc::clone(&room).acquire_owned().await else { return };
-        if let Some(event) = event_of(&event) {
+        if let Some(event) = binding::event(&event) {
             ear.tell(Kind::Event, number, event.to_string(), Some(taken));
         }
     }
@@ -318,36 +258,4 @@ async fn messages(ear: Ear, number: u32, mut receiver: ClientReceiver) {
             String::from_utf8(line).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         ear.tell(Kind::Message, number, line, Some(taken));
     }
-}
-
-/// An event as JavaScript hears it.
-fn event_of(event: &FrontEvent) -> Option<Value> {
-    let trouble = |fault: &Fault| serde_json::to_value(Trouble::from(fault.clone())).unwrap_or_default();
-    Some(match event {
-        FrontEvent::Notice(notice) => match notice {
-            Notice::Swapped { previous: None, active, .. } => value!({"type": "started", "generation": active}),
-            Notice::Swapped { previous, active, diff } => {
-                value!({"type": "swap", "previous": previous, "generation": active, "changes": diff.describe(), "breaking": diff.breaking})
-            }
-            Notice::Waiting { generation, breaking } => {
-                value!({"type": "reload", "generation": generation, "breaking": breaking})
-            }
-            Notice::ReloadFailed { generation, fault } => {
-                value!({"type": "failed", "generation": generation, "error": trouble(fault)})
-            }
-            Notice::RolledBack { left, active, why } => {
-                value!({"type": "rolledBack", "left": left, "generation": active, "error": why.as_ref().map(trouble)})
-            }
-            Notice::Crashed { generation, fault } => {
-                value!({"type": "crashed", "generation": generation, "error": trouble(fault)})
-            }
-            Notice::Down { fault } => value!({"type": "down", "error": trouble(fault)}),
-            // Said as lines too.
-            _ => return None,
-        },
-        FrontEvent::Said(line) => value!({"type": "log", "line": line}),
-        FrontEvent::TwinSaid { twin, line } => value!({"type": "log", "twin": twin, "line": line}),
-        FrontEvent::Missed(count) => value!({"type": "missed", "count": count}),
-        _ => return None,
-    })
 }

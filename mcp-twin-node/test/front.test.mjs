@@ -61,12 +61,12 @@ test('what cannot be is refused with a code', async (t) => {
   const { front } = await opened(t, 'plain');
   await assert.rejects(front.rollback(), { code: 'twin::rollback::no_previous' });
   await assert.rejects(front.rollback({ to: 9 }), (error) => error.code === 'twin::rollback::no_generation' && /generation 1/.test(error.help));
-  await assert.rejects(front.start(), { code: 'node::usage' });
-  assert.throws(() => createFront({ command: '' }), { code: 'node::usage' });
+  await assert.rejects(front.start(), { code: 'twin::usage' });
+  assert.throws(() => createFront({ command: '' }), { code: 'twin::usage' });
   assert.throws(() => createFront({ command: 'x', nmae: 'y' }), /no option `nmae`/);
   const wrong = createFront({ command: 'x', options: { promot: 'auto' } });
-  await assert.rejects(wrong.start(), (error) => error.code === 'node::usage' && /promote/.test(error.message));
-  await assert.rejects(createFront({ command: 'x' }).status(), { code: 'node::usage' });
+  await assert.rejects(wrong.start(), (error) => error.code === 'twin::usage' && /promote/.test(error.message));
+  await assert.rejects(createFront({ command: 'x' }).status(), { code: 'twin::usage' });
 });
 
 test('a program that is not there is told to the client', async (t) => {

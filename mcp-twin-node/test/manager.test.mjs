@@ -66,13 +66,13 @@ test('what does not start is an error with its stderr, and leaves nothing', asyn
 test('what cannot be is refused with a code and advice', async (t) => {
   const { manager } = managed(t);
   await manager.start('fixture');
-  await assert.rejects(manager.start('fixture'), { code: 'node::server::running' });
-  await assert.rejects(manager.start('nobody-has-it'), (error) => error.code === 'node::server::unknown' && /start\('nobody-has-it'/.test(error.help));
+  await assert.rejects(manager.start('fixture'), { code: 'twin::server::running' });
+  await assert.rejects(manager.start('nobody-has-it'), (error) => error.code === 'twin::server::unknown' && /start\('nobody-has-it'/.test(error.help));
   for (const command of ['stop', 'reloadStandby', 'swap', 'rollback', 'status', 'logs']) {
-    await assert.rejects(manager[command]('nobody-has-it'), { code: 'node::server::not_running' }, command);
+    await assert.rejects(manager[command]('nobody-has-it'), { code: 'twin::server::not_running' }, command);
   }
   assert.deepEqual(await manager.history('nobody-has-it'), []);
-  await assert.rejects(manager.start('x', { command: 'x', transport: 'pigeon' }), { code: 'node::usage' });
+  await assert.rejects(manager.start('x', { command: 'x', transport: 'pigeon' }), { code: 'twin::usage' });
   await assert.rejects(manager.rollback('fixture'), { code: 'twin::rollback::no_previous' });
 });
 

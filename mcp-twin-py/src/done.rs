@@ -1,7 +1,7 @@
 //! How an answer gets to Python: one call of a function, with the value or with what went wrong.
 
-use crate::executor;
-use crate::trouble::Trouble;
+use mcp_twin_runtime::embedded::binding::{Trouble, spawn_answered};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use std::future::Future;
 
@@ -39,11 +39,11 @@ impl Done {
     where
         T: for<'py> IntoPyObject<'py> + Send + 'static,
     {
-        // A task of its own: what panics is answered too.
-        executor::spawn(async move {
-            let value = tokio::spawn(work).await.unwrap_or_else(|error| Err(Trouble::bug(error)));
-            self.call(value);
-        })?;
-        Ok(())
+        spawn_answered(work, |value| self.call(value)).map_err(|trouble| thrown(&trouble))
     }
+}
+
+/// Thrown at once, by what takes no time: the text is the JSON, which Python makes its own exception of.
+pub fn thrown(trouble: &Trouble) -> PyErr {
+    PyRuntimeError::new_err(trouble.json())
 }

@@ -1,17 +1,11 @@
 //! A front of this process, as Python holds it.
 
-use crate::done::Done;
-use crate::order::{Kind, Wanted};
-use crate::trouble::Trouble;
+use crate::done::{Done, thrown};
 use futures_util::FutureExt;
-use mcp_twin_core::control::{Answer, Ask};
-use mcp_twin_core::swap::{Notice, Outcome};
-use mcp_twin_core::{Code, Fault};
-use mcp_twin_runtime::embedded::{self, ClientReceiver, ClientSender, EventStream, FrontEvent, SendError};
+use mcp_twin_runtime::embedded::binding::{self, Begun, Trouble};
+use mcp_twin_runtime::embedded::{self, ClientReceiver, ClientSender, EventStream, SendError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use serde::Serialize;
-use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// So many messages are given to Python at once.
@@ -49,18 +43,7 @@ impl<'py> IntoPyObject<'py> for Lines {
 #[pyfunction]
 pub fn begin(order: String, done: Py<PyAny>) -> PyResult<()> {
     Done::new(done).with(async move {
-        let wanted = Wanted::read(&order)?;
-        let embedding = wanted.embedding();
-        let (front, url, client) = match wanted.kind {
-            Kind::Client => {
-                let (front, pipe) = embedded::stdio(wanted.run()?, embedding).await?;
-                (front, None, Some(pipe.split()))
-            }
-            Kind::Stdio | Kind::Http => {
-                let (front, url) = embedded::http(wanted.serve()?, embedding).await?;
-                (front, Some(url), None)
-            }
-        };
+        let Begun { front, url, client } = binding::begin(&order).await?;
         let (sender, receiver) = client.unzip();
         let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
         Ok(Front { front: Arc::new(front), url, sender: Mutex::new(sender), receiver })
@@ -96,13 +79,14 @@ impl Front {
     /// Waits for what came of the first start of the server.
     fn first(&self, done: Py<PyAny>) -> PyResult<()> {
         let front = Arc::clone(&self.front);
-        Done::new(done).with(async move { outcome(front.first().await.ok_or_else(gone)?) })
+        Done::new(done).with(async move { binding::outcome(front.first().await.ok_or_else(Trouble::gone)?) })
     }
 
     /// Asks it something, as in the control protocol.
     fn ask(&self, ask: &str, done: Py<PyAny>) -> PyResult<()> {
-        let (front, ask) = (Arc::clone(&self.front), asked(ask)?);
-        Done::new(done).with(async move { answer(front.ask(ask).await) })
+        let ask = binding::asked(ask).map_err(|trouble| thrown(&trouble))?;
+        let front = Arc::clone(&self.front);
+        Done::new(done).with(async move { binding::answer(front.ask(ask).await) })
     }
 
     /// Orders its end, and waits for nothing.
@@ -135,10 +119,10 @@ impl Front {
     fn send(&self, line: Vec<u8>, done: Py<PyAny>) -> PyResult<()> {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Done::new(done).with(async move {
-            let sender = sender.ok_or_else(gone)?;
+            let sender = sender.ok_or_else(Trouble::gone)?;
             sender.send(line).await.map_err(|error| match error {
                 SendError::Broken => Trouble::usage("a message must not hold a line break"),
-                _ => gone(),
+                _ => Trouble::gone(),
             })
         })
     }
@@ -153,7 +137,7 @@ impl Front {
         let receiver = Arc::clone(&self.receiver);
         Done::new(done).with(async move {
             let mut receiver = receiver.lock().await;
-            let receiver = receiver.as_mut().ok_or_else(gone)?;
+            let receiver = receiver.as_mut().ok_or_else(Trouble::gone)?;
             let mut lines: Vec<Vec<u8>> = receiver.recv().await.into_iter().collect();
             while !lines.is_empty()
                 && lines.len() < BATCH
@@ -174,98 +158,11 @@ impl Events {
         Done::new(done).with(async move {
             let mut events = events.lock().await;
             while let Some(event) = events.next().await {
-                if let Some(event) = event_of(&event) {
+                if let Some(event) = binding::event(&event) {
                     return Ok(Some(event.to_string()));
                 }
             }
             Ok(None)
         })
     }
-}
-
-/// What is asked, as Python says it.
-///
-/// # Errors
-/// It is nothing that can be asked.
-pub fn asked(ask: &str) -> Result<Ask, Trouble> {
-    serde_json::from_str(ask).map_err(|error| Trouble::usage(error.to_string()))
-}
-
-/// An answer for Python; what did not work is an error there.
-///
-/// # Errors
-/// It did not work.
-pub fn answer(answer: Answer) -> Result<String, Trouble> {
-    match answer {
-        Answer::Status(status) => text(&*status),
-        Answer::Outcome(done) => outcome(done),
-        Answer::Edited(edit) => text(&edit),
-        Answer::Files(files) => text(&files),
-        Answer::Error(fault) => Err(fault.into()),
-        Answer::Accepted => Err(Trouble::bug("an acceptance is no answer")),
-    }
-}
-
-fn outcome(outcome: Outcome) -> Result<String, Trouble> {
-    let changes = match &outcome {
-        Outcome::Verified { report, .. } => Some(report.diff.describe()),
-        Outcome::Swapped { diff, .. } => Some(diff.describe()),
-        _ => None,
-    };
-    match outcome {
-        Outcome::Failed { fault, .. } => Err(fault.into()),
-        // The new twin was tried, and left again: what was asked for is not there.
-        Outcome::RolledBack { why: Some(fault), .. } => Err(fault.into()),
-        done => {
-            let mut done = serde_json::to_value(done).map_err(Trouble::bug)?;
-            if let (Some(changes), Value::Object(fields)) = (changes, &mut done) {
-                fields.insert("changes".to_owned(), changes.into());
-            }
-            text(&done)
-        }
-    }
-}
-
-/// As Python reads it.
-///
-/// # Errors
-/// It is a bug.
-pub fn text(value: &impl Serialize) -> Result<String, Trouble> {
-    serde_json::to_string(value).map_err(Trouble::bug)
-}
-
-fn gone() -> Trouble {
-    Fault::new(Code::Stopped, "the front has ended").into()
-}
-
-/// An event as Python hears it.
-fn event_of(event: &FrontEvent) -> Option<Value> {
-    let trouble = |fault: &Fault| serde_json::to_value(Trouble::from(fault.clone())).unwrap_or_default();
-    Some(match event {
-        FrontEvent::Notice(notice) => match notice {
-            Notice::Swapped { previous: None, active, .. } => json!({"type": "started", "generation": active}),
-            Notice::Swapped { previous, active, diff } => {
-                json!({"type": "swapped", "previous": previous, "generation": active, "changes": diff.describe(), "breaking": diff.breaking})
-            }
-            Notice::Waiting { generation, breaking } => {
-                json!({"type": "waiting", "generation": generation, "breaking": breaking})
-            }
-            Notice::ReloadFailed { generation, fault } => {
-                json!({"type": "failed", "generation": generation, "error": trouble(fault)})
-            }
-            Notice::RolledBack { left, active, why } => {
-                json!({"type": "rolled_back", "previous": left, "generation": active, "error": why.as_ref().map(trouble)})
-            }
-            Notice::Crashed { generation, fault } => {
-                json!({"type": "crashed", "generation": generation, "error": trouble(fault)})
-            }
-            Notice::Down { fault } => json!({"type": "down", "error": trouble(fault)}),
-            // Said as lines too.
-            _ => return None,
-        },
-        FrontEvent::Said(line) => json!({"type": "log", "line": line}),
-        FrontEvent::TwinSaid { twin, line } => json!({"type": "log", "twin": twin, "line": line}),
-        FrontEvent::Missed(count) => json!({"type": "missed", "count": count}),
-        _ => return None,
-    })
 }

@@ -5,11 +5,8 @@
 //! time is begun here and answered through a function of Python's, so that no thread of Python's ever waits inside of Rust.
 
 mod done;
-mod executor;
 mod front;
 mod machine;
-mod order;
-mod trouble;
 
 use pyo3::prelude::*;
 

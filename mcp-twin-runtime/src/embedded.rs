@@ -6,6 +6,7 @@
 //!
 //! Nothing in here needs a runtime of the caller's: the futures can be awaited anywhere.
 
+pub mod binding;
 mod client;
 mod error;
 mod events;

@@ -1,6 +1,6 @@
 //! `cargo xtask test` and `cargo xtask ci`.
 
-use crate::exec::{Result, cargo, fail, output, run};
+use crate::exec::{Result, build, cargo, fail, output, run};
 use crate::{clients, node, npm_pack, python, setup};
 
 /// What the core may not depend on: it knows no clock, no files, no network and no operating system.
@@ -9,19 +9,10 @@ const IMPURE: &[&str] = &["tokio", "hyper", "libc", "mio", "rustix"];
 /// Sets up, builds the command, runs all tests. The runner's summary is the last thing printed.
 pub(crate) fn test(arguments: &[String]) -> Result {
     setup::run(&[])?;
-    run(&mut cargo(["build", "-p", "mcp-twin-cli"]))?;
+    build()?;
     node::test(&[])?;
     python::test(&[])?;
-    run(&mut cargo([
-        "test",
-        "--workspace",
-        "--doc",
-        "--quiet",
-        "--exclude",
-        "mcp-twin-node",
-        "--exclude",
-        "mcp-twin-py",
-    ]))?;
+    run(&mut cargo(["test", "--workspace", "--doc", "--quiet"]))?;
     if output(&mut cargo(["nextest", "--version"])).is_ok() {
         run(cargo(["nextest", "run", "--workspace", "--no-fail-fast"]).args(arguments))
     } else {

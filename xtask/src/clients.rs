@@ -10,7 +10,7 @@ mod round;
 mod says;
 mod stage;
 
-use crate::exec::{Result, cargo, fail, option, run as exec};
+use crate::exec::{Result, build, fail, option};
 use crate::setup;
 use client::{CLIENTS, Client};
 use round::Rounds;
@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &[String]) -> Result {
         return fail("the clients are run on Linux and macOS only: elsewhere nothing ends what they leave");
     }
     setup::node_alone()?;
-    exec(&mut cargo(["build", "-p", "mcp-twin-cli"]))?;
+    build()?;
 
     let mut rows = Vec::new();
     let mut plugin = None;

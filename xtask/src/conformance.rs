@@ -6,7 +6,7 @@ mod http;
 mod inspector;
 mod served;
 
-use crate::exec::{Result, cargo, fail, run as exec};
+use crate::exec::{Result, build, fail};
 use crate::setup;
 
 /// Runs `inspector`, `http`, or both.
@@ -16,7 +16,7 @@ pub(crate) fn run(arguments: &[String]) -> Result {
         _ => (None, arguments),
     };
     setup::run(&[])?;
-    exec(&mut cargo(["build", "-p", "mcp-twin-cli"]))?;
+    build()?;
     match part {
         None => inspector::run(rest).and_then(|()| http::run(rest)),
         Some("inspector") => inspector::run(rest),

@@ -4,6 +4,10 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// What takes less, in seconds, is not worth a line.
+const SHOWN: u64 = 2;
 
 /// Why a task ended without success: a sentence for the person who ran it.
 #[derive(Debug)]
@@ -64,10 +68,23 @@ pub(crate) fn program<S: AsRef<OsStr>>(name: impl AsRef<OsStr>, arguments: impl 
     command
 }
 
-/// Runs a command in the foreground, saying first what it is.
+/// Builds all that tests run and load: the command, the addon, the module, the servers of tests, the tests themselves.
+///
+/// Always all of it: what `-p` would build has the features that one package asks for, and everything below it would be built
+/// once more for each.
+pub(crate) fn build() -> Result {
+    run(&mut cargo(["build", "--workspace", "--lib", "--bins", "--tests"]))
+}
+
+/// Runs a command in the foreground, saying first what it is, and after it how long it took.
 pub(crate) fn run(command: &mut Command) -> Result {
     eprintln!("$ {}", shown(command));
+    let begun = Instant::now();
     let status = command.stdin(Stdio::null()).status();
+    let took = begun.elapsed().as_secs();
+    if took >= SHOWN {
+        eprintln!("  {took} s");
+    }
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => fail(format!("`{}` ended with {status}", shown(command))),

@@ -1,6 +1,6 @@
 //! The npm package `mcp-twin` while it is developed: its addon, its types, its tests.
 
-use crate::exec::{Result, cargo, fail, output, program, root, run, target, tools};
+use crate::exec::{Result, build, cargo, fail, output, program, root, run, target, tools};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,7 @@ pub(crate) fn dts(arguments: &[String]) -> Result {
 
 /// Builds the addon and puts it where the package looks for it first.
 fn addon() -> Result {
-    run(&mut cargo(["build", "-p", "mcp-twin-node"]))?;
+    build()?;
     let platform = output(program(node(), ["-p", "require('./lib/platform.js').platform()"]).current_dir(package()))?;
     let (before, after) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     let built = target().join(format!("debug/{before}mcp_twin_node{after}"));

@@ -1,6 +1,6 @@
 //! The Python package `mcp-twin`: its module, its tests, its wheel.
 
-use crate::exec::{Result, cargo, fail, option, output, program, root, run, target, tools};
+use crate::exec::{Result, build, cargo, fail, option, output, program, root, run, target, tools};
 use std::fs;
 use std::path::PathBuf;
 
@@ -45,7 +45,7 @@ pub(crate) fn wheel(arguments: &[String]) -> Result {
 
 /// Builds the module and puts it into the package.
 fn module() -> Result {
-    run(cargo(["build", "-p", "mcp-twin-py"]).env("PYO3_PYTHON", harness("python")))?;
+    build()?;
     let (before, after) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     let built = target().join(format!("debug/{before}_native{after}"));
     let place = package().join("python/mcp_twin").join(if cfg!(windows) { "_native.pyd" } else { "_native.abi3.so" });

@@ -111,5 +111,5 @@ async def _in_trio(start: Begin, timeout: float | None) -> Any:
 
 def _too_long(timeout: float | None) -> TwinTimeoutError:
     return TwinTimeoutError(
-        f"it was not done within {timeout} s", "python::timeout", "it goes on; wait longer, or look at `status()`"
+        f"it was not done within {timeout} s", "twin::timeout", "it goes on; wait longer, or look at `status()`"
     )

@@ -35,7 +35,7 @@ class Held:
     def front(self) -> _native.Front:
         """What is asked."""
         if self._front is None:
-            raise UsageError("it has not begun", "python::usage", "call `start()`, or use it in a `with` statement")
+            raise UsageError("it has not begun", "twin::usage", "call `start()`, or use it in a `with` statement")
         return self._front
 
     @property
@@ -53,7 +53,7 @@ class Held:
         """Where clients reach it."""
         url = self.front.url
         if url is None:
-            raise UsageError("this front has no address: its client is in this process", "python::usage")
+            raise UsageError("this front has no address: its client is in this process", "twin::usage")
         return url
 
     @property
@@ -63,7 +63,7 @@ class Held:
 
     def _begin(self) -> Begin:
         if self.running:
-            raise UsageError("it runs already", "python::usage", "`stop()` ends it; `reload()` takes new code")
+            raise UsageError("it runs already", "twin::usage", "`stop()` ends it; `reload()` takes new code")
         order = self.spec.order(self.client)
         return lambda done: _native.begin(order, done)
 

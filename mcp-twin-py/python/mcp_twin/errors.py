@@ -65,9 +65,9 @@ class TwinTimeoutError(TwinError, TimeoutError):
 
 
 _KINDS: list[tuple[str, type[TwinError]]] = [
-    ("python::usage", UsageError),
-    ("python::server::", NotFoundError),
-    ("python::ask::", UnreachableError),
+    ("twin::usage", UsageError),
+    ("twin::server::", NotFoundError),
+    ("twin::ask::", UnreachableError),
     ("twin::stopped", StoppedError),
     ("twin::rollback::", RollbackError),
     ("twin::swap::", SwapError),

@@ -68,7 +68,7 @@ class Fleet:
             where = os.fspath(self._home) if self._home is not None else "this machine"
             raise NotFoundError(
                 f"no server `{server}` runs on {where}",
-                "python::server::not_running",
+                "twin::server::not_running",
                 "`Fleet().servers()` names those that do",
             )
         text = json.dumps(ask)

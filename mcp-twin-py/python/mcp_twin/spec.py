@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Union
 
+from . import _native
+from ._call import blocking
 from .errors import UsageError
 
 Path = Union[str, "os.PathLike[str]"]
@@ -52,11 +54,17 @@ class ServerSpec:
                 return replace(command, **more)
             if isinstance(command, (str, bytes)):
                 raise UsageError(
-                    "the command is one text", "python::usage", 'give its words: ["python", "server.py"]'
+                    "the command is one text", "twin::usage", 'give its words: ["python", "server.py"]'
                 )
             return ServerSpec(list(command), **more)
         except TypeError as error:
-            raise UsageError(str(error).replace("ServerSpec.__init__() ", ""), "python::usage") from None
+            raise UsageError(str(error).replace("ServerSpec.__init__() ", ""), "twin::usage") from None
+
+    @staticmethod
+    def configured(name: str, project: Path | None = None) -> ServerSpec:
+        """The server that a client of this machine starts under this name, seen from a project's folder (else from here)."""
+        found = json.loads(blocking(lambda done: _native.starts(name, _text(project), done)))
+        return ServerSpec(found["command"], name=name, cwd=found["cwd"], env=dict(found["env"]))
 
     def order(self, client: bool) -> str:
         """What Rust takes; ``client``: for a front whose one client is in this process."""
@@ -67,7 +75,7 @@ class ServerSpec:
         if client and over_http:
             raise UsageError(
                 "a server over HTTP has an address, and no transport of its own",
-                "python::usage",
+                "twin::usage",
                 "start it as a `Twin`, and connect to `twin.url`",
             )
         return json.dumps(
@@ -77,8 +85,8 @@ class ServerSpec:
                 "name": self.name,
                 "cwd": _text(self.cwd),
                 "env": {name: str(value) for name, value in self.env.items()},
-                "watch": self.watch,
-                "watch_files": [os.fspath(file) for file in self.watch_files],
+                "watch_files": self.watch,
+                "watch": [os.fspath(file) for file in self.watch_files],
                 "ignore": list(self.ignore),
                 "options": {key: _option(value) for key, value in self.options.items()},
                 "home": _text(self.home),

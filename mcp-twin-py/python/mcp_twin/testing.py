@@ -42,7 +42,7 @@ class ServerUnderTest:
         text = path.read_text(encoding="utf-8")
         if text.count(old) != 1:
             raise UsageError(
-                f"{path.name} has {text.count(old)} places with {old!r}", "python::usage", "give more of its surroundings"
+                f"{path.name} has {text.count(old)} places with {old!r}", "twin::usage", "give more of its surroundings"
             )
         path.write_text(text.replace(old, new), encoding="utf-8")
 
@@ -65,7 +65,7 @@ class ServerUnderTest:
 
     def _file(self, file: str | None) -> Path:
         if self.script is None:
-            raise UsageError("its command names no script", "python::usage", "start it by its script, such as twin(\"server.py\")")
+            raise UsageError("its command names no script", "twin::usage", "start it by its script, such as twin(\"server.py\")")
         return self.script if file is None else self.script.parent / file
 
 
@@ -78,7 +78,7 @@ def copied(command: str | Path | Sequence[str], base: Path, into: Path) -> tuple
     found = _native.extract_script_path(words[0], words[1:], base)
     if found is None or not Path(found).is_file():
         if isinstance(command, (str, Path)):
-            raise UsageError(f"there is no {command} in {base}", "python::usage", "name the script from the test's folder")
+            raise UsageError(f"there is no {command} in {base}", "twin::usage", "name the script from the test's folder")
         return words, None
     script = Path(found)
     files, within = 0, into.resolve()
@@ -88,7 +88,7 @@ def copied(command: str | Path | Sequence[str], base: Path, into: Path) -> tuple
         files += len(names)
         if files > _MOST_FILES:
             raise UsageError(
-                f"{script.parent} has more than {_MOST_FILES} files", "python::usage", "put the server into a folder of its own"
+                f"{script.parent} has more than {_MOST_FILES} files", "twin::usage", "put the server into a folder of its own"
             )
         # The copy itself, where the tests' temporary folder lies within that of the source.
         around = {name for name in names if within.is_relative_to((Path(folder) / name).resolve())}

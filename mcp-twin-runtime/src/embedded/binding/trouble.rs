@@ -1,14 +1,12 @@
-//! Errors on their way to Python.
+//! Errors on their way to another language.
 
+use crate::embedded::EmbedError;
+use crate::fronts::AskError;
 use mcp_twin_core::Fault;
-use mcp_twin_runtime::embedded::EmbedError;
-use mcp_twin_runtime::fronts::AskError;
-use pyo3::PyErr;
-use pyo3::exceptions::PyRuntimeError;
 use serde::Serialize;
 
-/// What becomes a `TwinError`.
-#[derive(Clone, Debug, Serialize)]
+/// What becomes a `TwinError` there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Trouble {
     code: String,
     message: String,
@@ -18,26 +16,43 @@ pub struct Trouble {
 
 impl Trouble {
     /// One with this code and text.
+    #[must_use]
     pub fn new(code: &str, message: impl Into<String>) -> Self {
         Self { code: code.to_owned(), message: message.into(), help: None, stderr_tail: String::new() }
     }
 
     /// Something was said that cannot be.
+    #[must_use]
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::new("python::usage", message)
+        Self::new("twin::usage", message)
+    }
+
+    /// The system did not do what it always does.
+    #[must_use]
+    pub(super) fn internal(message: impl Into<String>) -> Self {
+        Self::new("twin::internal", message)
     }
 
     /// What can only be a mistake of ours.
+    #[must_use]
     pub fn bug(what: impl std::fmt::Display) -> Self {
-        Self::new("python::internal", format!("a bug of mcp-twin: {what}"))
+        Self::internal(format!("a bug of mcp-twin: {what}"))
+    }
+
+    /// The front has ended.
+    #[must_use]
+    pub fn gone() -> Self {
+        Fault::new(mcp_twin_core::Code::Stopped, "the front has ended").into()
     }
 
     /// The same with advice.
+    #[must_use]
     pub fn with_help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
 
-    /// As Python reads it.
+    /// As JSON: `code`, `message`, `help` (or null), `stderr_tail`.
+    #[must_use]
     pub fn json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
@@ -53,25 +68,18 @@ impl From<Fault> for Trouble {
 impl From<EmbedError> for Trouble {
     fn from(error: EmbedError) -> Self {
         let help = error.help();
-        Self { help, ..Self::new("python::front::cannot_begin", error.to_string()) }
+        Self { help, ..Self::new("twin::front::cannot_begin", error.to_string()) }
     }
 }
 
 impl From<AskError> for Trouble {
     fn from(error: AskError) -> Self {
         let code = match error {
-            AskError::Hung { .. } => "python::ask::hung",
-            AskError::Gone => "python::ask::gone",
-            AskError::Unfinished { .. } => "python::ask::unfinished",
-            _ => "python::ask::failed",
+            AskError::Hung { .. } => "twin::ask::hung",
+            AskError::Gone => "twin::ask::gone",
+            AskError::Unfinished { .. } => "twin::ask::unfinished",
+            _ => "twin::ask::failed",
         };
         Self::new(code, error.to_string())
-    }
-}
-
-/// Thrown at once, by what takes no time: the text is the JSON, which Python makes its own exception of.
-impl From<Trouble> for PyErr {
-    fn from(trouble: Trouble) -> Self {
-        PyRuntimeError::new_err(trouble.json())
     }
 }

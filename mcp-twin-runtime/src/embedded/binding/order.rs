@@ -1,11 +1,11 @@
-//! What a front is to be, as Python says it.
+//! What a front is to be, as another language says it.
 
-use crate::trouble::Trouble;
+use super::Trouble;
+use crate::embedded::Embedding;
+use crate::home::{Home, HomeError};
+use crate::run::{RunOrder, Variables};
+use crate::serve::ServeOrder;
 use mcp_twin_core::spec::{OPTIONS, Options, Transport};
-use mcp_twin_runtime::embedded::Embedding;
-use mcp_twin_runtime::home::{Home, HomeError};
-use mcp_twin_runtime::run::{RunOrder, Variables};
-use mcp_twin_runtime::serve::ServeOrder;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -20,7 +20,7 @@ const IDLE: Duration = Duration::from_secs(30 * 60);
 /// What kind of front.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum FrontKind {
     /// Its client is in this process, and has it alone.
     Client,
     /// It has an address, and a server that speaks stdio.
@@ -29,31 +29,49 @@ pub enum Kind {
     Http,
 }
 
-/// A front to be made.
+/// A front to be made: an object of JSON whose keys are these fields.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wanted {
-    pub kind: Kind,
+pub struct FrontOrder {
+    kind: FrontKind,
     /// The command and its arguments.
     command: Vec<String>,
+    #[serde(default)]
     name: Option<String>,
+    #[serde(default)]
     cwd: Option<PathBuf>,
     /// Variables beside those of this process.
+    #[serde(default)]
     env: BTreeMap<String, String>,
-    watch_files: Vec<String>,
+    /// Files and patterns that count as the server's code, beside what its command shows.
+    #[serde(default)]
+    watch: Vec<String>,
+    #[serde(default)]
     ignore: Vec<String>,
     /// Whether a save is followed.
-    watch: bool,
-    /// Other options, by their keys.
+    #[serde(default)]
+    watch_files: bool,
+    /// Other options of `mcp-twin run`, by their keys.
+    #[serde(default)]
     options: BTreeMap<String, String>,
     /// The state directory, in place of that of the environment.
+    #[serde(default)]
     home: Option<PathBuf>,
+    #[serde(default)]
     private: bool,
+    /// Of its address.
+    #[serde(default = "mcp")]
     path: String,
+    #[serde(default)]
     port: Option<u16>,
 }
 
-impl Wanted {
+/// Where the endpoint is, if nobody says otherwise.
+fn mcp() -> String {
+    "/mcp".to_owned()
+}
+
+impl FrontOrder {
     /// What was said, if it can be understood.
     ///
     /// # Errors
@@ -61,13 +79,21 @@ impl Wanted {
     pub fn read(json: &str) -> Result<Self, Trouble> {
         let wanted: Self = serde_json::from_str(json).map_err(|error| Trouble::usage(error.to_string()))?;
         if wanted.command.first().is_none_or(String::is_empty) {
-            return Err(Trouble::usage("there is no command")
-                .with_help("say which program starts the server, such as [\"python\", \"server.py\"]"));
+            return Err(
+                Trouble::usage("there is no command").with_help("say which program starts the server, as `command`")
+            );
         }
         Ok(wanted)
     }
 
+    /// What kind of front.
+    #[must_use]
+    pub fn kind(&self) -> FrontKind {
+        self.kind
+    }
+
     /// How it stands to this process.
+    #[must_use]
     pub fn embedding(&self) -> Embedding {
         Embedding { private: self.private }
     }
@@ -81,7 +107,7 @@ impl Wanted {
         // Those of one developer's server, over HTTP too: nobody waits 5 s for a twin to settle in a test.
         let mut options = Options::defaults(Transport::Stdio);
         // Who drives a front does not want it to follow files by itself, unless that was said.
-        options.watch_files = self.watch;
+        options.watch_files = self.watch_files;
         let mut chosen = vec!["watch_files"];
         for (key, value) in &self.options {
             options.set(key, value).map_err(|error| Trouble::usage(error.to_string()))?;
@@ -92,11 +118,11 @@ impl Wanted {
             None => std::env::current_dir(),
         };
         Ok(RunOrder {
-            home: home(self.home)?,
+            home: state_home(self.home)?,
             name: self.name,
             command: self.command,
             recorded: None,
-            watch: self.watch_files,
+            watch: self.watch,
             ignore: self.ignore,
             options,
             chosen,
@@ -114,7 +140,7 @@ impl Wanted {
         if !path.starts_with('/') || path.contains(['?', '#', '{', '}', ' ']) {
             return Err(Trouble::usage(format!("`{path}` is no path: it begins with `/`, such as /mcp")));
         }
-        let (stdio, port) = (self.kind == Kind::Stdio, self.port);
+        let (stdio, port) = (self.kind == FrontKind::Stdio, self.port);
         Ok(ServeOrder {
             run: self.run()?,
             listen: port.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
@@ -131,12 +157,45 @@ impl Wanted {
 ///
 /// # Errors
 /// There is none.
-pub fn home(named: Option<PathBuf>) -> Result<Home, Trouble> {
-    let wrong = |error: HomeError| Trouble::new("python::home", error.to_string());
+pub fn state_home(named: Option<PathBuf>) -> Result<Home, Trouble> {
+    let wrong = |error: HomeError| Trouble::new("twin::home", error.to_string());
     match named {
         Some(path) => {
             Ok(Home::at(std::path::absolute(path).map_err(|error| Trouble::usage(format!("home: {error}")))?))
         }
         None => Home::from_env(|name| std::env::var_os(name)).map_err(wrong),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(order: &str) -> String {
+        match FrontOrder::read(order).and_then(FrontOrder::serve) {
+            Ok(order) => panic!("{order:?}"),
+            Err(trouble) => trouble.json(),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_ordered_is_named() {
+        assert!(refused(r#"{"kind":"pigeon","command":["x"]}"#).contains("pigeon"));
+        assert!(refused(r#"{"kind":"http","command":[]}"#).contains("there is no command"));
+        assert!(refused(r#"{"kind":"http","command":["x"],"wacth":[]}"#).contains("wacth"));
+        assert!(refused(r#"{"kind":"http","command":["x"],"path":"mcp","home":"/h"}"#).contains("`mcp` is no path"));
+        assert!(refused(r#"{"kind":"http","command":["x"],"options":{"bkae":"1s"},"home":"/h"}"#).contains("bkae"));
+    }
+
+    #[test]
+    fn files_are_followed_only_where_that_was_said() {
+        let order = |more: &str| {
+            let json = format!(r#"{{"kind":"stdio","command":["x"],"home":"/h"{more}}}"#);
+            FrontOrder::read(&json).and_then(FrontOrder::serve).unwrap()
+        };
+        let quiet = order("");
+        assert!(!quiet.run.options.watch_files && quiet.run.chosen == ["watch_files"]);
+        assert_eq!((quiet.path.as_str(), quiet.stdio, quiet.max_sessions, quiet.listen), ("/mcp", true, 32, None));
+        assert!(order(r#","watch_files":true"#).run.options.watch_files);
     }
 }
