@@ -2,6 +2,7 @@
 
 use crate::exec::{Result, build, cargo, fail, output, run};
 use crate::{clients, node, npm_pack, python, setup};
+use std::thread;
 
 /// What the core may not depend on: it knows no clock, no files, no network and no operating system.
 const IMPURE: &[&str] = &["tokio", "hyper", "libc", "mio", "rustix"];
@@ -23,10 +24,10 @@ pub(crate) fn test(arguments: &[String]) -> Result {
 /// Everything that must hold before a change is taken.
 pub(crate) fn ci(_arguments: &[String]) -> Result {
     run(&mut cargo(["fmt", "--all", "--check"]))?;
-    run(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    run(cargo(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))?;
-    purity()?;
-    setup::run(&[])?;
+    // The one waits for the network, the other for the processor.
+    let setup = thread::spawn(|| setup::run(&[]).inspect(|()| clients::fetch()));
+    checks()?;
+    setup.join().unwrap_or_else(|_| fail("the setup panicked"))?;
     node::dts(&["--check".to_owned()])?;
     clients::run(&[])?;
     npm()?;
@@ -42,6 +43,14 @@ fn npm() -> Result {
         arguments.push("--without-addon".to_owned());
     }
     npm_pack::run(&arguments)
+}
+
+/// All that is looked at without running anything, and then the build.
+fn checks() -> Result {
+    run(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    run(cargo(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+    purity()?;
+    build()
 }
 
 fn purity() -> Result {
