@@ -8,6 +8,7 @@ import sys
 from textwrap import dedent
 
 import pytest
+from patience import heard
 
 import mcp_twin
 from mcp_twin.session import Session
@@ -135,7 +136,7 @@ def test_a_save_of_what_it_imports_is_followed(tmp_path):
     with mcp_twin.asgi("notes.web:serve", cwd=tmp_path, watch=True, private=True) as twin:
         events = twin.events()
         part.write_text(part.read_text().replace("VERSION = 1", "VERSION = 2"))
-        assert next(event.kind for event in events if event.kind in ("swapped", "failed")) == "swapped"
+        assert heard(events, "swapped", "failed").kind == "swapped"
         assert version(twin) == "2"
 
 
