@@ -12,9 +12,10 @@ from patience import until
 
 from mcp_twin import Twin
 
-CYCLES = int(os.environ.get("MCP_TWIN_CYCLES", "30"))
-#: Those of an SDK take a second or more to start.
-SLOW_CYCLES = 20
+FULL = os.environ.get("MCP_TWIN_CYCLES")
+CYCLES = int(FULL or 30)
+#: Servers of an SDK take a second or more to start.
+SLOW_CYCLES = 20 if FULL else 5
 
 FASTMCP = """
     from fastmcp import FastMCP

@@ -232,7 +232,8 @@ def test_detection_reads_what_clients_have(tmp_path, monkeypatch):
     assert (found.name, found.command, found.args) == ("notes", "python", ("notes.py",))
 
 
-def test_import_is_quick():
-    code = "import time; t = time.perf_counter(); import mcp_twin; print(time.perf_counter() - t)"
-    took = [float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout) for _ in range(5)]
-    assert min(took) < 0.03, took
+def test_importing_it_loads_little():
+    code = "import sys; before = set(sys.modules); import mcp_twin; print(*sorted(set(sys.modules) - before))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    # What each costs more than all of it: `bench.py` says how long it takes.
+    assert "mcp_twin._native" in loaded and not {"asyncio", "dataclasses", "json", "logging", "mcp", "anyio"} & set(loaded)

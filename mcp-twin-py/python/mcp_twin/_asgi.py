@@ -73,7 +73,7 @@ def _watched(code: Path) -> str:
     if code.is_dir():
         return str(code)
     folder = code.parent
-    everything = folder.name in ("site-packages", "dist-packages") or Path.home().is_relative_to(folder)
+    everything = folder.name in ("site-packages", "dist-packages") or Path(os.path.expanduser("~")).is_relative_to(folder)
     return str(code if everything else folder)
 
 
