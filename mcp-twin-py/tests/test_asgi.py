@@ -71,12 +71,12 @@ def written(folder, name, text):
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
-def test_an_app_of_the_sdk_is_swapped_under_an_open_session(tmp_path, mode):
-    script = written(tmp_path, "served", SDK)
+def test_an_app_of_the_sdk_is_swapped_under_an_open_session(place, mode):
+    script = written(place.folder, "served", SDK)
     # A cache that by time and size is that of the edited file, too.
     py_compile.compile(str(script))
     saved = script.stat()
-    with mcp_twin.asgi("served:app", cwd=tmp_path, private=True) as twin, Session(twin.url, mode) as client:
+    with mcp_twin.asgi("served:app", **place.more) as twin, Session(twin.url, mode) as client:
         url = twin.url
         assert twin.server == "served" and client.call_tool("add", a=3, b=2) == 5
         script.write_text(script.read_text().replace("a + b", "a - b"))
@@ -85,6 +85,7 @@ def test_an_app_of_the_sdk_is_swapped_under_an_open_session(tmp_path, mode):
         assert client.call_tool("add", a=3, b=2) == 1
         assert twin.rollback().kind == "rolled_back"
         assert client.call_tool("add", a=3, b=2) == 5 and twin.url == url
+    assert place.processes() == []
 
 
 @pytest.fixture

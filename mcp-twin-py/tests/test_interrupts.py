@@ -10,7 +10,9 @@ from conftest import PLAIN
 from patience import PATIENCE, until
 
 INTERRUPTED = """
-import sys, mcp_twin
+import signal, sys, mcp_twin
+# Also where the tests run in the background of a shell, which has this ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 command, folder, when = sys.argv[1:4]
 twin = mcp_twin.Twin([sys.executable, command], cwd=folder, home=folder + "/home", env={"MCP_TWIN_TEST": folder})
 slow = "import time; time.sleep(600)"
@@ -57,7 +59,9 @@ while True:
 """
 
 STOPPED = """
-import sys, mcp_twin
+import signal, sys, mcp_twin
+# Also where the tests run in the background of a shell, which has this ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 command, folder = sys.argv[1:3]
 with mcp_twin.Twin([sys.executable, command], cwd=folder, home=folder + "/home", env={"MCP_TWIN_TEST": folder}) as twin:
     try:
