@@ -192,6 +192,26 @@ def test_a_program_that_ends_while_it_is_told_something_ends_well():
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "told\n", "")
 
 
+FORKED = """
+import os, sys, mcp_twin
+command, folder = sys.argv[1:3]
+with mcp_twin.Twin([sys.executable, command], cwd=folder, private=True, env={"MCP_TWIN_TEST": folder}) as twin:
+    before = twin.status().active.pid
+    child = os.fork()
+    if child == 0:
+        sys.exit()
+    print(os.waitpid(child, 0)[1], twin.status().active.pid == before, twin.reload().kind)
+"""
+
+
+def test_a_child_by_fork_leaves_the_front_to_its_parent(place):
+    code = [sys.executable, "-c", FORKED, str(place.script), str(place.folder)]
+    ran = subprocess.run(code, capture_output=True, text=True, timeout=PATIENCE)
+    # The child would wait for its end, and say that this took too long.
+    assert (ran.stdout, ran.stderr) == ("0 True verified\n", "")
+    assert place.processes() == []
+
+
 def test_parity_with_rust():
     fixture = json.loads((ROOT / "tests/fixtures/parity.json").read_text())
     for one in fixture["names"]:
