@@ -5,7 +5,8 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use std::future::Future;
 
-/// A function of Python's, `done(value, trouble)`, that is called once.
+/// A function of Python's, `done(value, trouble)`, that is called once. All of them are called on one thread, one after the other:
+/// `_call.py` relies on it when it waits for the last of them at the end of a program.
 pub struct Done(Py<PyAny>);
 
 impl Done {

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 import mcp_twin
-from mcp_twin.testing import check_swappable
 
 SERVER = [sys.executable, str(Path(__file__).with_name("server.py"))]
 
@@ -72,44 +71,3 @@ def test_200_swaps_under_load_lose_nothing(place):
 
     asyncio.run(asyncio.wait_for(main(), 300))
     assert place.processes() == []
-
-
-STATE = """
-    from mcp.server.mcpserver import MCPServer
-    import socket
-    mcp = MCPServer("state")
-    count = 0
-
-    @mcp.tool()
-    def counter() -> int:
-        global count
-        count += 1
-        return count
-    {more}
-    mcp.run()
-"""
-
-
-def check(tmp_path, more, **arguments):
-    from textwrap import dedent
-
-    script = tmp_path / "state.py"
-    script.write_text(dedent(STATE).format(more=more))
-    return [finding.kind for finding in check_swappable([sys.executable, str(script)], **arguments)]
-
-
-def test_check_swappable_finds_what_does_not_survive(tmp_path, unused_port):
-    assert check(tmp_path, "", calls=[("counter", {})]) == ["memory"]
-    bound = f"s = socket.socket(); s.bind(('127.0.0.1', {unused_port})); s.listen()"
-    assert check(tmp_path, bound) == ["fixed_port"]
-    assert check(tmp_path, "raise SystemExit(1)") == ["start"]
-    assert [f.kind for f in check_swappable(SERVER, calls=[("add", {"a": 1, "b": 1})])] == []
-
-
-@pytest.fixture
-def unused_port():
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]

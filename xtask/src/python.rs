@@ -12,7 +12,7 @@ pub(crate) fn test(arguments: &[String]) -> Result {
     let path = package.join("python");
     run(python().args(["mypy", "python/mcp_twin"]).current_dir(&package))?;
     run(python()
-        .args(["mypy.stubtest", "mcp_twin._native"])
+        .args(["mypy.stubtest", "mcp_twin"])
         .current_dir(&package)
         .env("MYPYPATH", &path)
         .env("PYTHONPATH", &path))?;

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ._native import assign_ports, hash_code, version
 
 if TYPE_CHECKING:
+    from ._asgi import asgi
     from .aio import AsyncTwin
     from .client import transport
     from .errors import (
@@ -51,6 +52,7 @@ __all__ = [
     "TwinView",
     "UnreachableError",
     "UsageError",
+    "asgi",
     "assign_ports",
     "detect_servers",
     "hash_code",
@@ -59,6 +61,7 @@ __all__ = [
 
 # Loaded when they are first used: who only wants a port does not wait for asyncio and dataclasses.
 _LAZY = {
+    "_asgi": ["asgi"],
     "aio": ["AsyncTwin"],
     "client": ["transport"],
     "errors": [name for name in __all__ if name.endswith("Error")],

@@ -6,11 +6,15 @@ other threads run meanwhile, and Ctrl-C and cancellation come through at once.
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
 import threading
+from queue import SimpleQueue
 from collections.abc import Callable
 from typing import Any
 
+from . import _native
 from .errors import TwinTimeoutError, error_of_json
 
 Done = Callable[[Any, Any], object]
@@ -20,12 +24,85 @@ Begin = Callable[[Done], None]
 _TURN = 0.05 if sys.platform == "win32" else 3600.0
 
 
+#: How long the end of the program waits for what was begun and given up, such as a question to another front.
+_PATIENCE = 1.0
+
+
+class _Open:
+    """Something that was begun, and of which Rust is still to say how it ended."""
+
+    __slots__ = ("_done",)
+
+    def __init__(self, done: Done) -> None:
+        self._done = done
+
+    def __call__(self, value: Any, trouble: Any) -> None:
+        try:
+            self._done(value, trouble)
+        finally:
+            _OPEN.discard(self)
+            if _ENDING is not None:
+                _ENDING.put(None)
+
+
+_OPEN: set[_Open] = set()
+#: Told by all that ends, once the program ends.
+_ENDING: SimpleQueue[Any] | None = None
+#: Whether Rust has a thread that calls into Python.
+_USED = False
+
+
 def begin(start: Begin, done: Done) -> None:
     """Begins something; what is refused at once is refused as what is refused later."""
+    global _USED
+    _USED = True
+    one = _Open(done)
+    _OPEN.add(one)
     try:
-        start(done)
+        start(one)
     except RuntimeError as error:
+        _OPEN.discard(one)
         raise error_of_json(str(error)) from None
+    except BaseException:
+        _OPEN.discard(one)
+        raise
+
+
+@atexit.register
+def _let_go() -> None:
+    """Waits until no thread of Rust's is within Python: Python cuts such a thread off at its end, and that aborts the process."""
+    from queue import Empty
+    from time import monotonic
+
+    global _ENDING
+    if not _USED:
+        return
+    _ENDING, until = SimpleQueue(), monotonic() + _PATIENCE
+    try:
+        while _OPEN:
+            _ENDING.get(timeout=max(0.0, until - monotonic()))
+    except Empty:
+        pass
+    # Whoever said so may still be on its way out. All are called on one thread, one after the other; the last one is no code of
+    # Python's, within which that thread could be stopped.
+    last: SimpleQueue[Any] = SimpleQueue()
+    put: Any = last.put
+    _native.logs(os.devnull, 0, put)
+    try:
+        last.get(timeout=_PATIENCE)
+    except Empty:
+        pass
+
+
+def _forked() -> None:
+    global _USED
+    _OPEN.clear()
+    _USED = False
+
+
+if hasattr(os, "register_at_fork"):
+    # What the parent waits for is never told to the child.
+    os.register_at_fork(after_in_child=_forked)
 
 
 def answer(value: Any, trouble: str | None) -> Any:

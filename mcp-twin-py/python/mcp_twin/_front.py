@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import logging
+import os
 import threading
 import weakref
 from pathlib import Path
@@ -30,12 +31,16 @@ class Held:
     def __init__(self, command: Command, **more: Any) -> None:
         self.spec = ServerSpec.of(command, more)
         self._front: _native.Front | None = None
+        #: Whose it is.
+        self._process = 0
 
     @property
     def front(self) -> _native.Front:
         """What is asked."""
         if self._front is None:
             raise UsageError("it has not begun", "twin::usage", "call `start()`, or use it in a `with` statement")
+        if self._process != os.getpid():
+            raise UsageError("it belongs to the process that this one was forked from", "twin::usage", "`start()` it here")
         return self._front
 
     @property
@@ -59,7 +64,7 @@ class Held:
     @property
     def running(self) -> bool:
         """Whether it has begun and not ended."""
-        return self._front is not None and not self._front.closed
+        return self._front is not None and self._process == os.getpid() and not self._front.closed
 
     def _begin(self) -> Begin:
         if self.running:
@@ -68,11 +73,15 @@ class Held:
         return lambda done: _native.begin(order, done)
 
     def _begun(self, front: _native.Front) -> None:
-        self._front = front
+        self._front, self._process = front, os.getpid()
         # Not the object itself: one that is forgotten ends its front.
         events, name = front.events(), front.server
         threading.Thread(target=_log, args=(events, name), name=f"mcp-twin-log-{name}", daemon=True).start()
         _LIVING.add(self)
+
+    def _end(self) -> Begin | None:
+        """What ends it, if there is something to end here."""
+        return self._front.close if self._front is not None and self._process == os.getpid() else None
 
     def _ask(self, ask: object) -> Begin:
         front, text = self.front, json.dumps(ask)
@@ -104,6 +113,9 @@ class Held:
 
 #: Those that began. A front that is forgotten ends by itself.
 _LIVING: weakref.WeakSet[Held] = weakref.WeakSet()
+if hasattr(os, "register_at_fork"):
+    # They are the parent's: its threads are not there in the child, which would wait for their end in vain.
+    os.register_at_fork(after_in_child=_LIVING.clear)
 
 
 @atexit.register

@@ -68,8 +68,8 @@ class AsyncTwin(Held):
 
     async def stop(self, timeout: float | None = None) -> None:
         """Ends it with all of its twins; returns when they are gone. Can be called again."""
-        if self._front is not None:
-            await awaiting(self._front.close, timeout)
+        if (end := self._end()) is not None:
+            await awaiting(end, timeout)
 
     async def __aenter__(self) -> AsyncTwin:
         await self.start()

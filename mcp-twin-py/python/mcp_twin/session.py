@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mcp import Client
+    from mcp.types import CallToolResult
 
 Around = Callable[[], AbstractContextManager[None]]
 
@@ -17,13 +18,27 @@ class ToolError(Exception):
     """A tool answered with an error."""
 
 
+def value_of(result: CallToolResult) -> Any:
+    """The value of a tool's result: what is structured, else its text.
+
+    Raises `ToolError` where it is an error.
+    """
+    text = "\n".join(part.text for part in result.content if part.type == "text")
+    if result.is_error:
+        raise ToolError(text)
+    value = result.structured_content
+    if isinstance(value, dict):
+        return value["result"] if set(value) == {"result"} else value
+    return text
+
+
 class Session:
     """A client of the official SDK, open on an event loop of its own while the ``with`` statement lasts."""
 
-    def __init__(self, server: Any, mode: str = "auto", around: Around | None = None) -> None:
-        """``server`` and ``mode`` are those of ``mcp.Client``; each call of a tool is made within ``around()``."""
+    def __init__(self, server: Any, mode: str = "auto", around: Around | None = None, **more: Any) -> None:
+        """``server``, ``mode`` and ``more`` are those of ``mcp.Client``; each call of a tool is made within ``around()``."""
         self._server = server
-        self._mode = mode
+        self._more = {**more, "mode": mode}
         self._around = around or nullcontext
         self._stack: ExitStack | None = None
         self._portal: Any = None
@@ -35,7 +50,7 @@ class Session:
 
         with ExitStack() as stack:
             self._portal = stack.enter_context(start_blocking_portal())
-            client = Client(self._server, mode=self._mode)
+            client = Client(self._server, **self._more)
             opened: AbstractContextManager[Client] = self._portal.wrap_async_context_manager(client)
             self._client = stack.enter_context(opened)
             self._stack = stack.pop_all()
@@ -71,13 +86,7 @@ class Session:
         """
         with self._around():
             result = self.run(self.client.call_tool, name, {**(arguments or {}), **named})
-        text = "\n".join(part.text for part in result.content if getattr(part, "type", "") == "text")
-        if result.is_error:
-            raise ToolError(text)
-        value = result.structured_content
-        if isinstance(value, dict):
-            return value["result"] if set(value) == {"result"} else value
-        return text
+        return value_of(result)
 
     def tools(self) -> list[str]:
         """The names of all tools."""

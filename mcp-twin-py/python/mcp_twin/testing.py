@@ -1,20 +1,20 @@
-"""For authors of servers: one under test, and what of it does not survive a swap."""
+"""For authors of servers: one under test, and `check_swappable`, which says what of it does not survive a swap."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from . import _native
-from .errors import StartError, TwinError, UsageError
+from .errors import UsageError
 from .results import Outcome
-from .session import Around, Session, ToolError
-from .spec import ServerSpec
+from .session import Around, Session
+from .swappable import Finding, check_swappable
 from .twin import Twin
+
+__all__ = ["Finding", "ServerUnderTest", "check_swappable", "copied"]
 
 #: What is no source: never copied.
 _NO_SOURCE = (".git", "__pycache__", "node_modules", ".venv", "venv", "target", ".pytest_cache", ".mypy_cache", "*.pyc")
@@ -98,102 +98,3 @@ def copied(command: str | Path | Sequence[str], base: Path, into: Path) -> tuple
     there = into / script.name
     as_named = [word for word in words[1:] if (base / word).resolve() == script.resolve()]
     return [str(there) if word in as_named else word for word in words], there
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something in a server that does not survive a swap."""
-
-    #: ``start``, ``fixed_port``, ``exclusive_file``, ``reload``, ``lists`` or ``memory``.
-    kind: str
-    what: str
-    #: What to do about it.
-    help: str
-
-    def __str__(self) -> str:
-        return f"{self.what} ({self.help})"
-
-
-#: What servers say when two of them cannot live side by side.
-_SIDE_BY_SIDE = [
-    ("address already in use", "fixed_port", "take the port from the system, or use `--strategy handoff`"),
-    ("eaddrinuse", "fixed_port", "take the port from the system, or use `--strategy handoff`"),
-    ("resource temporarily unavailable", "exclusive_file", "open it when it is needed, or use `--strategy handoff`"),
-    ("blockingioerror", "exclusive_file", "open it when it is needed, or use `--strategy handoff`"),
-    ("database is locked", "exclusive_file", "open it when it is needed, or use `--strategy handoff`"),
-    ("fileexistserror", "exclusive_file", "name the file by the process, or use `--strategy handoff`"),
-]
-
-
-def check_swappable(
-    command: Sequence[str] | ServerSpec, calls: Sequence[tuple[str, dict[str, Any]]] = (), **more: Any
-) -> list[Finding]:
-    """What in a server does not survive a swap; nothing if all does.
-
-    Two copies must live side by side, show the same lists, and give the same answers. ``calls`` are asked twice before a swap
-    and twice after it: a series that begins anew, or another answer, is state in memory. Without them, tools that say they only
-    read and that want no argument are asked.
-    """
-    twin = Twin(command, **{"private": True, **more})
-    try:
-        twin.start()
-    except StartError as error:
-        twin.stop()
-        return [Finding("start", f"it does not start: {error}", "start it by hand and see")]
-    try:
-        return _looked_at(twin, calls)
-    finally:
-        twin.stop()
-
-
-def _looked_at(twin: Twin, calls: Sequence[tuple[str, dict[str, Any]]]) -> list[Finding]:
-    with Session(twin.url) as session:
-        asked = list(calls) or _readers(session)
-        before = [[_said(session, call) for _ in range(2)] for call in asked]
-        try:
-            changes = twin.reload().changes
-        except TwinError as error:
-            return [_side_by_side(error)]
-        found = []
-        if changes:
-            found.append(
-                Finding("lists", f"a second start shows other lists: {changes}", "make them the same at every start")
-            )
-        twin.swap(force=True)
-        for call, (first, second) in zip(asked, before):
-            after = _said(session, call)
-            # One that counts goes on where it was; one that does not answers the same.
-            began_anew = first != second and after == first
-            if began_anew or (first == second and after != first):
-                found.append(
-                    Finding(
-                        "memory",
-                        f"`{call[0]}` answered {first!r}, {second!r}, and {after!r} after a swap: its state is in memory",
-                        "keep it in a file or a database, or say that it may be lost",
-                    )
-                )
-        return found
-
-
-def _side_by_side(error: TwinError) -> Finding:
-    said = f"{error.message}\n{error.stderr_tail}".lower()
-    for words, kind, help in _SIDE_BY_SIDE:
-        if words in said:
-            return Finding(kind, f"a second copy does not start beside the first: {error}", help)
-    return Finding("reload", f"a second copy does not start beside the first: {error}", "see its stderr")
-
-
-def _readers(session: Session) -> list[tuple[str, dict[str, Any]]]:
-    tools = session.run(session.client.list_tools).tools
-    return [
-        (tool.name, {})
-        for tool in tools
-        if tool.annotations and tool.annotations.read_only_hint and not (tool.input_schema or {}).get("required")
-    ]
-
-
-def _said(session: Session, call: tuple[str, dict[str, Any]]) -> object:
-    try:
-        return session.call_tool(*call)
-    except ToolError as error:
-        return f"error: {error}"

@@ -69,8 +69,8 @@ class Twin(Held):
 
     def stop(self, timeout: float | None = None) -> None:
         """Ends it with all of its twins; returns when they are gone. Can be called again."""
-        if self._front is not None:
-            blocking(self._front.close, timeout)
+        if (end := self._end()) is not None:
+            blocking(end, timeout)
 
     def __enter__(self) -> Twin:
         self.start()
