@@ -82,6 +82,8 @@ pub struct Options {
     pub watch_quiet: Duration,
     /// A reload begins at the latest this long after the first change of a burst.
     pub watch_max: Duration,
+    /// A command line that builds the server before each start; [`AUTO`](Self::AUTO): found out from its project.
+    pub build: Option<String>,
     /// Deadline of the build step.
     pub build_timeout: Duration,
     /// Deadline from spawn to ready.
@@ -127,6 +129,9 @@ pub struct Options {
 }
 
 impl Options {
+    /// The value of `build` that has it found out.
+    pub const AUTO: &str = "auto";
+
     /// The defaults of a front over `transport` (`run` for stdio, `serve` for HTTP).
     #[must_use]
     pub fn defaults(transport: Transport) -> Self {
@@ -141,6 +146,7 @@ impl Options {
             watch_files: stdio,
             watch_quiet: Duration::from_millis(100),
             watch_max: Duration::from_secs(2),
+            build: None,
             build_timeout: secs(120, 600),
             start_timeout: secs(60, 120),
             probe_interval: Duration::from_millis(50),

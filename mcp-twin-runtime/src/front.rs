@@ -3,6 +3,7 @@
 
 mod answers;
 mod behind;
+mod build;
 mod check;
 mod families;
 mod files;

@@ -143,6 +143,12 @@ impl Home {
         self.state().join(format!("{server}.last_good.json"))
     }
 
+    /// What is known of the last build of one server.
+    #[must_use]
+    pub fn build_of(&self, server: &ServerKey) -> PathBuf {
+        self.state().join(format!("{server}.build.json"))
+    }
+
     /// What is known of every server.
     #[must_use]
     pub fn servers(&self) -> PathBuf {

@@ -24,7 +24,8 @@ fn block(fault: &Fault, server: &str, mend: &str) -> String {
     let mut text = format!("  {} {}\n", harmless(&fault.message), paint(DIM, &format!("[{}]", fault.code)));
     let said = telling(&fault.stderr_tail);
     if !said.is_empty() {
-        let _ = writeln!(text, "  The server's stderr:");
+        let whose = if fault.code == Code::BuildFailed { "What it said:" } else { "The server's stderr:" };
+        let _ = writeln!(text, "  {whose}");
         for line in said {
             let _ = writeln!(text, "  {} {line}", paint(DIM, "│"));
         }

@@ -5,6 +5,7 @@
 //! whether two copies can live side by side. It reads names, and asks the file system through [`Look`] whether they
 //! exist; it starts nothing. What it cannot see through it calls opaque, rather than guessing.
 
+mod build;
 mod container;
 mod flags;
 mod foreign;
@@ -20,6 +21,7 @@ mod share;
 mod words;
 mod wrap;
 
+pub use build::BuildHint;
 pub use container::{ContainerRun, removal};
 pub use flags::{Flag, Kind};
 

@@ -1,6 +1,6 @@
 //! The one place that lists every option: the command builds its flags from it, the configuration its keys.
 
-use super::value::{duration, names, show_duration, show_names, show_size, size, switch};
+use super::value::{duration, line, names, show_duration, show_line, show_names, show_size, size, switch};
 use super::{Breaking, Options, Promote, Standby, Strategy, Transport};
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub enum Kind {
     Size,
     /// Names with commas between them, or `none`; the flag may be repeated.
     Names,
+    /// A command line for a shell, `auto`, or `none`.
+    CommandOrNone,
 }
 
 impl Kind {
@@ -51,6 +53,7 @@ impl Kind {
             Self::Count => "N",
             Self::Size => "SIZE",
             Self::Names => "NAME,…",
+            Self::CommandOrNone => "COMMAND",
         }
     }
 }
@@ -198,6 +201,13 @@ pub const OPTIONS: &[OptionInfo] = &[
         show_duration,
         "a reload begins at the latest this long after the first of many changes"
     ),
+    option!(
+        build,
+        Kind::CommandOrNone,
+        line,
+        show_line,
+        "a command line that builds the server before each start; `auto` finds npm, tsc, cargo or go by its project"
+    ),
     option!(build_timeout, Kind::Duration, positive, show_duration, "the longest that the build step may take"),
     option!(
         start_timeout,
@@ -303,7 +313,7 @@ const fn flag(key: &'static str) -> &'static str {
         "drain" => "--drain", "bake" => "--bake", "keep_old" => "--keep-old", "standby_ttl" => "--standby-ttl",
         "handoff_wait" => "--handoff-wait", "state_ttl" => "--state-ttl", "max_message" => "--max-message",
         "stop_term" => "--stop-term", "stop_kill" => "--stop-kill", "backoff" => "--backoff",
-        "backoff_max" => "--backoff-max", "call_timeout" => "--call-timeout", "keep_children" => "--keep-children",
+        "backoff_max" => "--backoff-max", "call_timeout" => "--call-timeout", "keep_children" => "--keep-children", "build" => "--build",
     }
     ""
 }
@@ -431,7 +441,7 @@ mod tests {
             })
             .collect();
         let wanted = "promote auto auto|strategy overlap overlap|breaking warn wait|standby on-demand warm|\
-            tell true true|watch_files true false|watch_quiet 100ms 100ms|watch_max 2s 2s|build_timeout 2m 10m|\
+            tell true true|watch_files true false|watch_quiet 100ms 100ms|watch_max 2s 2s|build none none|build_timeout 2m 10m|\
             start_timeout 1m 2m|probe_interval 50ms 50ms|probe_timeout 5s 5s|settle 0 5s|hold 5s 2s|\
             hold_requests 256 256|hold_bytes 8MiB 8MiB|drain none 30s|bake 10s 5m|keep_old 1m 10m|\
             standby_ttl 30m 30m|handoff_wait 30s 30s|state_ttl 10m 10m|max_message 64MiB 64MiB|stop_term 2s 10s|\
@@ -450,6 +460,10 @@ mod tests {
         options.set("max_message", "1MB").unwrap();
         options.set("tell", "off").unwrap();
         options.set("keep_children", "adb, gradle").unwrap();
+        options.set("build", " npm run build ").unwrap();
+        assert_eq!(options.build.as_deref(), Some("npm run build"));
+        options.set("build", "none").unwrap();
+        assert_eq!(options.build, None);
         assert_eq!(options.promote, Promote::Manual);
         assert_eq!(options.drain, Some(Duration::from_secs(45)));
         assert_eq!(options.call_timeout, Some(Duration::from_secs(120)));
@@ -462,6 +476,7 @@ mod tests {
             ("watch_quiet", "none", "`none` is not a value of `watch_quiet`: a duration such as `100ms`"),
             ("drain", "never", "`2s`, `5m` or `1h` is wanted, or `none`"),
             ("max_message", "10", "at least 1KiB is wanted"),
+            ("build", " ", "a command line such as `npm run build`"),
             (
                 "keep_children",
                 "/usr/bin/adb",

@@ -56,6 +56,23 @@ pub(super) fn show_duration(duration: Duration) -> String {
     format!("{}{unit}", millis / size)
 }
 
+/// Reads a command line, or `none`.
+///
+/// # Errors
+/// There is nothing in it.
+pub(super) fn line(text: &str) -> Result<Option<String>, String> {
+    match text.trim() {
+        "" => Err("a command line such as `npm run build`, `auto` or `none` is wanted".to_owned()),
+        "none" => Ok(None),
+        line => Ok(Some(line.to_owned())),
+    }
+}
+
+/// Writes a command line.
+pub(super) fn show_line(line: Option<String>) -> String {
+    line.unwrap_or_else(|| "none".to_owned())
+}
+
 /// Reads `64MiB`, `8MB`, `512KiB`, `1024`.
 ///
 /// # Errors

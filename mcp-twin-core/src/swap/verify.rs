@@ -27,7 +27,7 @@ impl Swap {
         let handoff = self.policy.options.strategy == Strategy::Handoff;
         let Some(op) = self.op_mut() else { return };
         let (id, source) = (op.id, op.source);
-        if self.policy.builds || handoff {
+        if self.policy.builds || self.policy.options.build.is_some() || handoff {
             let deadline = now + self.policy.options.build_timeout.saturating_add(MARGIN);
             self.set_stage(Stage::Building { deadline });
             self.out(Effect::Build { op: id, source });

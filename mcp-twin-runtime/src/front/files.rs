@@ -1,5 +1,6 @@
 //! The server's files as the swap machine asks for them.
 
+use super::build::Build;
 use super::check::Check;
 use super::off::Part;
 use super::voice::Voice;
@@ -23,6 +24,15 @@ pub enum Held {
     Other(Option<Generation>),
 }
 
+/// What is done with new code before a twin is started on it.
+#[derive(Default)]
+pub struct Before {
+    /// It is built.
+    pub build: Option<Build>,
+    /// It is looked at.
+    pub check: Option<Check>,
+}
+
 /// The files of one server.
 pub struct ServerFiles {
     /// Which files they are.
@@ -32,7 +42,7 @@ pub struct ServerFiles {
     voice: Arc<Voice>,
     clock: Arc<dyn Clock>,
     numbers: tokio::sync::Mutex<Numbers>,
-    check: Option<Check>,
+    before: Before,
     inner: Mutex<Inner>,
 }
 
@@ -52,12 +62,12 @@ impl ServerFiles {
         tree: Arc<Tree>,
         debounce: Arc<Mutex<Debounce>>,
         numbers: Numbers,
-        check: Option<Check>,
+        before: Before,
         voice: Arc<Voice>,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
         let numbers = tokio::sync::Mutex::new(numbers);
-        Arc::new(Self { tree, debounce, voice, clock, numbers, check, inner: Mutex::default() })
+        Arc::new(Self { tree, debounce, voice, clock, numbers, before, inner: Mutex::default() })
     }
 
     /// Who speaks of them.
@@ -209,7 +219,11 @@ impl Sources for ServerFiles {
     }
 
     async fn build(&self, _op: OpId) -> Result<Source, Fault> {
-        if let Some(check) = &self.check {
+        if let Some(build) = &self.before.build {
+            self.voice.write_log(&format!("build: {}", build.line()));
+            build.run(async || self.look().await.hash()).await?;
+        }
+        if let Some(check) = &self.before.check {
             check.run().await?;
         }
         Ok(self.now().await)

@@ -1,5 +1,6 @@
 //! What a front is going to run and watch, read from its order.
 
+use super::build::BuildLine;
 use super::check::Check;
 use crate::machine::Disk;
 use crate::process::{Containers, not_runnable};
@@ -24,6 +25,8 @@ pub struct Plan {
     pub tree: Arc<Tree>,
     /// The options, with what the command line suggests where nobody chose.
     pub options: Options,
+    /// What builds new code before a twin is started on it.
+    pub build: Option<BuildLine>,
     /// What looks at new code before the old twin is stopped for it.
     pub check: Option<Check>,
     /// What it starts, if that is a container.
@@ -53,8 +56,31 @@ impl Plan {
             None => default_name(Some(&root), launch.stem.as_deref()),
         };
         let is_dir = |path: &Path| path.is_dir();
+        let hint = order.options.build.as_ref().and_then(|_| launch.build_hint(&Disk));
+        let build = match (order.options.build.as_deref(), &hint) {
+            (None, _) => None,
+            (Some(Options::AUTO), Some(hint)) => {
+                Some(BuildLine { line: hint.line.clone(), cwd: hint.cwd.clone(), makes: launch.script.clone() })
+            }
+            (Some(Options::AUTO), None) => {
+                warnings.push(
+                    "--build auto: it is not known how this command is built, so nothing is; name the command line, such as \
+                     --build 'npm run build'"
+                        .to_owned(),
+                );
+                None
+            }
+            (Some(line), _) => {
+                Some(BuildLine { line: line.to_owned(), cwd: order.cwd.clone(), makes: launch.script.clone() })
+            }
+        };
         let asked: Vec<Asked> = if order.watch.is_empty() {
-            launch.asked().to_vec()
+            match (&hint, &build) {
+                // What goes into the build, rather than what comes out.
+                (Some(hint), _) => hint.inputs.clone(),
+                (None, Some(build)) if launch.asked().is_empty() => vec![Asked::Folder(build.cwd.clone())],
+                _ => launch.asked().to_vec(),
+            }
         } else {
             order.watch.iter().map(|argument| Asked::from_argument(argument, &order.cwd, is_dir)).collect()
         };
@@ -89,7 +115,8 @@ impl Plan {
             })
             .chain(order.ignore.iter().flat_map(|argument| variants(argument)))
             .collect();
-        let forbidden = [Some(order.home.path().to_owned()), fs::canonicalize(order.home.path()).ok()];
+        let output = hint.map(|hint| hint.output);
+        let forbidden = [Some(order.home.path().to_owned()), fs::canonicalize(order.home.path()).ok(), output];
         let filter = Filter::new(asked, order.ignore.clone(), &order.cwd).forbid(forbidden.into_iter().flatten());
         let (tree, wrong) = Tree::new(filter, patterns.iter().map(String::as_str));
         warnings.extend(wrong);
@@ -110,6 +137,7 @@ impl Plan {
         }
         let check = Check::of(&launch, &order.cwd);
         let mut options = order.options.clone();
+        options.build = build.as_ref().map(|build| build.line.clone());
         let chosen = |key| order.chosen.contains(&key);
         if !chosen("start_timeout") {
             options.start_timeout = Options::defaults_for(transport, &launch).start_timeout;
@@ -123,7 +151,7 @@ impl Plan {
                 launch.reason.as_deref().unwrap_or("as its command line says")
             ));
         }
-        Self { name, root, options, check, container, script: launch.script, tree: Arc::new(tree), warnings }
+        Self { name, root, options, build, check, container, script: launch.script, tree: Arc::new(tree), warnings }
     }
 }
 

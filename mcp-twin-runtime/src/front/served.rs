@@ -2,8 +2,9 @@
 
 use super::answers::{Answers, View};
 use super::behind::{HubSpawner, TwinVoice, Twins, for_processes};
+use super::build::Build;
 use super::families::{Families, Verdicts};
-use super::files::ServerFiles;
+use super::files::{Before, ServerFiles};
 use super::first::First;
 use super::ground::Ground;
 use super::off::{Off, Part};
@@ -217,11 +218,15 @@ impl Served {
         });
         let debounce = Debounce::new(run.options.watch_quiet, run.options.watch_max).with_script(plan.script.clone());
         let debounce = Arc::new(Mutex::new(debounce));
+        let build = plan
+            .build
+            .take()
+            .map(|what| Build::new(what, run.env.clone(), run.options.build_timeout, &run.home, &key, &front));
         let files = ServerFiles::new(
             Arc::clone(&plan.tree),
             Arc::clone(&debounce),
             Numbers::new(&run.home, &key),
-            plan.check.clone(),
+            Before { build, check: plan.check.take() },
             Arc::clone(&voice),
             Arc::new(hub.clone()),
         );

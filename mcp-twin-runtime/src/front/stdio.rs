@@ -1,7 +1,8 @@
 //! A stdio front from its order to its last process: whoever its client is, and in whoever's process it runs.
 
 use super::answers::{Answers, View};
-use super::files::ServerFiles;
+use super::build::Build;
+use super::files::{Before, ServerFiles};
 use super::ground::Ground;
 use super::off::{Off, Part};
 use super::plan::Plan;
@@ -109,11 +110,15 @@ impl Stdio {
             Debounce::new(order.options.watch_quiet, order.options.watch_max).with_script(plan.script.clone());
         let debounce = Arc::new(Mutex::new(debounce));
         let numbers = Numbers::new(&order.home, &key);
+        let build = plan
+            .build
+            .take()
+            .map(|what| Build::new(what, order.env.clone(), order.options.build_timeout, &order.home, &key, &front));
         let files = ServerFiles::new(
             Arc::clone(&plan.tree),
             Arc::clone(&debounce),
             numbers,
-            plan.check.clone(),
+            Before { build, check: plan.check.take() },
             Arc::clone(&voice),
             Arc::new(wire.clone()),
         );

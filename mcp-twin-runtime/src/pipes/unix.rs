@@ -93,7 +93,7 @@ impl Input {
     }
 
     /// Appends what there is to `buffer` and returns how much that was; 0 at the end. Cancel-safe.
-    pub(super) async fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    pub(crate) async fn read(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         match self {
             Self::Thread(rx) => Ok(rx.recv().await.map_or(0, |chunk| {
                 buffer.extend_from_slice(&chunk);

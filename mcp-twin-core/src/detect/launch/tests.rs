@@ -1,5 +1,6 @@
 //! Command lines as clients hold them, one row each.
 
+mod build;
 mod containers;
 mod depth;
 mod fetched;

@@ -1,0 +1,260 @@
+//! The build step: a command line that makes what the server's command runs, before each start of a twin.
+//!
+//! Several fronts of one server build once: whoever holds the lock builds, and writes down from what; the others find that it
+//! is done. The record says what the files were after a build during which none of them changed. So a save in the midst of a
+//! build is built again, and so is output that lies among the watched files, until it stays the same.
+
+use crate::files::{self, Flush, Lock};
+use crate::fronts::token_prefix;
+use crate::home::Home;
+use crate::logs::StderrTail;
+use crate::pipes::{Descriptor, Input};
+use crate::process::{self, Launch, Minder, Pipes, StopOrder};
+use crate::run::Variables;
+use crate::servers::ServerKey;
+use mcp_twin_core::swap::ExitReport;
+use mcp_twin_core::{Code, Fault, SourceHash};
+use serde::{Deserialize, Serialize};
+use std::future::{Future, pending};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// So many builds in a row may change what is watched.
+const UNSETTLED: u32 = 3;
+/// From the order to end a build that nobody wants any more to KILL.
+const KILL: Duration = Duration::from_secs(1);
+
+/// What is to be run, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildLine {
+    /// For a shell.
+    pub line: String,
+    /// The folder.
+    pub cwd: PathBuf,
+    /// What it makes, if that is known.
+    pub makes: Option<PathBuf>,
+}
+
+/// The build step of one front.
+pub struct Build {
+    what: BuildLine,
+    env: Variables,
+    patience: Duration,
+    front: String,
+    record: PathBuf,
+    /// Builds in a row during which what is watched changed.
+    unsettled: Mutex<u32>,
+}
+
+/// What is known of the last build of a server, by whichever front.
+#[derive(Debug, Serialize, Deserialize)]
+struct Built {
+    line: String,
+    cwd: PathBuf,
+    /// What the files were before it, and still after it.
+    source: SourceHash,
+    /// When it ended, in milliseconds since 1970.
+    ended: u64,
+    /// Why it failed.
+    fault: Option<Fault>,
+}
+
+impl Build {
+    /// The build step of a front of this server.
+    pub fn new(
+        what: BuildLine,
+        env: Variables,
+        patience: Duration,
+        home: &Home,
+        server: &ServerKey,
+        front: &str,
+    ) -> Self {
+        let record = home.build_of(server);
+        Self { what, env, patience, front: front.to_owned(), record, unsettled: Mutex::new(0) }
+    }
+
+    /// The command line.
+    pub fn line(&self) -> &str {
+        &self.what.line
+    }
+
+    /// Sees to it that what the files say is built. `look` hashes them. Dropped, a build that runs is ended.
+    ///
+    /// # Errors
+    /// It fails, with its output; or it cannot be begun.
+    pub async fn run<F: Future<Output = Option<SourceHash>>>(&self, look: impl Fn() -> F) -> Result<(), Fault> {
+        let asked = now_ms();
+        let lock = Lock::take_async(&files::lock::beside(&self.record), self.patience).await;
+        let lock = lock.map_err(|error| self.failed(format!("cannot begin: {error}")))?;
+        let before = look().await;
+        if let Some(built) = self.recorded(before) {
+            match built.fault {
+                None if self.what.makes.as_ref().is_none_or(|file| file.exists()) => return Ok(()),
+                // Another front has just tried the same. Who asks later may have mended what no file shows.
+                Some(fault) if built.ended >= asked => return Err(fault),
+                _ => {}
+            }
+        }
+        let (built, _lock) = self.execute(lock).await;
+        let after = look().await;
+        if let Some(source) = before.filter(|_| before == after) {
+            self.settled();
+            self.write_down(source, built.as_ref().err());
+        } else if before.is_some() && built.is_ok() && self.changed_again() >= UNSETTLED {
+            self.settled();
+            let advice = "leave what it writes out with --ignore PATH, or name the sources with --watch";
+            return Err(self.failed("changes files that are watched, each time anew".to_owned()).with_help(advice));
+        }
+        built
+    }
+
+    /// What is known of a build of just these files.
+    fn recorded(&self, source: Option<SourceHash>) -> Option<Built> {
+        let built: Built = serde_json::from_slice(&files::read(&self.record).ok()??).ok()?;
+        let same = built.line == self.what.line && built.cwd == self.what.cwd && Some(built.source) == source;
+        same.then_some(built)
+    }
+
+    fn write_down(&self, source: SourceHash, fault: Option<&Fault>) {
+        let (line, cwd) = (self.what.line.clone(), self.what.cwd.clone());
+        let built = Built { line, cwd, source, ended: now_ms(), fault: fault.cloned() };
+        if let Ok(text) = serde_json::to_vec(&built) {
+            // Where it cannot be written the next front builds once more.
+            let _ = files::write_atomic(&self.record, &text, Flush::Later);
+        }
+    }
+
+    fn settled(&self) {
+        *self.unsettled.lock().unwrap_or_else(PoisonError::into_inner) = 0;
+    }
+
+    fn changed_again(&self) -> u32 {
+        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
+        *unsettled += 1;
+        *unsettled
+    }
+
+    fn failed(&self, how: String) -> Fault {
+        Fault::new(Code::BuildFailed, format!("the build step `{}` {how}", short(&self.what.line)))
+    }
+
+    /// The lock is given back with what came of it: it is held as long as anything of the build lives.
+    async fn execute(&self, lock: Lock) -> (Result<(), Fault>, Option<Lock>) {
+        let mut running = match self.start() {
+            Ok((minder, said)) => Running { minder, said, lock: Some(lock) },
+            Err(fault) => return (Err(fault), Some(lock)),
+        };
+        let Ok(exit) = timeout(self.patience, running.minder.exited()).await else {
+            let tail = running.said.lock().unwrap_or_else(PoisonError::into_inner).text();
+            let fault = self.failed(format!("did not end within {:?}", self.patience));
+            return (Err(fault.with_stderr(tail).with_help("a longer time: --build-timeout")), None);
+        };
+        let built = match exit.code {
+            Some(0) => Ok(()),
+            _ => Err(self.failed(exit.describe()).with_stderr(exit.stderr_tail)),
+        };
+        (built, running.lock.take())
+    }
+
+    fn start(&self) -> Result<(Minder, Said), Fault> {
+        let shell: &[&str] = if cfg!(windows) { &["cmd", "/D", "/S", "/C"] } else { &["sh", "-c"] };
+        let words = shell.iter().copied().chain([self.what.line.as_str()]);
+        let launch = Launch {
+            command: words.map(str::to_owned).collect(),
+            cwd: self.what.cwd.clone(),
+            token: format!("{}build", token_prefix(&self.front)),
+            env: self.env.0.clone(),
+            keep: Vec::new(),
+        };
+        let launched =
+            process::spawn(&launch).map_err(|fault| self.failed(format!("cannot begin: {}", fault.message)))?;
+        // It has nothing to ask.
+        drop(launched.stdin);
+        let said = Said::default();
+        let ears = [launched.stdout, launched.stderr].map(|from| hear(from, &said));
+        let pipes = Output { said: Arc::clone(&said), ears };
+        Ok((Minder::start(launched.leader, None, pipes), said))
+    }
+}
+
+/// The last that a build said.
+type Said = Arc<Mutex<StderrTail>>;
+
+/// A build that runs: dropped, it ends with all that it started, and only then another one may begin.
+struct Running {
+    minder: Minder,
+    said: Said,
+    lock: Option<Lock>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.minder.stop(StopOrder { term: Duration::ZERO, kill: KILL });
+        let (mut minder, Some(lock)) = (self.minder.clone(), self.lock.take()) else { return };
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                minder.exited().await;
+                drop(lock);
+            });
+        }
+    }
+}
+
+/// Its output, both streams as they come.
+struct Output {
+    said: Said,
+    ears: [Option<JoinHandle<()>>; 2],
+}
+
+impl Pipes for Output {
+    fn close_stdin(&mut self) {}
+
+    async fn stdout_ended(&mut self) {
+        // One that closes its output goes on all the same.
+        pending().await
+    }
+
+    async fn output_ended(&mut self) {
+        for ear in &mut self.ears {
+            if let Some(task) = ear {
+                let _ = task.await;
+                *ear = None;
+            }
+        }
+    }
+
+    fn finish(&mut self, code: Option<i32>, signal: Option<i32>) -> ExitReport {
+        for ear in self.ears.iter_mut().filter_map(Option::take) {
+            ear.abort();
+        }
+        ExitReport { code, signal, stderr_tail: self.said.lock().unwrap_or_else(PoisonError::into_inner).text() }
+    }
+}
+
+fn hear(from: Descriptor, said: &Said) -> Option<JoinHandle<()>> {
+    let mut input = Input::new(from).ok()?;
+    let said = Arc::clone(said);
+    Some(tokio::spawn(async move {
+        let mut chunk = Vec::new();
+        while input.read(&mut chunk).await.is_ok_and(|read| read > 0) {
+            said.lock().unwrap_or_else(PoisonError::into_inner).push(&chunk);
+            chunk.clear();
+        }
+    }))
+}
+
+/// The first line of a command line, and no more than fits on a screen's.
+fn short(line: &str) -> String {
+    const MOST: usize = 60;
+    let first = line.trim().lines().next().unwrap_or_default();
+    let cut: String = first.chars().take(MOST).collect();
+    if cut == line.trim() { cut } else { format!("{cut}…") }
+}
+
+fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
