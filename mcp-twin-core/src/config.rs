@@ -24,5 +24,10 @@ pub use schema::{SCHEMA_ID, schema};
 pub use sketch::sketch;
 pub use table::{ConfigFile, ServerTable, Settings};
 
+/// The file of a project.
+pub const PROJECT_FILE: &str = "mcp-twin.toml";
+/// The file of a user, in the state directory.
+pub const USER_FILE: &str = "config.toml";
+
 #[cfg(test)]
 mod tests;

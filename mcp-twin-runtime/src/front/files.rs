@@ -32,7 +32,7 @@ pub struct ServerFiles {
     voice: Arc<Voice>,
     clock: Arc<dyn Clock>,
     numbers: tokio::sync::Mutex<Numbers>,
-    check: Option<Check>,
+    check: Mutex<Option<Check>>,
     inner: Mutex<Inner>,
 }
 
@@ -56,8 +56,13 @@ impl ServerFiles {
         voice: Arc<Voice>,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
-        let numbers = tokio::sync::Mutex::new(numbers);
+        let (numbers, check) = (tokio::sync::Mutex::new(numbers), Mutex::new(check));
         Arc::new(Self { tree, debounce, voice, clock, numbers, check, inner: Mutex::default() })
+    }
+
+    /// What looks at new code from now on.
+    pub fn set_check(&self, check: Option<Check>) {
+        *self.check.lock().unwrap_or_else(PoisonError::into_inner) = check;
     }
 
     /// Who speaks of them.
@@ -209,7 +214,8 @@ impl Sources for ServerFiles {
     }
 
     async fn build(&self, _op: OpId) -> Result<Source, Fault> {
-        if let Some(check) = &self.check {
+        let check = self.check.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(check) = check {
             check.run().await?;
         }
         Ok(self.now().await)
