@@ -141,7 +141,7 @@ impl Swap {
     /// One event in. Never fails: what does not fit the state is ignored with a reason.
     pub fn handle(&mut self, event: Event, now: Moment) {
         match event {
-            Event::Reconfigured { options } => self.reconfigure(*options, now),
+            Event::Reconfigured { options } => self.reconfigure(*options),
             Event::Touched => self.touched(),
             Event::Changed { source } => self.changed(source, now),
             Event::Command { id, command, source } => self.command(id, command, source, now),

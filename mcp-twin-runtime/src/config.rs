@@ -9,7 +9,7 @@ use mcp_twin_core::config::{
     self, Asked, ConfigErrors, ConfigFile, LARGEST, Layer, Layers, Origin, PROJECT_FILE, Scope, USER_FILE, Wanted,
 };
 use mcp_twin_core::detect::launch::{Launch, Place};
-use mcp_twin_core::spec::{ServerName, Transport, default_name, slug};
+use mcp_twin_core::spec::{ServerName, Transport, default_name};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -134,18 +134,17 @@ impl Config {
     /// What the command line asks for, with these files.
     #[must_use]
     pub fn new(places: Places, asked: Asked, env: Variables) -> Self {
-        let (origins, fixed, given) = (Vec::new(), Vec::new(), Vec::new());
-        let mut config = Self { places, asked, env, origins, fixed, given };
-        if config.asked.name.is_none() && !config.asked.command.is_empty() {
-            config.asked.otherwise = Some(own_name(&config.asked.command, &config.asked.cwd, &config.env));
-        }
-        config
+        Self { places, asked, env, origins: Vec::new(), fixed: Vec::new(), given: Vec::new() }
     }
 
     /// What is wanted now that the files say this.
     #[must_use]
     pub fn wanted(&self, layers: &Layers) -> Wanted {
-        layers.apply(&self.asked)
+        let mut asked = self.asked.clone();
+        if !layers.is_empty() && asked.name.is_none() && !asked.command.is_empty() {
+            asked.otherwise = Some(own_name(&asked.command, &asked.cwd, &self.env));
+        }
+        layers.apply(&asked)
     }
 
     /// The order with what is wanted. It remembers where it comes from.
@@ -201,12 +200,6 @@ fn own_name(command: &[String], cwd: &Path, env: &Variables) -> ServerName {
     let launch = Launch::read_in(command, &place);
     let root = launch.root.clone().unwrap_or_else(|| cwd.to_owned());
     default_name(Some(&root), launch.stem.as_deref())
-}
-
-/// The name of a server as tables have it.
-#[must_use]
-pub fn table_name(name: &str) -> ServerName {
-    slug(name)
 }
 
 /// Whether anybody may make files in this folder.

@@ -1,5 +1,5 @@
 //! Configuration files: what counts, where it comes from, and what a front that lives makes of a change.
-#![cfg(unix)]
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mcp_twin_tests::wait::{until, until_right};
@@ -268,4 +268,61 @@ fn the_commands_about_files() {
     assert!(project.cli(&["config", "show", "note"]).with_status(2).stderr.contains("did you mean"));
     let schema = json(&["config", "schema"], 0);
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+}
+
+/// Whether a process has this in its environment.
+fn has(pid: u64, text: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/environ")).unwrap().contains(text)
+}
+
+/// A table for `serve` whose server swaps at once, and has this word in its environment.
+fn served(project: &Project, word: &str) -> String {
+    let more = "listen = \"127.0.0.1:0\"\nwatch = [\"server.py\"]\nsettle = \"0\"\nbake = \"0\"\nstandby = \"on-demand\"\nbreaking = \"warn\"";
+    table("api", &project.command(), &format!("{more}\nenv = {{ FIXTURE_WORD = \"{word}\" }}"))
+}
+
+#[test]
+fn a_twin_over_http_is_started_from_what_the_file_says_then() {
+    let project = Project::new(Server::Http(Http::Plain));
+    configure(&project, &served(&project, "first"));
+    let serve = [mcp_twin_tests::tools::mcp_twin().display().to_string(), "serve".into(), "api".into()];
+    let front = Served::front(&mut project.process(&serve));
+    let active = || {
+        let status =
+            project.until_status("a server", |front| front["active"].is_object() && front["standby"].is_null());
+        status["active"]["pid"].as_u64().unwrap()
+    };
+    let old = active();
+    assert!(has(old, "FIXTURE_WORD=first"));
+    configure(&project, &served(&project, "second"));
+    front.until_said("env for the next twin");
+    assert_eq!(active(), old);
+    assert_eq!(project.cli(&["reload", "--json"]).with_status(0).outcome(), "verified");
+    assert_eq!(project.cli(&["swap", "--json"]).with_status(0).outcome(), "swapped");
+    assert!(has(active(), "FIXTURE_WORD=second"));
+    project.finish_http(&front);
+}
+
+#[test]
+fn all_processes_of_one_twin_are_started_alike() {
+    let project = Project::new(Server::Pipe);
+    configure(&project, &(served(&project, "first") + "transport = \"stdio\"\n"));
+    let serve = [mcp_twin_tests::tools::mcp_twin().display().to_string(), "serve".into(), "api".into()];
+    let front = Served::front(&mut project.process(&serve));
+    let session = || {
+        let client = front.client();
+        let pid = client.body("count", json!({}))["pid"].as_u64().unwrap();
+        (client, pid)
+    };
+    let (_one, first) = session();
+    configure(&project, &(served(&project, "second") + "transport = \"stdio\"\n"));
+    front.until_said("env for the next twin");
+    let (_two, later) = session();
+    assert_ne!(first, later);
+    assert!(has(first, "FIXTURE_WORD=first") && has(later, "FIXTURE_WORD=first"));
+    assert_eq!(project.cli(&["reload", "--json"]).with_status(0).outcome(), "verified");
+    assert_eq!(project.cli(&["swap", "--json"]).with_status(0).outcome(), "swapped");
+    let (_three, last) = session();
+    assert!(has(last, "FIXTURE_WORD=second"));
+    project.finish_http(&front);
 }
