@@ -1,5 +1,6 @@
 //! The command line: what can be said, its help, and the correction of what was meant.
 
+mod config;
 mod correct;
 mod detect;
 mod options;
@@ -15,6 +16,7 @@ use clap_complete::engine::ArgValueCandidates;
 use mcp_twin_core::spec::{Options, Transport};
 use std::ffi::OsString;
 
+pub(crate) use config::{ConfigArgs, ConfigVerb};
 pub(crate) use detect::{DetectArgs, DoctorArgs};
 pub(crate) use serve::ServeArgs;
 pub(crate) use wire::{InitArgs, UnwireArgs, WhichArgs, WireArgs};
@@ -120,6 +122,8 @@ pub(crate) enum Verb {
     Detect(DetectArgs),
     /// Look for what is wrong on this machine, and say the command that mends it. Exits with 1 if anything is
     Doctor(DoctorArgs),
+    /// Configuration files: look for mistakes, show what counts, write a first one
+    Config(ConfigArgs),
     /// What the plugin for Claude Code runs: answers one of its hooks
     ///
     /// Reads the hook's JSON from standard input and writes its answer, if there is one. SessionStart: the servers of the
@@ -140,8 +144,8 @@ pub(crate) enum Verb {
         Durations: 100ms, 2s, 5m, 1h. Sizes: 64KiB, 8MiB."
 )]
 pub(crate) struct RunArgs {
-    /// A server that ran before, or that a client has configured: its command, folder and variables; NAME@CLIENT where
-    /// several have that name. With a command: the same as --name
+    /// A server of a configuration file, one that ran before, or one that a client has configured: its command, folder and
+    /// variables; NAME@CLIENT where several have that name. With a command: the same as --name
     #[arg(value_name = "NAME", add = ArgValueCandidates::new(complete::startable))]
     pub(crate) server: Option<String>,
     /// The server's name [default: made of the folder and the script]
@@ -254,17 +258,26 @@ fn clap_parse(args: &[OsString]) -> Result<(Cli, Options), Unparsed> {
     let options = match (&mut cli.verb, matches.subcommand()) {
         (Verb::Run(run), Some((_, matches))) => {
             let base = Options { tell: !run.no_tell, watch_files: !run.no_watch, ..Options::default() };
-            options::read(base, Transport::Stdio, &mut run.chosen, matches)
+            let read = options::read(base, Transport::Stdio, &mut run.chosen, matches);
+            run.chosen.extend(switches(run.no_tell, run.no_watch.then_some("watch_files")));
+            read
         }
         (Verb::Serve(serve) | Verb::Start(serve), Some((_, matches))) => {
             let base = Options::defaults(Transport::Http);
             let base = Options { tell: !serve.no_tell, watch_files: !serve.watch.is_empty(), ..base };
-            options::read(base, Transport::Http, &mut serve.chosen, matches)
+            let read = options::read(base, Transport::Http, &mut serve.chosen, matches);
+            serve.chosen.extend(switches(serve.no_tell, (!serve.watch.is_empty()).then_some("watch_files")));
+            read
         }
         _ => Ok(Options::default()),
     };
     let options = options.map_err(|error| wrong(Failure::usage(error.to_string())))?;
     Ok((cli, options))
+}
+
+/// The keys of switches that a command line sets by flags of their own.
+fn switches(no_tell: bool, watch_files: Option<&'static str>) -> impl Iterator<Item = &'static str> {
+    no_tell.then_some("tell").into_iter().chain(watch_files)
 }
 
 #[cfg(test)]

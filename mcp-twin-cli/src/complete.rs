@@ -2,6 +2,7 @@
 //! servers are those of the moment.
 
 use crate::args;
+use crate::configured::Configured;
 use crate::named;
 use crate::target;
 use clap_complete::engine::CompletionCandidate;
@@ -47,6 +48,17 @@ pub(crate) fn running() -> Vec<CompletionCandidate> {
 pub(crate) fn known() -> Vec<CompletionCandidate> {
     let Some(home) = home() else { return Vec::new() };
     candidates(target::known(&home).into_iter().map(|name| (name, String::new())))
+}
+
+/// Servers that configuration files have.
+pub(crate) fn configured() -> Vec<CompletionCandidate> {
+    let (Some(home), Ok(here)) = (home(), std::env::current_dir()) else { return Vec::new() };
+    let offers = Configured::seen_from(&here, &home).map(|configured| configured.offers()).unwrap_or_default();
+    candidates(
+        offers
+            .into_iter()
+            .map(|(name, command)| (name, shell_words::join(mcp_twin_core::detect::shown_words(&command)))),
+    )
 }
 
 /// Servers that could be started.

@@ -1,6 +1,7 @@
 //! The JSON documents of `--json`. Field names are a promise: they are added to, never renamed. Every document has
 //! `exit`, the exit status of the command.
 
+pub(crate) mod config;
 pub(crate) mod wiring;
 
 use mcp_twin_core::control::FrontStatus;
@@ -157,6 +158,8 @@ pub(crate) struct Front<'a> {
     pub(crate) in_flight: usize,
     pub(crate) held: usize,
     pub(crate) watched: Option<usize>,
+    /// Every setting that is no default, and where it comes from.
+    pub(crate) settings: &'a [mcp_twin_core::control::Setting],
     pub(crate) warnings: &'a [String],
     pub(crate) log: Option<&'a str>,
     pub(crate) stderr_tail: &'a str,
@@ -288,6 +291,7 @@ impl<'a> From<&'a FrontStatus> for Front<'a> {
             in_flight: status.in_flight,
             held: status.held,
             watched: status.watched,
+            settings: &status.settings,
             warnings: &status.warnings,
             log: status.log.as_deref(),
             stderr_tail: &status.stderr_tail,

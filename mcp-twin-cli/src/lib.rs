@@ -6,6 +6,8 @@
 mod act;
 mod args;
 mod complete;
+mod config;
+mod configured;
 mod demo;
 mod detect;
 mod doctor;
@@ -87,6 +89,7 @@ fn dispatch(args: &[OsString]) -> u8 {
         Verb::Swap { server, force } => used_home().and_then(|home| act::swap(&home, server.as_deref(), force, json)),
         Verb::Rollback { server, to } => used_home().and_then(|home| act::rollback(&home, server.as_deref(), to, json)),
         Verb::Stop { server, all } => used_home().and_then(|home| act::stop(&home, server.as_deref(), all, json)),
+        Verb::Config(wanted) => config::config(wanted, json),
         Verb::Detect(wanted) => detect::detect(&wanted, json),
         Verb::Doctor(wanted) => doctor::doctor(&wanted, json),
     };

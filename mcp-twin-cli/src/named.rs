@@ -1,8 +1,10 @@
-//! The command of a server that is only named: that of an earlier front, or that of an entry in a client's configuration.
+//! The command of a server that is only named and that no configuration file has: that of an earlier front, or that of an
+//! entry in a client's configuration.
 //!
 //! A recorded one counts before a detected one. Values of variables are read from the configuration at this very moment, and
 //! only handed to the server.
 
+use crate::configured::Configured;
 use crate::failure::Failure;
 use crate::render::style::{DIM, paint};
 use crate::screen::Screen;
@@ -31,6 +33,13 @@ pub(crate) struct Named {
     pub(crate) env: Variables,
     /// Whether it speaks stdio.
     pub(crate) stdio: bool,
+}
+
+impl Named {
+    /// A server whose command a configuration file has.
+    pub(crate) fn in_a_file(name: String, here: PathBuf) -> Self {
+        Self { name, command: Vec::new(), recorded: None, cwd: here, env: Variables::default(), stdio: false }
+    }
 }
 
 /// What it is wanted for.
@@ -304,18 +313,32 @@ impl Detected {
     }
 }
 
-/// What `start` could be meant for where nothing is named: what is recorded for HTTP, and what is detected.
+/// What `start` could be meant for where nothing is named: what files have, what is recorded for HTTP, and what is detected.
 pub(crate) fn offers(home: &Home, here: &Path) -> Vec<Offer> {
     let running = mcp_twin_runtime::fronts::running(home);
+    // A file with mistakes offers nothing; whoever starts a server is told of them.
+    let of_files = Configured::seen_from(here, home).map(|configured| configured.offers()).unwrap_or_default();
     let recorded = servers::load(home).unwrap_or_default().into_iter().filter(|entry| {
         entry.transport == Transport::Http && !running.iter().any(|front| front.serves() && front.server == entry.name)
     });
-    let mut offers: Vec<Offer> = recorded
+    let runs = |name: &str| running.iter().any(|front| front.serves() && front.server == name);
+    let of_files = of_files.into_iter().filter(|(name, _)| !runs(name));
+    let mut offers: Vec<Offer> = of_files
+        .map(|(name, command)| Offer {
+            name,
+            what: shell_words::join(mcp_twin_core::detect::shown_words(&command)),
+            command,
+        })
+        .collect();
+    let recorded: Vec<Offer> = recorded
         .map(|entry| {
             let command: Vec<String> = std::iter::once(entry.command).chain(entry.args).collect();
             Offer { name: entry.name, what: shell_words::join(&command), command }
         })
         .collect();
+    let unknown = recorded.into_iter().filter(|offer| !offers.iter().any(|known| known.name == offer.name));
+    let unknown: Vec<Offer> = unknown.collect();
+    offers.extend(unknown);
     for offer in Detected::seen_from(here).offers(&running, &[]) {
         if !offers.iter().any(|known| known.command == offer.command || slug(&known.name) == slug(&offer.name)) {
             offers.push(offer);

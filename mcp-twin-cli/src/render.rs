@@ -1,6 +1,7 @@
 //! Everything a person reads, made of plain data: no terminal, clock, home or front in here.
 
 pub(crate) mod ago;
+pub(crate) mod config;
 pub(crate) mod detect;
 pub(crate) mod diff;
 pub(crate) mod doctor;

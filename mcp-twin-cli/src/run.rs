@@ -1,14 +1,15 @@
 //! `mcp-twin run`: standard output carries MCP and nothing else.
 
 use crate::args::RunArgs;
+use crate::configured::{Configured, Given};
 use crate::failure::Failure;
 use crate::named::{self, Named, Purpose};
 use crate::render::style::{DIM, GOOD, paint};
 use crate::screen::Screen;
-use mcp_twin_core::spec::Options;
+use mcp_twin_core::spec::{Options, Transport};
 use mcp_twin_runtime::bridge::{BridgeOrder, Target};
 use mcp_twin_runtime::process::not_runnable;
-use mcp_twin_runtime::run::{RunOrder, Variables};
+use mcp_twin_runtime::run::Variables;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -27,11 +28,17 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
             .advise("try", "run it from a folder that exists")
     })?;
     let command = args.command.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
+    let home = crate::home()?;
+    let configured = Configured::seen_from(&here, &home)?;
     let mut line = format!("-- {}", shell_words::join(&command));
     let Named { name, command, recorded, cwd, env, .. } = match args.server {
         Some(name) if command.is_empty() => {
             line = shell_words::quote(&name).into_owned();
-            named::find(&crate::home()?, &name, &here, Purpose::Run)?
+            if configured.starts(&name) {
+                Named::in_a_file(name, here)
+            } else {
+                named::find(&home, &name, &here, Purpose::Run)?
+            }
         }
         name => Named {
             name: name.unwrap_or_default(),
@@ -42,33 +49,39 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
             stdio: true,
         },
     };
-    let name = args.name.or(Some(name).filter(|name| !name.is_empty()));
-    if off {
-        let words: Vec<OsString> = command.into_iter().map(OsString::from).collect();
-        return become_server(&words, &cwd, &env);
+    let given = Given {
+        name: args.name.or(Some(name).filter(|name| !name.is_empty())),
+        command,
+        recorded,
+        cwd,
+        env,
+        watch: args.watch,
+        ignore: args.ignore,
+        options,
+        chosen: args.chosen,
+        keys: Vec::new(),
+    };
+    let from_a_file = given.command.is_empty();
+    let (order, wanted) = configured.order(&home, given);
+    if from_a_file && wanted.transport == Some(Transport::Http) {
+        let name = order.name.unwrap_or_default();
+        let failure = Failure::usage(format!("`{name}` speaks HTTP, as its configuration says"));
+        return Err(failure.did_you_mean(format!("mcp-twin start {}", shell_words::quote(&name))));
     }
-    not_a_folder(&command, &cwd)?;
+    if off {
+        let words: Vec<OsString> = order.command.into_iter().map(OsString::from).collect();
+        return become_server(&words, &order.cwd, &order.env);
+    }
+    let (command, cwd) = (&order.command, &order.cwd);
+    not_a_folder(command, cwd)?;
     if std::io::stdin().is_terminal() {
         // A client gets this as the answer to its opening; a person would wait for nothing.
-        if let Some(fault) = command.first().and_then(|program| not_runnable(program, &cwd)) {
+        if let Some(fault) = command.first().and_then(|program| not_runnable(program, cwd)) {
             let failure = Failure::broken(fault.message);
             return Err(fault.help.into_iter().fold(failure, |failure, help| failure.advise("try", help)));
         }
         Screen::error(&greeting(&line));
     }
-    let home = crate::home()?;
-    let order = RunOrder {
-        home,
-        name,
-        command,
-        recorded,
-        watch: args.watch,
-        ignore: args.ignore,
-        options,
-        chosen: args.chosen,
-        cwd,
-        env,
-    };
     mcp_twin_runtime::run::run(order)
         .map_err(|error| Failure::configuration("cli::run::cannot_begin", format!("the front cannot begin: {error}")))
 }

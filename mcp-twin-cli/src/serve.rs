@@ -1,6 +1,7 @@
 //! `mcp-twin serve` and `mcp-twin start`.
 
 use crate::args::ServeArgs;
+use crate::configured::{Configured, Given};
 use crate::document;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -13,7 +14,7 @@ use mcp_twin_core::control::{Answer, Ask, FrontStatus};
 use mcp_twin_core::spec::{Options, Transport, slug};
 use mcp_twin_runtime::fronts::{self, FrontAddress};
 use mcp_twin_runtime::home::Home;
-use mcp_twin_runtime::run::{RunOrder, Variables};
+use mcp_twin_runtime::run::Variables;
 use mcp_twin_runtime::serve::{ServeError, ServeOrder, detached_output, detached_said, serve as serve_front};
 use mcp_twin_runtime::servers;
 use std::ffi::OsString;
@@ -25,6 +26,8 @@ use std::time::{Duration, Instant};
 
 /// So many sessions there may be, over HTTP and where each has a process of its own.
 const SESSIONS: (u32, u32) = (1024, 32);
+/// So long one may lie idle before it makes room.
+const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 /// How long a front gets beyond the start of its twins before `start` stops waiting for it.
 const SLACK: Duration = Duration::from_secs(15);
 /// How often `start` looks.
@@ -64,43 +67,67 @@ fn failed(error: &ServeError) -> Failure {
 }
 
 fn order(home: &Home, args: ServeArgs, options: Options) -> Result<ServeOrder, Failure> {
-    let listen = args.listen.as_deref().map(address).transpose()?;
-    if !args.path.starts_with('/') || args.path.contains(['?', '#', '{', '}', ' ']) {
-        return Err(Failure::usage(format!("`{}` is no path: it begins with `/`, such as /mcp", args.path)));
-    }
     let named = args.named().map(str::to_owned);
     let here = here()?;
-    let Named { name, command, recorded, cwd, env, stdio } = if args.command.is_empty() {
-        remembered(home, named.as_deref(), &here)?
-    } else {
+    let configured = Configured::seen_from(&here, home)?;
+    let keys = given_keys(&args);
+    let Named { name, command, recorded, cwd, env, mut stdio } = if !args.command.is_empty() {
         let command = args.command.into_iter().map(crate::run::text).collect::<Result<Vec<_>, _>>()?;
         let stdio = is_known_as_stdio(home, &command, &here);
         Named { name: named.unwrap_or_default(), command, recorded: None, cwd: here, env: Variables::default(), stdio }
+    } else if let Some(name) = named.clone().filter(|name| configured.starts(name)) {
+        Named::in_a_file(name, here)
+    } else {
+        remembered(home, named.as_deref(), &here)?
     };
-    let stdio = args.stdio || stdio && !command.iter().any(|word| word.contains("{port}"));
-    crate::run::not_a_folder(&command, &cwd)?;
-    let max_sessions = args.max_sessions.unwrap_or(if stdio { SESSIONS.1 } else { SESSIONS.0 });
-    let run = RunOrder {
-        home: home.clone(),
+    let given = Given {
         name: Some(name).filter(|name| !name.is_empty()),
         command,
         recorded,
+        cwd,
+        env,
         watch: args.watch,
         ignore: args.ignore,
         options,
         chosen: args.chosen,
-        cwd,
-        env,
+        keys,
     };
+    let from_a_file = given.command.is_empty();
+    let (run, wanted) = configured.order(home, given);
+    if from_a_file {
+        stdio = is_known_as_stdio(home, &run.command, &run.cwd);
+    }
+    let asks = run.command.iter().any(|word| word.contains("{port}"));
+    let stdio = args.stdio || wanted.transport.map_or(stdio && !asks, |transport| transport == Transport::Stdio);
+    crate::run::not_a_folder(&run.command, &run.cwd)?;
+    let listen = args.listen.or(wanted.listen).as_deref().map(address).transpose()?;
+    let path = args.path.or(wanted.path).unwrap_or_else(|| "/mcp".to_owned());
+    if !path.starts_with('/') || path.contains(['?', '#', '{', '}', ' ']) {
+        return Err(Failure::usage(format!("`{path}` is no path: it begins with `/`, such as /mcp")));
+    }
+    let most = args.max_sessions.or(wanted.max_sessions).unwrap_or(if stdio { SESSIONS.1 } else { SESSIONS.0 });
     Ok(ServeOrder {
         run,
         listen,
         stdio,
-        path: args.path,
-        token_file: args.token_file,
-        max_sessions: usize::try_from(max_sessions).unwrap_or(usize::MAX),
-        session_idle: args.session_idle,
+        path,
+        token_file: args.token_file.or(wanted.token_file),
+        max_sessions: usize::try_from(most).unwrap_or(usize::MAX),
+        session_idle: args.session_idle.or(wanted.session_idle).unwrap_or(SESSION_IDLE),
     })
+}
+
+/// The keys beside the options that a command line gives.
+fn given_keys(args: &ServeArgs) -> Vec<&'static str> {
+    let given = [
+        ("listen", args.listen.is_some()),
+        ("path", args.path.is_some()),
+        ("token_file", args.token_file.is_some()),
+        ("max_sessions", args.max_sessions.is_some()),
+        ("session_idle", args.session_idle.is_some()),
+        ("transport", args.stdio),
+    ];
+    given.into_iter().filter(|(_, given)| *given).map(|(key, _)| key).collect()
 }
 
 /// Whether this very command is known as a server over stdio: from `run`, or from an earlier `serve`.
@@ -174,11 +201,11 @@ pub(crate) fn start(
         words.push(OsString::from(&chosen));
         args.server = Some(chosen);
     }
-    let patience = options.start_timeout + SLACK;
     // What is wrong with the command line is said here, not by a process that nobody sees.
     let name = args.named().map(str::to_owned);
     let command = args.command.clone();
     let order = order(home, args, options.clone())?;
+    let patience = order.run.options.start_timeout + SLACK;
     let known = order
         .run
         .name
@@ -188,8 +215,7 @@ pub(crate) fn start(
     home.ensure().map_err(|error| Failure::configuration("cli::home", error.to_string()))?;
     let output = detached_output(home, &known);
     // Its own look at the configuration has to find what this one found.
-    let folder = if command.is_empty() { here()? } else { order.run.cwd.clone() };
-    let mut child = spawn(&words, &output, &folder)?;
+    let mut child = spawn(&words, &output, &here()?)?;
     let waiting = Waiting::begin(format!("start of {known}"));
     let begun = Instant::now();
     let (front, status) = loop {

@@ -8,6 +8,7 @@ pub mod edit;
 
 pub use edit::Edit;
 
+use crate::config::Origin;
 use crate::error::Fault;
 use crate::ids::Generation;
 use crate::swap::{Outcome, Status};
@@ -97,6 +98,30 @@ pub enum Answer {
     Error(Fault),
 }
 
+/// One setting of a front.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setting {
+    /// Its key in a configuration file.
+    pub key: String,
+    /// Its value, where it may be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Where it comes from: `command_line`, `project`, `user`, `launch` (what the command itself suggests).
+    pub from: String,
+    /// File, line and column, where it comes from a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+}
+
+impl Setting {
+    /// A setting from there.
+    #[must_use]
+    pub fn new(key: &str, value: Option<String>, origin: &Origin) -> Self {
+        let place = matches!(origin, Origin::File { .. }).then(|| origin.to_string());
+        Self { key: key.to_owned(), value, from: origin.word().to_owned(), place }
+    }
+}
+
 /// A front, as shown by `mcp-twin status`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FrontStatus {
@@ -151,6 +176,9 @@ pub struct FrontStatus {
     /// Requests held.
     #[serde(default)]
     pub held: usize,
+    /// Every setting that is no default, and where it comes from; absent: the front was started without a configuration.
+    #[serde(default)]
+    pub settings: Vec<Setting>,
     /// How many files are watched; absent: none are.
     #[serde(default)]
     pub watched: Option<usize>,

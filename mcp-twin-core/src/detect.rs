@@ -30,6 +30,7 @@ pub use machine::{Browse, Machine, Os};
 pub use parse::{Parsed, parse};
 pub use script::{McpServerConfig, counting, detect_mcp_servers, extract_script_path};
 pub use server::{EntryFlag, Server, Transport};
+pub use shown::words as shown_words;
 pub use site::{Shape, Site, Step, Syntax};
 pub use source::{Source, sources};
 pub use start::Start;

@@ -151,6 +151,7 @@ impl Driver {
 
     fn input(&mut self, input: Input) {
         match input {
+            Input::Reconfigured(options) => self.event(Event::Reconfigured { options }),
             Input::Touched => self.event(Event::Touched),
             Input::Changed(source) => self.event(Event::Changed { source }),
             Input::Status(reply) => {

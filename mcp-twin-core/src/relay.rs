@@ -162,26 +162,32 @@ struct Limits {
     many: bool,
 }
 
-impl Relay {
-    /// A session that has not begun.
-    #[must_use]
-    pub fn new(options: &Options) -> Self {
+impl Limits {
+    fn of(options: &Options) -> Self {
         // Without a second copy beside the first, a swap takes as long as a stop and a start.
         let hold = match options.strategy {
             Strategy::Overlap => options.hold,
             Strategy::Handoff => options.hold.max(options.stop_term + options.stop_kill + options.start_timeout),
         };
         Self {
-            limits: Limits {
-                hold,
-                hold_requests: options.hold_requests,
-                hold_bytes: options.hold_bytes,
-                call_timeout: options.call_timeout,
-                state_ttl: options.state_ttl,
-                tell: options.tell,
-                listens: listens::LISTENS,
-                many: false,
-            },
+            hold,
+            hold_requests: options.hold_requests,
+            hold_bytes: options.hold_bytes,
+            call_timeout: options.call_timeout,
+            state_ttl: options.state_ttl,
+            tell: options.tell,
+            listens: listens::LISTENS,
+            many: false,
+        }
+    }
+}
+
+impl Relay {
+    /// A session that has not begun.
+    #[must_use]
+    pub fn new(options: &Options) -> Self {
+        Self {
+            limits: Limits::of(options),
             route: Route::Holding,
             opening: Opening::Waiting,
             session: Session::default(),
@@ -220,6 +226,12 @@ impl Relay {
             #[cfg(test)]
             mutant: None,
         }
+    }
+
+    /// From now on these options count. What has a deadline already keeps it.
+    pub fn set_options(&mut self, options: &Options) {
+        let Limits { listens, many, .. } = self.limits;
+        self.limits = Limits { listens, many, ..Limits::of(options) };
     }
 
     /// What the server last answered to an opening.

@@ -18,6 +18,7 @@ mod journal;
 mod mistake;
 #[cfg(test)]
 mod model;
+mod reconfigure;
 mod recover;
 mod report;
 mod retire;
@@ -47,7 +48,7 @@ pub struct Swap {
     memory: Memory,
 }
 
-/// What never changes in the life of a machine.
+/// What is decided outside of the machine. Only the options change in its life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Policy {
     options: Arc<Options>,
@@ -140,6 +141,7 @@ impl Swap {
     /// One event in. Never fails: what does not fit the state is ignored with a reason.
     pub fn handle(&mut self, event: Event, now: Moment) {
         match event {
+            Event::Reconfigured { options } => self.reconfigure(*options),
             Event::Touched => self.touched(),
             Event::Changed { source } => self.changed(source, now),
             Event::Command { id, command, source } => self.command(id, command, source, now),

@@ -57,6 +57,17 @@ impl Debounce {
         self
     }
 
+    /// From now on these `watch_quiet` and `watch_max` count.
+    pub fn set_times(&mut self, quiet: Duration, max: Duration) {
+        (self.quiet, self.max) = (quiet, max.max(quiet));
+        self.noise.set_quiet(quiet);
+    }
+
+    /// Another script is launched from now on.
+    pub fn set_script(&mut self, script: Option<PathBuf>) {
+        self.noise.exempt(script);
+    }
+
     /// A file that counts was touched.
     pub fn touched(&mut self, path: impl Into<PathBuf>, now: Moment) {
         let path = path.into();

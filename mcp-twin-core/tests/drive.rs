@@ -9,7 +9,7 @@ use futures_executor::LocalPool;
 use futures_util::FutureExt;
 use futures_util::task::LocalSpawnExt;
 use mcp_twin_core::drive::{Driver, Handle};
-use mcp_twin_core::spec::{Options, Strategy};
+use mcp_twin_core::spec::{Options, Standby, Strategy};
 use mcp_twin_core::swap::record::Phase;
 use mcp_twin_core::swap::{Cause, Command, ExitReport, Notice, Outcome, Status, Swap};
 use mcp_twin_core::testing::{BuildScript, End, Fakes, Launch, Routed, Verdict, source};
@@ -153,6 +153,35 @@ fn a_saved_change_is_swapped_in_and_the_old_twin_is_kept_for_its_time() {
     world.advance(Options::default().keep_old);
     assert_eq!(world.fakes.spawner.ended(TwinId(0)), Some(End::Stopped));
     assert_eq!(world.fakes.spawner.running(), [TwinId(1)]);
+    world.end();
+}
+
+#[test]
+fn other_options_count_for_what_comes_next() {
+    let mut world = World::serving(stdio());
+    let (handle, bake) = (world.handle.clone(), Duration::from_secs(77));
+    let options = Options { bake, keep_old: Duration::ZERO, strategy: Strategy::Handoff, ..Options::default() };
+    world.pool.run_until(async move { handle.reconfigure(options).await });
+    world.save(2);
+    // Side by side, as the machine began: another strategy would have to end a twin that serves.
+    assert_eq!(world.fakes.spawner.running(), [TwinId(0), TwinId(1)]);
+    world.advance(bake - Duration::from_millis(1));
+    assert!(world.status().baking);
+    world.advance(Duration::from_millis(1));
+    assert!(!world.status().baking);
+    assert_eq!(world.fakes.spawner.running(), [TwinId(1)]);
+    world.end();
+}
+
+#[test]
+fn a_warm_twin_that_nobody_wants_any_more_is_ended() {
+    let warm = Options { standby: Standby::Warm, ..Options::default() };
+    let mut world = World::serving(Swap::new(warm));
+    assert_eq!(world.fakes.spawner.running(), [TwinId(0), TwinId(1)]);
+    let handle = world.handle.clone();
+    world.pool.run_until(async move { handle.reconfigure(Options::default()).await });
+    world.settle();
+    assert_eq!(world.fakes.spawner.running(), [TwinId(0)]);
     world.end();
 }
 

@@ -9,6 +9,7 @@ mod families;
 mod files;
 mod first;
 mod ground;
+mod living;
 mod off;
 mod plan;
 mod served;
@@ -22,11 +23,12 @@ use crate::process::{self, left_containers, sweep_containers, sweep_token};
 use crate::run::RunOrder;
 use crate::servers::{self, ServerEntry};
 use crate::store::FileStore;
-use crate::watcher::{Seen, Watch};
+use crate::watcher::{Seen, Watch, WatchOrder};
 pub(crate) use answers::Answers;
 use files::ServerFiles;
 pub(crate) use first::First;
 pub(crate) use ground::Ground;
+use living::Living;
 use mcp_twin_core::drive::Handle;
 use mcp_twin_core::host::{Clock, Sources};
 use mcp_twin_core::spec::Transport;
@@ -137,17 +139,22 @@ async fn watching_or_saying(watching: impl Future<Output = Option<String>>, voic
     }
 }
 
-/// Passes on what the watches see; returns why they see nothing.
+/// Passes on what the watches see; returns why they see nothing. Ends at once where there is nothing to see.
 async fn watch(
-    tree: Arc<crate::sources::Tree>,
     debounce: Arc<Mutex<Debounce>>,
     handle: Handle,
     store: Arc<FileStore>,
     files: Arc<ServerFiles>,
+    living: Arc<Living>,
     clock: Arc<dyn Clock>,
 ) -> Option<String> {
+    let order = WatchOrder { tree: living.watched(), beside: living.config_files() };
+    if !living.watching() && order.beside.is_empty() {
+        return None;
+    }
     // Setting up watches walks the tree: off this thread.
-    let begun = tokio::task::spawn_blocking(move || Watch::begin(tree, debounce)).await.ok()?;
+    let tree = Arc::clone(&files.tree);
+    let begun = tokio::task::spawn_blocking(move || Watch::begin(tree, debounce, order)).await.ok()?;
     let (mut watch, off) = match begun {
         Ok(begun) => begun,
         Err(error) => return Some(error.to_string()),
@@ -156,10 +163,22 @@ async fn watch(
         files.voice().warn(&off);
     }
     // What was saved while the watches were set up was seen by nobody.
-    handle.changed(files.now().await).await;
+    living.reread().await;
+    if living.watching() {
+        handle.changed(files.now().await).await;
+    }
     while let Some(seen) = watch.next(&*clock).await {
         match seen {
             Seen::Touched => handle.touched().await,
+            Seen::Beside => {
+                let reread = living.reread().await;
+                if let Some(off) = watch.again() {
+                    files.voice().warn(&off);
+                }
+                if reread.files {
+                    handle.changed(files.now().await).await;
+                }
+            }
             Seen::Burst(burst) => {
                 let source = files.now().await;
                 if let Some(path) = burst.paths.first() {

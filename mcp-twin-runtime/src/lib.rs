@@ -1,6 +1,7 @@
 //! The world under mcp-twin: the only crate that knows an operating system.
 
 pub mod bridge;
+pub mod config;
 pub mod control;
 pub mod embedded;
 pub mod files;

@@ -1,5 +1,6 @@
 //! `mcp-twin run`: the stdio front.
 
+use crate::config::Config;
 use crate::home::Home;
 use mcp_twin_core::spec::Options;
 use std::fmt;
@@ -29,6 +30,8 @@ pub struct RunOrder {
     pub cwd: PathBuf,
     /// Variables for the server beside those of this process, such as those that its entry in a client's configuration sets.
     pub env: Variables,
+    /// The files by which this order came about; the front takes their changes over. Without them it watches none.
+    pub config: Option<Box<Config>>,
 }
 
 /// Variables and their values. Values are handed to processes and stand in no file and no text, this one's `Debug` included.

@@ -13,14 +13,19 @@ use std::fs::{self, File};
 use std::hash::Hasher;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// More files than this are not looked at: such a folder is not a server's source, and `--watch` names a better one.
 pub const MAX_FILES: usize = 20_000;
 /// Of a larger file only the stamp counts, not the content.
 const MAX_READ: u64 = 32 << 20;
 
-/// Which files belong to a server.
+/// Which files belong to a server. The rules may be replaced while it is in use.
 pub struct Tree {
+    rules: RwLock<Arc<Rules>>,
+}
+
+struct Rules {
     filter: Filter,
     /// Every pattern of the filter, compiled.
     patterns: BTreeMap<String, GlobMatcher>,
@@ -83,28 +88,35 @@ impl Tree {
                 Err(error) => wrong.push(error.to_string()),
             }
         }
-        (Self { filter, patterns: compiled }, wrong)
+        (Self { rules: RwLock::new(Arc::new(Rules { filter, patterns: compiled })) }, wrong)
+    }
+
+    /// From now on the rules of another tree count.
+    pub fn follow(&self, other: &Self) {
+        let rules = other.rules();
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether there is anything to watch at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.filter.asked().is_empty()
+        self.rules().filter.asked().is_empty()
     }
 
     /// Whether a change of this path is a change of the server.
     #[must_use]
     pub fn includes(&self, path: &Path) -> bool {
-        self.filter.verdict(path, |pattern, path| self.matches(pattern, path)).counts()
-    }
-
-    fn matches(&self, pattern: &str, path: &Path) -> bool {
-        self.patterns.get(pattern).is_some_and(|pattern| pattern.is_match(path))
+        self.rules().includes(path)
     }
 
     /// Calls `visit` for every folder that must be watched (`true`) and every file that counts (`false`).
     pub fn walk(&self, mut visit: impl FnMut(&Path, bool)) {
-        for asked in self.filter.asked() {
+        let rules = self.rules();
+        for asked in rules.filter.asked() {
             let (folder, deep) = asked.folder();
             if let Asked::File(file) = asked {
                 visit(folder, true);
@@ -126,20 +138,16 @@ impl Tree {
                     continue;
                 }
                 if entry.file_type().is_some_and(|kind| kind.is_dir()) {
-                    if self.skips(path) && entry.depth() > 0 {
+                    if rules.skips(path) && entry.depth() > 0 {
                         skipped = Some(path.to_owned());
                     } else if deep || entry.depth() == 0 {
                         visit(path, true);
                     }
-                } else if self.includes(path) {
+                } else if rules.includes(path) {
                     visit(path, false);
                 }
             }
         }
-    }
-
-    fn skips(&self, path: &Path) -> bool {
-        self.filter.skips_folder(path, |pattern, path| self.matches(pattern, path))
     }
 
     /// Looks at all files; what did not change since `before` is not read again.
@@ -166,6 +174,20 @@ impl Tree {
             }
         });
         now
+    }
+}
+
+impl Rules {
+    fn includes(&self, path: &Path) -> bool {
+        self.filter.verdict(path, |pattern, path| self.matches(pattern, path)).counts()
+    }
+
+    fn skips(&self, path: &Path) -> bool {
+        self.filter.skips_folder(path, |pattern, path| self.matches(pattern, path))
+    }
+
+    fn matches(&self, pattern: &str, path: &Path) -> bool {
+        self.patterns.get(pattern).is_some_and(|pattern| pattern.is_match(path))
     }
 }
 

@@ -27,6 +27,7 @@ use crate::process::{
     self, Launch, Minded, Minder, StopOrder, Survivor, listeners, prove, spawn_detached, sweep_token,
     sweep_token_and_wait,
 };
+use crate::run::Variables;
 use crate::servers::ServerKey;
 use async_trait::async_trait;
 use instance::{HttpTwin, OutputFile};
@@ -78,6 +79,19 @@ pub struct TwinsOrder {
     pub listener: Arc<dyn TwinsListener>,
 }
 
+/// What a twin over HTTP is started from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TwinRecipe {
+    /// As in [`TwinsOrder::command`].
+    pub command: Vec<String>,
+    /// As in [`TwinsOrder::cwd`].
+    pub cwd: PathBuf,
+    /// As in [`TwinsOrder::env`].
+    pub env: Variables,
+    /// As in [`TwinsOrder::keep`].
+    pub keep: Vec<String>,
+}
+
 /// Why a twin cannot be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -96,6 +110,8 @@ pub enum Unreachable {
 /// Starts, adopts and ends the twins of one HTTP front.
 pub struct HttpTwins {
     order: TwinsOrder,
+    /// What the next twin is started from.
+    recipe: Mutex<Arc<TwinRecipe>>,
     /// Tells the tokens of this front's life from those of its earlier lives.
     nonce: String,
     lease: Lease,
@@ -145,7 +161,22 @@ impl HttpTwins {
         }
         let kept = proven.iter().filter_map(|twin| Some(output_path(&logs, &twin.process.as_ref()?.token)));
         output::read_out(&logs, &order.front, &kept.collect::<Vec<_>>(), &order.listener);
-        Ok(Arc::new(Self { order, nonce: nonce(), lease, logs, live: Arc::default(), tailing: Tailing::default() }))
+        let recipe = TwinRecipe {
+            command: order.command.clone(),
+            cwd: order.cwd.clone(),
+            env: Variables(order.env.clone()),
+            keep: order.keep.clone(),
+        };
+        let recipe = Mutex::new(Arc::new(recipe));
+        Ok(Arc::new(Self {
+            order,
+            recipe,
+            nonce: nonce(),
+            lease,
+            logs,
+            live: Arc::default(),
+            tailing: Tailing::default(),
+        }))
     }
 
     /// The ports of this server: the front's, and those of its twins in slots A and B.
@@ -178,6 +209,11 @@ impl HttpTwins {
         self.order.listener.named(twin.twin, name);
         let output = TwinOutput::go_on(twin.twin, output_path(&self.logs, &identity.token), &self.order.listener);
         Some(self.mind(twin.twin, identity.clone(), port, survivor, output))
+    }
+
+    /// Twins are started from this from now on; those that run stay as they are.
+    pub fn set_recipe(&self, recipe: TwinRecipe) {
+        *self.recipe.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(recipe);
     }
 
     /// The port of a twin that runs or is being started.
@@ -306,12 +342,13 @@ impl ProcessSpawner for HttpTwins {
                 (None, None)
             }
         };
+        let recipe = Arc::clone(&self.recipe.lock().unwrap_or_else(PoisonError::into_inner));
         let launch = Launch {
-            command: variables::filled_command(&self.order.command, port),
-            cwd: self.order.cwd.clone(),
+            command: variables::filled_command(&recipe.command, port),
+            cwd: recipe.cwd.clone(),
             token,
-            env: variables::of_http(&self.order, order, port),
-            keep: self.order.keep.clone(),
+            env: variables::of_http(&self.order, &recipe.env, order, port),
+            keep: recipe.keep.clone(),
         };
         match spawn_detached(&launch, file.as_ref(), self.order.bound) {
             Ok(process::Detached { identity, leader }) => Ok(self.mind(twin, identity, port, leader, output)),

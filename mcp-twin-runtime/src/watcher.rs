@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Paths that may wait; beyond that only the fact that something changed is kept.
@@ -30,6 +31,18 @@ pub struct Watch {
     paths: mpsc::Receiver<PathBuf>,
     lost: Arc<AtomicBool>,
     debounce: Arc<Mutex<Debounce>>,
+    order: WatchOrder,
+    /// Gathers the changes of `order.beside`.
+    beside: Debounce,
+}
+
+/// What is watched beside the tree, and whether the tree is.
+#[derive(Clone, Default)]
+pub struct WatchOrder {
+    /// Whether the tree itself is watched; may change at any time ([`Watch::again`]).
+    pub tree: Arc<AtomicBool>,
+    /// Files whose change is told as one of theirs: configurations. They need not be there yet, their folders do.
+    pub beside: Vec<PathBuf>,
 }
 
 /// What the watch hears.
@@ -39,14 +52,23 @@ pub enum Seen {
     Touched,
     /// A burst came to rest.
     Burst(Burst),
+    /// Files beside the tree were changed, and are quiet.
+    Beside,
 }
+
+/// How long a file beside the tree must be quiet, and the longest that it is waited for.
+const BESIDE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
 impl Watch {
     /// Begins to watch. The second value says what is off, where something is.
     ///
     /// # Errors
     /// The system gives no watches at all.
-    pub fn begin(tree: Arc<Tree>, debounce: Arc<Mutex<Debounce>>) -> notify::Result<(Self, Option<String>)> {
+    pub fn begin(
+        tree: Arc<Tree>,
+        debounce: Arc<Mutex<Debounce>>,
+        order: WatchOrder,
+    ) -> notify::Result<(Self, Option<String>)> {
         let (tx, paths) = mpsc::channel(BACKLOG);
         let lost = Arc::new(AtomicBool::new(false));
         let overflow = Arc::clone(&lost);
@@ -65,7 +87,8 @@ impl Watch {
             }
         })?;
         let (folders, named) = (BTreeSet::new(), BTreeMap::new());
-        let mut watch = Self { tree, watcher, folders, named, paths, lost, debounce };
+        let beside = Debounce::new(BESIDE.0, BESIDE.1);
+        let mut watch = Self { tree, watcher, folders, named, paths, lost, debounce, order, beside };
         let (_, off) = watch.scan();
         Ok((watch, off))
     }
@@ -73,12 +96,15 @@ impl Watch {
     /// The next thing seen. Cancel-safe. Never returns `None` while the watcher lives.
     pub async fn next(&mut self, clock: &dyn Clock) -> Option<Seen> {
         loop {
-            let wanted = self.debounce().poll_timeout();
+            let wanted = self.debounce().poll_timeout().into_iter().chain(self.beside.poll_timeout()).min();
             let path = match wanted {
                 None => self.paths.recv().await?,
                 Some(at) => tokio::select! {
                     path = self.paths.recv() => path?,
                     () = clock.sleep_until(at) => {
+                        if self.beside.handle_timeout(clock.now()).is_some() {
+                            return Some(Seen::Beside);
+                        }
                         if let Some(burst) = self.debounce().handle_timeout(clock.now()) {
                             return Some(Seen::Burst(burst));
                         }
@@ -90,8 +116,17 @@ impl Watch {
             let mut counts = false;
             if self.lost.swap(false, Ordering::Relaxed) {
                 // Some names were lost: anything may have changed.
-                counts = true;
+                counts = self.watches_tree();
                 self.scan();
+                for file in &self.order.beside {
+                    self.beside.touched(file, clock.now());
+                }
+            }
+            if self.order.beside.contains(&path) {
+                self.beside.touched(&path, clock.now());
+            }
+            if !self.watches_tree() {
+                continue;
             }
             if self.tree.includes(&path) {
                 counts = true;
@@ -106,6 +141,15 @@ impl Watch {
                 return Some(Seen::Touched);
             }
         }
+    }
+
+    /// The tree has other rules, or is watched from now on, or no longer: folders that matter now are watched.
+    pub fn again(&mut self) -> Option<String> {
+        self.scan().1
+    }
+
+    fn watches_tree(&self) -> bool {
+        self.order.tree.load(Ordering::Relaxed)
     }
 
     fn debounce(&self) -> std::sync::MutexGuard<'_, Debounce> {
@@ -123,14 +167,20 @@ impl Watch {
     fn scan(&mut self) -> (bool, Option<String>) {
         let mut wanted = BTreeSet::new();
         // A file is watched through its folder: editors replace files, and a watch on the old one would go with it.
-        self.tree.walk(|path, is_dir| {
-            if is_dir && wanted.len() < MAX_FOLDERS {
-                wanted.insert(path.to_owned());
-            }
-        });
+        if self.watches_tree() {
+            self.tree.walk(|path, is_dir| {
+                if is_dir && wanted.len() < MAX_FOLDERS {
+                    wanted.insert(path.to_owned());
+                }
+            });
+        }
         let full = wanted.len() == MAX_FOLDERS;
         let mut off =
             full.then(|| format!("only the first {MAX_FOLDERS} folders are watched; name fewer with --watch"));
+        // A file beside the tree may come to be; its folder is not waited for.
+        wanted.extend(
+            self.order.beside.iter().filter_map(|file| file.parent()).filter(|it| it.is_dir()).map(PathBuf::from),
+        );
         self.folders.retain(|folder| wanted.contains(folder));
         wanted.retain(|folder| !self.folders.contains(folder));
         if wanted.is_empty() {

@@ -118,3 +118,27 @@ fn fronts_of_one_server_build_once_for_each_save() {
     }
     project.nothing_left();
 }
+
+#[test]
+fn a_build_step_that_is_configured_later_counts_from_then_on() {
+    let project = Project::new(Server::Plain);
+    let config = |build: &str| {
+        let text = format!("[servers.shop]\ncommand = \"python3\"\nargs = [\"server.py\"]\n{build}\n");
+        std::fs::write(project.root().join("mcp-twin.toml"), text).unwrap();
+    };
+    config("");
+    let words = [mcp_twin_tests::tools::mcp_twin().display().to_string(), "run".to_owned(), "shop".to_owned()];
+    let client = Client::spawn(&mut project.process(&words));
+    client.open();
+    assert_eq!(client.version(), "v1");
+    config(r#"build = "echo built x >> \"$FIXTURE_NOTES\"""#);
+    until("the build step in the status", || {
+        let settings = project.status()["settings"].to_string();
+        settings.contains("FIXTURE_NOTES").then_some(())
+    });
+    assert_eq!(builds(&project), 0);
+    project.save_version("v2");
+    client.until_version("v2");
+    assert_eq!(builds(&project), 1);
+    project.finish(&client);
+}

@@ -63,8 +63,8 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
     options.tell = !read.no_tell;
     options.watch_files = !read.no_watch;
     // In the order of the table, as clap gives them.
-    let chosen = options::offered().map(|option| option.key).filter(|key| read.chosen.contains(key)).collect();
-    read.chosen = chosen;
+    let chosen = options::offered().map(|option| option.key).filter(|key| read.chosen.contains(key));
+    read.chosen = chosen.chain(super::switches(read.no_tell, read.no_watch.then_some("watch_files"))).collect();
     let foreign = ["--name", "--watch", "--ignore", "--no-watch", "--no-tell"];
     let whole = match &read.url {
         Some(_) => dashes.is_none() && !seen.iter().any(|flag| foreign.contains(flag)),

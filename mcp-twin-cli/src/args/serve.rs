@@ -9,8 +9,8 @@ use std::path::PathBuf;
 #[command(
     override_usage = "mcp-twin serve|start [NAME] [OPTIONS] [-- CMD [ARGS]…]",
     after_help = "`{port}` in the command stands for the port that the server is to listen on (on 127.0.0.1); it is in \
-        the variables PORT and MCP_TWIN_PORT too.\nWithout a command: that of the last serve or start of this NAME, else that of the server which a client has \
-        configured under it, with its folder and variables (NAME@CLIENT where several have that name).\n\
+        the variables PORT and MCP_TWIN_PORT too.\nWithout a command: that of this NAME in a configuration file, else that of its last serve or start, else that of \
+        the server which a client has configured under it, with its folder and variables (NAME@CLIENT where several have that name).\n\
         `start` without a NAME asks which one, on a terminal.\n\
         The address stays the same for a NAME: see `mcp-twin status`. TLS is the business of a reverse proxy in front.\n\
         Durations: 100ms, 2s, 5m, 1h. Sizes: 64KiB, 8MiB."
@@ -25,9 +25,9 @@ pub(crate) struct ServeArgs {
     /// Where to listen: ADDRESS:PORT, or a port of 127.0.0.1 [default: a port of 127.0.0.1 made of the name, 8000 to 8099]
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<String>,
-    /// The path of the endpoint, here and at the server
-    #[arg(long, value_name = "PATH", default_value = "/mcp")]
-    pub(crate) path: String,
+    /// The path of the endpoint, here and at the server [default: /mcp]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) path: Option<String>,
     /// A file whose first line is a token that clients must send (`Authorization: Bearer`, or `Mcp-Twin-Token`)
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
@@ -39,8 +39,9 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) max_sessions: Option<u32>,
     /// How long a session may lie idle before it makes room; with --stdio it ends then, and its process with it
-    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = idle)]
-    pub(crate) session_idle: std::time::Duration,
+    /// [default: 30m]
+    #[arg(long, value_name = "DURATION", value_parser = idle)]
+    pub(crate) session_idle: Option<std::time::Duration>,
     /// A file, a folder (its source files) or a glob: a save there reloads; repeatable [default: nothing is watched]
     #[arg(long, value_name = "PATH")]
     pub(crate) watch: Vec<String>,

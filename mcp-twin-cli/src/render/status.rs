@@ -233,6 +233,7 @@ mod tests {
             watched: Some(14),
             warnings: Vec::new(),
             log: Some("/home/u/.mcp-twin/logs/inbox-collab".to_owned()),
+            settings: Vec::new(),
             stderr_tail: String::new(),
         }
     }

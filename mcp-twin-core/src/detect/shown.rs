@@ -8,7 +8,8 @@ const HIDDEN: &str = "***";
 
 /// The words, with the values of headers, of options and variables that are secrets by their name, and of what is secret in
 /// an address, replaced. A reference such as `${TOKEN}` is no value and stays.
-pub(super) fn words(argv: &[String]) -> Vec<String> {
+#[must_use]
+pub fn words(argv: &[String]) -> Vec<String> {
     let mut shown = Vec::with_capacity(argv.len());
     let mut next: Option<fn(&str) -> String> = None;
     for (at, word) in argv.iter().enumerate() {

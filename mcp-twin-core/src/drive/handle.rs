@@ -2,6 +2,7 @@
 
 use crate::error::{Code, Fault};
 use crate::ids::Source;
+use crate::spec::Options;
 use crate::swap::{Command, Outcome, Status};
 use futures_channel::{mpsc, oneshot};
 
@@ -16,6 +17,7 @@ pub struct Handle {
 
 #[derive(Debug)]
 pub(super) enum Input {
+    Reconfigured(Box<Options>),
     Touched,
     Changed(Source),
     Command(Command, oneshot::Sender<Outcome>),
@@ -35,6 +37,11 @@ impl Handle {
             return gone();
         }
         rx.await.unwrap_or_else(|_| gone())
+    }
+
+    /// Other options count from now on; see [`Event::Reconfigured`](crate::swap::Event::Reconfigured).
+    pub async fn reconfigure(&self, options: Options) {
+        self.send(Input::Reconfigured(Box::new(options))).await;
     }
 
     /// Says that a watched file was touched just now.

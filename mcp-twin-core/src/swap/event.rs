@@ -3,11 +3,18 @@
 use crate::error::Fault;
 use crate::ids::{CommandId, Generation, OpId, PersistSeq, ProcessIdentity, Source, TwinId};
 use crate::relay::diff::ListDiff;
+use crate::spec::Options;
 use serde::{Deserialize, Serialize};
 
 /// Something that happened in the world, or a command.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
+    /// Other options count from now on. What waits already keeps its deadline; the strategy stays the one that the machine
+    /// began with, for twins may live side by side that it would forbid.
+    Reconfigured {
+        /// All of them.
+        options: Box<Options>,
+    },
     /// A watched file was touched just now; the burst may still be going on. A `Changed` follows when it is quiet.
     Touched,
     /// The watched files came to rest and now hash to `source` (which may be what they were before).

@@ -64,6 +64,10 @@ pub(super) enum Mistake {
     BreakingIgnored,
     /// Handoff: the new twin starts before the old one is gone.
     TwoCopies,
+    /// Another strategy is taken over by a machine that runs.
+    StrategyTaken,
+    /// A warm twin stays though nobody wants one any more.
+    UnwantedWarm,
 }
 
 impl Swap {

@@ -64,6 +64,8 @@ struct Budget {
     failed_probes: u8,
     /// Answers that come too late.
     late: u8,
+    /// Other options: the other strategy, and no warm twin.
+    reconfigures: u8,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -179,6 +181,8 @@ enum Move {
     FrontDies,
     PidReused(TwinId),
     Says(Word),
+    /// Other options come.
+    Reconfigured,
 }
 
 impl Move {
@@ -191,7 +195,8 @@ impl Move {
             | Self::Edit(_)
             | Self::FrontDies
             | Self::PidReused(_)
-            | Self::Says(_) => true,
+            | Self::Says(_)
+            | Self::Reconfigured => true,
             Self::ProbeAnswered(twin, false) => world.procs.get(twin).is_some_and(|proc| proc.is_good()),
             Self::BakeFails => world.route.and_then(|twin| world.procs.get(&twin)).is_some_and(Proc::is_good),
             Self::Fires(timer) => world.is_late(*timer),

@@ -36,6 +36,7 @@ impl Swap {
                     || self.take_bake_failure(now)
                     || self.promote(now)
                     || self.commit_where_room(now)
+                    || self.drop_unwanted_warm(now)
                     || self.start_spare(now)))
     }
 

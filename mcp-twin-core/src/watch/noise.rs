@@ -46,6 +46,11 @@ impl Noise {
         Self { quiet, exempt: None, boot: None, files: BTreeMap::new(), newly: Vec::new() }
     }
 
+    /// Files that are noisy already keep their quiet periods.
+    pub(super) fn set_quiet(&mut self, quiet: Duration) {
+        self.quiet = quiet;
+    }
+
     pub(super) fn exempt(&mut self, path: Option<PathBuf>) {
         self.exempt = path;
     }

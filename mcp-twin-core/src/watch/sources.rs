@@ -55,6 +55,9 @@ pub fn never(path: &Path) -> Option<&'static str> {
     {
         return Some("it is an editor's or a tool's temporary file");
     }
+    if name == crate::config::PROJECT_FILE {
+        return Some("it is mcp-twin's own configuration");
+    }
     if LOCK_FILES.contains(&name) || ends(&[".lock", ".pid", ".sock"]) {
         return Some("it is a lock file");
     }

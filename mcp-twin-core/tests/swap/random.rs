@@ -3,7 +3,7 @@
 use crate::bench::{Bench, source};
 use mcp_twin_core::error::{Code, Fault};
 use mcp_twin_core::ids::{CommandId, OpId, PersistSeq, ProcessIdentity, TwinId};
-use mcp_twin_core::spec::{Promote, Standby, Strategy as Side};
+use mcp_twin_core::spec::{Options, Promote, Standby, Strategy as Side, Transport};
 use mcp_twin_core::swap::{Command, Effect, Event, ProbeReport, Record, Swap};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -56,7 +56,7 @@ fn event(kind: u8, twin: u32, code: u32) -> Event {
     let (op, seq, id) = (OpId(twin), PersistSeq(u64::from(twin)), TwinId(twin));
     let source = source(code);
     let process = ProcessIdentity { pid: 1, pgid: 1, start_time: 1, boot_id: String::new(), token: String::new() };
-    match kind % 20 {
+    match kind % 21 {
         0 => Event::Touched,
         1 => Event::Changed { source },
         2 => Event::Built { op, source },
@@ -76,8 +76,18 @@ fn event(kind: u8, twin: u32, code: u32) -> Event {
         16 => Event::Drained { twin: id },
         17 => Event::Owes { twin: id, open_calls: twin.is_multiple_of(2), human: twin.is_multiple_of(3) },
         18 => Event::Idle { twin: id },
+        19 => Event::Reconfigured { options: Box::new(other_options(twin, code)) },
         _ => Event::BakeFailed { twin: id, fault },
     }
+}
+
+/// Options that a file could have been given meanwhile.
+fn other_options(twin: u32, code: u32) -> Options {
+    let mut options = Options::defaults(if code.is_multiple_of(2) { Transport::Http } else { Transport::Stdio });
+    options.promote = if twin.is_multiple_of(2) { Promote::Manual } else { Promote::Auto };
+    options.strategy = if twin.is_multiple_of(3) { Side::Handoff } else { Side::Overlap };
+    options.bake = Duration::from_secs(u64::from(twin));
+    options
 }
 
 fn bench(durable: bool, manual: bool, handoff: bool, warm: bool) -> Bench {

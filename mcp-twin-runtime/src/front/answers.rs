@@ -1,6 +1,7 @@
 //! What a front answers to other commands.
 
 use super::files::ServerFiles;
+use super::living::Living;
 use super::voice::Voice;
 use crate::run::RunOrder;
 use crate::store::FileStore;
@@ -61,8 +62,8 @@ pub struct Answers {
     pub started: i64,
     /// The folder of its logs.
     pub logs: PathBuf,
-    /// Whether files are watched.
-    pub watching: bool,
+    /// What may change while the front lives.
+    pub living: Arc<Living>,
     /// The swap machine.
     pub handle: Handle,
     /// What is seen of the traffic; given the twin that serves.
@@ -100,7 +101,8 @@ impl Answers {
                 return self.edited(Path::new(&path), patience).await;
             }
             Ask::Files { most } => {
-                let files = if self.watching { self.files.paths(most.min(MOST_FILES)).await } else { Vec::new() };
+                let files =
+                    if self.living.watching() { self.files.paths(most.min(MOST_FILES)).await } else { Vec::new() };
                 return Answer::Files(files.iter().map(|path| path.to_string_lossy().into_owned()).collect());
             }
         };
@@ -120,7 +122,7 @@ impl Answers {
             return Answer::Edited(Edit::NotOurs);
         }
         let ending = || Answer::Error(Fault::new(Code::Stopped, "the front is ending"));
-        if !self.watching {
+        if !self.living.watching() {
             let Some(status) = self.handle.status().await else { return ending() };
             return Answer::Edited(Edit::Unwatched { active: status.active });
         }
@@ -188,14 +190,16 @@ impl Answers {
         let view = (self.view)(active);
         let mut warnings = self.voice.warnings();
         warnings.extend(view.warnings);
+        let (command, cwd) = self.living.command();
         Answer::Status(Box::new(FrontStatus {
             release: env!("CARGO_PKG_VERSION").to_owned(),
             front: self.front.clone(),
             server: self.name.clone(),
             display: self.order.name.clone(),
             root: self.root.display().to_string(),
-            command: self.order.command.clone(),
-            cwd: self.order.cwd.display().to_string(),
+            command,
+            cwd: cwd.display().to_string(),
+            settings: self.living.settings(),
             transport: if self.url.is_some() { "http" } else { "stdio" }.to_owned(),
             stdio_twins: view.stdio_twins,
             pid: std::process::id(),
@@ -209,7 +213,7 @@ impl Answers {
             held: view.held,
             url: self.url.clone(),
             sessions: view.sessions,
-            watched: self.watching.then(|| self.files.count()),
+            watched: self.living.watching().then(|| self.files.count()),
             warnings,
             log: Some(self.logs.display().to_string()),
             stderr_tail: view.stderr_tail,

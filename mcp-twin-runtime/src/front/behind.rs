@@ -2,9 +2,12 @@
 
 use super::families::{Families, FamilySpawner};
 use super::files::ServerFiles;
+use super::living::Recipes;
+use super::spawner::Recipe;
 use super::voice::Voice;
 use crate::http::{Behind, Hub, TwinPorts};
-use crate::twins::{HttpTwins, TwinsListener, Unreachable, suggests_handoff};
+use crate::process::{Containers, Say};
+use crate::twins::{HttpTwins, TwinRecipe, TwinsListener, Unreachable, suggests_handoff};
 use async_trait::async_trait;
 use mcp_twin_core::host::{Instance, ProcessSpawner, SpawnOrder};
 use mcp_twin_core::spec::{Options, Transport};
@@ -94,6 +97,37 @@ impl Twins {
         match self {
             Self::Ports(ports) => Behind::Ports(Arc::new(Ports { twins: Arc::clone(ports), kill, asks })),
             Self::Families(families) => Behind::Processes(Arc::clone(families) as Arc<_>),
+        }
+    }
+
+    /// What gives the next twin what it is started from.
+    pub fn recipes(&self, front: &str, voice: &Arc<Voice>) -> Recipes {
+        match self {
+            Self::Ports(ports) => {
+                let ports = Arc::downgrade(ports);
+                Box::new(move |order, _| {
+                    if let Some(ports) = ports.upgrade() {
+                        ports.set_recipe(TwinRecipe {
+                            command: order.command.clone(),
+                            cwd: order.cwd.clone(),
+                            env: order.env.clone(),
+                            keep: order.options.keep_children.clone(),
+                        });
+                    }
+                })
+            }
+            Self::Families(families) => {
+                let (families, front, voice) = (Arc::downgrade(families), front.to_owned(), Arc::clone(voice));
+                Box::new(move |order, container| {
+                    let Some(families) = families.upgrade() else { return };
+                    let logging = Arc::clone(&voice);
+                    let say: Say = Arc::new(move |text: &str| logging.write_log(text));
+                    let containers = container.map(|run| {
+                        Containers::new(run, order.command.clone(), order.cwd.clone(), &order.home, &front, say)
+                    });
+                    families.set_recipe(Recipe::new(order, containers));
+                })
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use crate::home::Home;
 use crate::logs::StderrTail;
 use crate::pipes::{Descriptor, Input};
 use crate::process::{self, Launch, Minder, Pipes, StopOrder};
-use crate::run::Variables;
+use crate::run::{RunOrder, Variables};
 use crate::servers::ServerKey;
 use mcp_twin_core::swap::ExitReport;
 use mcp_twin_core::{Code, Fault, SourceHash};
@@ -38,13 +38,32 @@ pub struct BuildLine {
     pub makes: Option<PathBuf>,
 }
 
+/// Where a front's builds are written down.
+#[derive(Clone, Debug)]
+pub struct Builds {
+    record: PathBuf,
+    front: String,
+}
+
+impl Builds {
+    /// Those of a front of this server.
+    pub fn new(home: &Home, server: &ServerKey, front: &str) -> Self {
+        Self { record: home.build_of(server), front: front.to_owned() }
+    }
+
+    /// A build step as this order has it.
+    pub fn build(&self, what: BuildLine, order: &RunOrder) -> Build {
+        let (env, patience) = (order.env.clone(), order.options.build_timeout);
+        Build { what, env, patience, place: self.clone(), unsettled: Mutex::new(0) }
+    }
+}
+
 /// The build step of one front.
 pub struct Build {
     what: BuildLine,
     env: Variables,
     patience: Duration,
-    front: String,
-    record: PathBuf,
+    place: Builds,
     /// Builds in a row during which what is watched changed.
     unsettled: Mutex<u32>,
 }
@@ -63,19 +82,6 @@ struct Built {
 }
 
 impl Build {
-    /// The build step of a front of this server.
-    pub fn new(
-        what: BuildLine,
-        env: Variables,
-        patience: Duration,
-        home: &Home,
-        server: &ServerKey,
-        front: &str,
-    ) -> Self {
-        let record = home.build_of(server);
-        Self { what, env, patience, front: front.to_owned(), record, unsettled: Mutex::new(0) }
-    }
-
     /// The command line.
     pub fn line(&self) -> &str {
         &self.what.line
@@ -87,7 +93,7 @@ impl Build {
     /// It fails, with its output; or it cannot be begun.
     pub async fn run<F: Future<Output = Option<SourceHash>>>(&self, look: impl Fn() -> F) -> Result<(), Fault> {
         let asked = now_ms();
-        let lock = Lock::take_async(&files::lock::beside(&self.record), self.patience).await;
+        let lock = Lock::take_async(&files::lock::beside(&self.place.record), self.patience).await;
         let lock = lock.map_err(|error| self.failed(format!("cannot begin: {error}")))?;
         let before = look().await;
         if let Some(built) = self.recorded(before) {
@@ -113,7 +119,7 @@ impl Build {
 
     /// What is known of a build of just these files.
     fn recorded(&self, source: Option<SourceHash>) -> Option<Built> {
-        let built: Built = serde_json::from_slice(&files::read(&self.record).ok()??).ok()?;
+        let built: Built = serde_json::from_slice(&files::read(&self.place.record).ok()??).ok()?;
         let same = built.line == self.what.line && built.cwd == self.what.cwd && Some(built.source) == source;
         same.then_some(built)
     }
@@ -123,7 +129,7 @@ impl Build {
         let built = Built { line, cwd, source, ended: now_ms(), fault: fault.cloned() };
         if let Ok(text) = serde_json::to_vec(&built) {
             // Where it cannot be written the next front builds once more.
-            let _ = files::write_atomic(&self.record, &text, Flush::Later);
+            let _ = files::write_atomic(&self.place.record, &text, Flush::Later);
         }
     }
 
@@ -165,7 +171,7 @@ impl Build {
         let launch = Launch {
             command: words.map(str::to_owned).collect(),
             cwd: self.what.cwd.clone(),
-            token: format!("{}build", token_prefix(&self.front)),
+            token: format!("{}build", token_prefix(&self.place.front)),
             env: self.env.0.clone(),
             keep: Vec::new(),
         };

@@ -2,7 +2,7 @@
 //! that they are to run.
 
 use super::files::{Held, ServerFiles};
-use super::spawner::ServerCommand;
+use super::spawner::{Recipe, ServerCommand};
 use super::voice::Voice;
 use crate::fronts::seat::nonce;
 use crate::http::{Hub, SameCode, TwinProcesses};
@@ -15,6 +15,7 @@ use mcp_twin_core::host::{Instance, Observer, ProcessSpawner, SpawnOrder};
 use mcp_twin_core::swap::{ExitReport, Notice, Status};
 use mcp_twin_core::{Code, Fault, Generation, ProcessIdentity, TwinId};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -27,7 +28,8 @@ pub struct Families {
     command: ServerCommand,
     /// Tells the tokens of this front's life from those of its earlier lives.
     nonce: String,
-    watching: bool,
+    /// Whether what is saved is looked at by itself.
+    watching: Arc<AtomicBool>,
     /// They know the hub, which knows these.
     files: OnceLock<Weak<ServerFiles>>,
     handle: OnceLock<Handle>,
@@ -37,14 +39,15 @@ pub struct Families {
 
 #[derive(Default)]
 struct Inner {
-    orders: BTreeMap<TwinId, SpawnOrder>,
+    /// Each twin, and what its processes are started from: those of one twin are all alike.
+    orders: BTreeMap<TwinId, (SpawnOrder, Arc<Recipe>)>,
     /// The processes that run, by which a sweep tells them from what they started.
     leaders: BTreeMap<u64, ProcessIdentity>,
 }
 
 impl Families {
     /// Processes of this command. `watching`: what is saved is looked at by itself.
-    pub fn new(command: ServerCommand, watching: bool, verdicts: Arc<Verdicts>) -> Arc<Self> {
+    pub fn new(command: ServerCommand, watching: Arc<AtomicBool>, verdicts: Arc<Verdicts>) -> Arc<Self> {
         let (files, handle) = (OnceLock::new(), OnceLock::new());
         Arc::new(Self { command, nonce: nonce(), watching, files, handle, verdicts, inner: Mutex::default() })
     }
@@ -53,6 +56,11 @@ impl Families {
     pub fn know(&self, files: &Arc<ServerFiles>, handle: &Handle) {
         let _ = self.files.set(Arc::downgrade(files));
         let _ = self.handle.set(handle.clone());
+    }
+
+    /// Twins are started from this from now on; the processes of those that live stay alike.
+    pub fn set_recipe(&self, recipe: Recipe) {
+        self.command.set_recipe(recipe);
     }
 
     /// Ends whatever still bears a token of this front.
@@ -92,15 +100,15 @@ impl TwinProcesses for Families {
         }
         let fault = no_further("the files hold newer code, which does not serve yet", &Fault::new(Code::CodeGone, ""))
             .with_help(format!("`mcp-twin reload {}` takes the newer code", self.command.server));
-        if self.watching { SameCode::Unseen(fault) } else { SameCode::No(fault) }
+        if self.watching.load(Ordering::Relaxed) { SameCode::Unseen(fault) } else { SameCode::No(fault) }
     }
 
     fn start(&self, twin: TwinId, number: u64) -> Result<(Launched, Option<Container>), Fault> {
         let mut inner = self.lock();
-        let Some(order) = inner.orders.get(&twin) else {
+        let Some((order, recipe)) = inner.orders.get(&twin) else {
             return Err(Fault::new(Code::SpawnFailed, "its twin has ended"));
         };
-        let started = self.command.start(&format!("{}.{twin}.{number}", self.nonce), order)?;
+        let started = self.command.start(recipe, &format!("{}.{twin}.{number}", self.nonce), order)?;
         inner.leaders.insert(number, started.0.identity.clone());
         Ok(started)
     }
@@ -127,7 +135,7 @@ impl ProcessSpawner for FamilySpawner {
     async fn spawn(&self, order: &SpawnOrder) -> Result<Box<dyn Instance>, Fault> {
         let twin = order.twin;
         self.families.command.voice.name(twin, name_of(order.slot, order.source.generation));
-        self.families.lock().orders.insert(twin, order.clone());
+        self.families.lock().orders.insert(twin, (order.clone(), self.families.command.recipe()));
         match self.hub.start_family(twin) {
             Ok((identity, exit)) => Ok(Box::new(FamilyTwin {
                 twin,

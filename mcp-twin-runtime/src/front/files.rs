@@ -42,7 +42,7 @@ pub struct ServerFiles {
     voice: Arc<Voice>,
     clock: Arc<dyn Clock>,
     numbers: tokio::sync::Mutex<Numbers>,
-    before: Before,
+    before: Mutex<Arc<Before>>,
     inner: Mutex<Inner>,
 }
 
@@ -66,8 +66,13 @@ impl ServerFiles {
         voice: Arc<Voice>,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
-        let numbers = tokio::sync::Mutex::new(numbers);
+        let (numbers, before) = (tokio::sync::Mutex::new(numbers), Mutex::new(Arc::new(before)));
         Arc::new(Self { tree, debounce, voice, clock, numbers, before, inner: Mutex::default() })
+    }
+
+    /// What is done with new code from now on.
+    pub fn set_before(&self, before: Before) {
+        *self.before.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(before);
     }
 
     /// Who speaks of them.
@@ -219,11 +224,12 @@ impl Sources for ServerFiles {
     }
 
     async fn build(&self, _op: OpId) -> Result<Source, Fault> {
-        if let Some(build) = &self.before.build {
+        let before = Arc::clone(&self.before.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(build) = &before.build {
             self.voice.write_log(&format!("build: {}", build.line()));
             build.run(async || self.look().await.hash()).await?;
         }
-        if let Some(check) = &self.before.check {
+        if let Some(check) = &before.check {
             check.run().await?;
         }
         Ok(self.now().await)

@@ -186,6 +186,7 @@ mod tests {
                     chosen: Vec::new(),
                     cwd: cwd.clone(),
                     env: Variables::default(),
+                    config: None,
                 },
                 Transport::Stdio,
             )

@@ -2,14 +2,15 @@
 
 use super::answers::{Answers, View};
 use super::behind::{HubSpawner, TwinVoice, Twins, for_processes};
-use super::build::Build;
+use super::build::Builds;
 use super::families::{Families, Verdicts};
 use super::files::{Before, ServerFiles};
 use super::first::First;
 use super::ground::Ground;
+use super::living::{Living, LivingParts};
 use super::off::{Off, Part};
 use super::plan::Plan;
-use super::spawner::ServerCommand;
+use super::spawner::{Recipe, ServerCommand};
 use super::voice::Voice;
 use super::{Kind, registered, watch, watching_or_saying};
 use crate::control;
@@ -31,6 +32,7 @@ use mcp_twin_core::watch::Debounce;
 use mcp_twin_core::{Code, Fault, TwinId};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Notify, watch as signal};
@@ -107,6 +109,7 @@ impl Served {
     /// Why it cannot.
     pub async fn begin(order: ServeOrder, token: Option<String>, ground: &Ground) -> Result<Self, ServeError> {
         let ServeOrder { mut run, listen, stdio, path, max_sessions, session_idle, .. } = order;
+        let as_given = run.clone();
         if stdio {
             run.options = for_processes(&run.options, &run.chosen);
         }
@@ -166,7 +169,7 @@ impl Served {
         };
         let ports = HttpTwins::start(twins_order, record.as_ref()).await?;
         let lease = ports.lease();
-        let watching = run.options.watch_files && !plan.tree.is_empty();
+        let watching = Arc::new(AtomicBool::new(run.options.watch_files && !plan.tree.is_empty()));
         let verdicts = Verdicts::new(Arc::clone(&voice));
         let twins = if stdio {
             let logging = Arc::clone(&voice);
@@ -178,16 +181,12 @@ impl Served {
             let _ = timeout(super::CONTAINERS_GONE, process::sweep_containers(&run.home, &front, &say)).await;
             tokio::spawn(super::sweep_their_containers(run.home.clone(), containers_left, say));
             let command = ServerCommand {
-                command: run.command.clone(),
-                cwd: run.cwd.clone(),
-                env: run.env.clone(),
+                recipe: Mutex::new(Arc::new(Recipe::new(&run, containers))),
                 front: front.clone(),
                 server: name.clone(),
-                keep: run.options.keep_children.clone(),
-                containers,
                 voice: Arc::clone(&voice),
             };
-            Twins::Families(Families::new(command, watching, Arc::clone(&verdicts)))
+            Twins::Families(Families::new(command, Arc::clone(&watching), Arc::clone(&verdicts)))
         } else {
             Twins::Ports(ports)
         };
@@ -218,10 +217,8 @@ impl Served {
         });
         let debounce = Debounce::new(run.options.watch_quiet, run.options.watch_max).with_script(plan.script.clone());
         let debounce = Arc::new(Mutex::new(debounce));
-        let build = plan
-            .build
-            .take()
-            .map(|what| Build::new(what, run.env.clone(), run.options.build_timeout, &run.home, &key, &front));
+        let builds = Builds::new(&run.home, &key, &front);
+        let build = plan.build.take().map(|what| builds.build(what, &run));
         let files = ServerFiles::new(
             Arc::clone(&plan.tree),
             Arc::clone(&debounce),
@@ -259,6 +256,21 @@ impl Served {
             voice.warn(&text);
         }
         let stopped = Arc::new(Notify::new());
+        let relaying = hub.clone();
+        let parts = LivingParts {
+            transport: Transport::Http,
+            stdio,
+            server: name.clone(),
+            tree: Arc::clone(&plan.tree),
+            debounce: Arc::clone(&debounce),
+            files: Arc::clone(&files),
+            voice: Arc::clone(&voice),
+            handle: handle.clone(),
+            relays: Box::new(move |options| relaying.set_options(options)),
+            recipes: twins.recipes(&front, &voice),
+            builds,
+        };
+        let living = Living::new(parts, as_given, run.options.clone(), watching);
         let answers = Arc::new(Answers {
             order: run.clone(),
             name: name.clone(),
@@ -266,7 +278,7 @@ impl Served {
             front: front.clone(),
             started: seat.started(),
             logs: run.home.logs_of(&key),
-            watching,
+            living: Arc::clone(&living),
             handle: handle.clone(),
             view: Box::new(view_of(hub.clone(), stdio)),
             clock: Arc::new(hub.clone()),
@@ -279,10 +291,8 @@ impl Served {
         let server = control::Server::bind(&seat).map_err(|error| ServeError::Home(error.to_string()))?;
         let answering = Arc::clone(&answers);
         tokio::spawn(server.serve(move |ask| Arc::clone(&answering).answer(ask)));
-        if watching {
-            let watching = watch(Arc::clone(&plan.tree), debounce, handle.clone(), store, files, Arc::new(hub.clone()));
-            tokio::spawn(watching_or_saying(watching, Arc::clone(&voice)));
-        }
+        let watching = watch(debounce, handle.clone(), store, files, living, Arc::new(hub.clone()));
+        tokio::spawn(watching_or_saying(watching, Arc::clone(&voice)));
         let (close, closing) = signal::channel(false);
         let listening = tokio::spawn(listener.serve(hub.clone(), closing, GOODBYE));
         voice.write_log(&format!("listens on {url}"));

@@ -4,7 +4,7 @@ use super::files::ServerFiles;
 use super::voice::Voice;
 use crate::fronts::token_prefix;
 use crate::process::{self, Container, Containers, Launch, Launched, Minder, StopOrder, sweep_token};
-use crate::run::Variables;
+use crate::run::{RunOrder, Variables};
 use crate::twins::{name_of, variables};
 use crate::wire::Wire;
 use crate::wire::end::StderrSink;
@@ -17,22 +17,41 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The command of a server over stdio, and all that its processes are told.
-pub struct ServerCommand {
+/// What the processes of a twin are started from.
+pub struct Recipe {
     /// The command and its arguments.
     pub command: Vec<String>,
     /// Where it runs.
     pub cwd: PathBuf,
     /// Its own variables.
     pub env: Variables,
-    /// The front's id.
-    pub front: String,
-    /// The server's name.
-    pub server: String,
     /// Names of programs that outlive the twins that started them.
     pub keep: Vec<String>,
     /// What its command starts, if that is containers.
     pub containers: Option<Containers>,
+}
+
+impl Recipe {
+    /// What this order asks for.
+    pub fn new(order: &RunOrder, containers: Option<Containers>) -> Self {
+        Self {
+            command: order.command.clone(),
+            cwd: order.cwd.clone(),
+            env: order.env.clone(),
+            keep: order.options.keep_children.clone(),
+            containers,
+        }
+    }
+}
+
+/// The command of a server over stdio, and all that its processes are told.
+pub struct ServerCommand {
+    /// What the next twin is started from.
+    pub recipe: Mutex<Arc<Recipe>>,
+    /// The front's id.
+    pub front: String,
+    /// The server's name.
+    pub server: String,
     /// What speaks for it.
     pub voice: Arc<Voice>,
 }
@@ -43,28 +62,38 @@ impl ServerCommand {
         format!("{}{of}", token_prefix(&self.front))
     }
 
+    /// What a twin is started from now.
+    pub fn recipe(&self) -> Arc<Recipe> {
+        Arc::clone(&self.recipe.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Twins are started from this from now on.
+    pub fn set_recipe(&self, recipe: Recipe) {
+        *self.recipe.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(recipe);
+    }
+
     /// The command of a twin, changed where it starts a container that can be followed.
-    fn command_of(&self, of: &str) -> (Vec<String>, Option<Container>) {
-        match self.containers.as_ref().map(|containers| containers.begin(of)) {
+    fn command_of(&self, recipe: &Recipe, of: &str) -> (Vec<String>, Option<Container>) {
+        match recipe.containers.as_ref().map(|containers| containers.begin(of)) {
             Some(Ok(begun)) => begun,
             Some(Err(error)) => {
                 self.voice.warn(&format!("the container is not removed if its client has to be killed: {error}"));
-                (self.command.clone(), None)
+                (recipe.command.clone(), None)
             }
-            None => (self.command.clone(), None),
+            None => (recipe.command.clone(), None),
         }
     }
 
     /// Starts a process of a twin, on this very thread: it lives as long as the front, and the parent-death signal of the
     /// process follows it.
-    pub fn start(&self, of: &str, order: &SpawnOrder) -> Result<(Launched, Option<Container>), Fault> {
-        let (command, container) = self.command_of(of);
+    pub fn start(&self, recipe: &Recipe, of: &str, order: &SpawnOrder) -> Result<(Launched, Option<Container>), Fault> {
+        let (command, container) = self.command_of(recipe, of);
         let launch = Launch {
             command,
-            cwd: self.cwd.clone(),
+            cwd: recipe.cwd.clone(),
             token: self.token(of),
-            env: self.env.iter().cloned().chain(variables(&self.server, &self.front, order)).collect(),
-            keep: self.keep.clone(),
+            env: recipe.env.iter().cloned().chain(variables(&self.server, &self.front, order)).collect(),
+            keep: recipe.keep.clone(),
         };
         match process::spawn(&launch) {
             Ok(launched) => Ok((launched, container)),
@@ -112,7 +141,7 @@ impl TwinSpawner {
 impl ProcessSpawner for TwinSpawner {
     async fn spawn(&self, order: &SpawnOrder) -> Result<Box<dyn Instance>, Fault> {
         self.command.voice.name(order.twin, name_of(order.slot, order.source.generation));
-        let (launched, container) = self.command.start(&order.twin.to_string(), order)?;
+        let (launched, container) = self.command.start(&self.command.recipe(), &order.twin.to_string(), order)?;
         let identity = launched.identity.clone();
         let minder = self
             .wire

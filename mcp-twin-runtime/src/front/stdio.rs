@@ -1,12 +1,13 @@
 //! A stdio front from its order to its last process: whoever its client is, and in whoever's process it runs.
 
 use super::answers::{Answers, View};
-use super::build::Build;
+use super::build::Builds;
 use super::files::{Before, ServerFiles};
 use super::ground::Ground;
+use super::living::{Living, LivingParts};
 use super::off::{Off, Part};
 use super::plan::Plan;
-use super::spawner::{ServerCommand, TwinSpawner};
+use super::spawner::{Recipe, ServerCommand, TwinSpawner};
 use super::voice::Voice;
 use super::{
     CONTAINERS_GONE, First, Kind, registered, sweep_the_dead, sweep_their_containers, watch, watching_or_saying,
@@ -28,6 +29,7 @@ use mcp_twin_core::spec::Transport;
 use mcp_twin_core::swap::{Command, Swap};
 use mcp_twin_core::watch::Debounce;
 use std::io;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -54,7 +56,6 @@ pub struct Stdio {
     driver: JoinHandle<()>,
     spawner: Arc<TwinSpawner>,
     seat: Option<FrontSeat>,
-    own_containers: bool,
 }
 
 impl Stdio {
@@ -65,6 +66,7 @@ impl Stdio {
     /// The client's descriptor cannot be used.
     pub fn begin(order: RunOrder, ground: &Ground, client: Descriptor) -> io::Result<Self> {
         let mut plan = Plan::new(&order, Transport::Stdio);
+        let as_given = order.clone();
         let order = RunOrder { options: plan.options.clone(), ..order };
         let mut warnings: Vec<String> = plan.warnings.drain(..).collect();
         let off = Off::find(&order.home);
@@ -110,10 +112,8 @@ impl Stdio {
             Debounce::new(order.options.watch_quiet, order.options.watch_max).with_script(plan.script.clone());
         let debounce = Arc::new(Mutex::new(debounce));
         let numbers = Numbers::new(&order.home, &key);
-        let build = plan
-            .build
-            .take()
-            .map(|what| Build::new(what, order.env.clone(), order.options.build_timeout, &order.home, &key, &front));
+        let builds = Builds::new(&order.home, &key, &front);
+        let build = plan.build.take().map(|what| builds.build(what, &order));
         let files = ServerFiles::new(
             Arc::clone(&plan.tree),
             Arc::clone(&debounce),
@@ -135,13 +135,9 @@ impl Stdio {
         });
         let own_containers = containers.is_some();
         let command = ServerCommand {
-            command: order.command.clone(),
-            cwd: order.cwd.clone(),
-            env: order.env.clone(),
+            recipe: Mutex::new(Arc::new(Recipe::new(&order, containers))),
             front: front.clone(),
             server: name.clone(),
-            keep: order.options.keep_children.clone(),
-            containers,
             voice: Arc::clone(&voice),
         };
         let spawner = Arc::new(TwinSpawner {
@@ -176,6 +172,28 @@ impl Stdio {
         for text in warnings {
             voice.warn(&text);
         }
+        let watching = Arc::new(AtomicBool::new(order.options.watch_files && !plan.tree.is_empty()));
+        let (relaying, starting, at) = (wire.clone(), Arc::clone(&spawner), front.clone());
+        let parts = LivingParts {
+            transport: Transport::Stdio,
+            stdio: false,
+            server: name.clone(),
+            tree: Arc::clone(&plan.tree),
+            debounce: Arc::clone(&debounce),
+            files: Arc::clone(&files),
+            voice: Arc::clone(&voice),
+            handle: handle.clone(),
+            relays: Box::new(move |options| relaying.with(|relay, _| relay.set_options(options))),
+            recipes: Box::new(move |order, container| {
+                let (logging, home) = (Arc::clone(&starting.command.voice), &order.home);
+                let say: process::Say = Arc::new(move |text: &str| logging.write_log(text));
+                let containers =
+                    container.map(|run| Containers::new(run, order.command.clone(), order.cwd.clone(), home, &at, say));
+                starting.command.set_recipe(Recipe::new(order, containers));
+            }),
+            builds,
+        };
+        let living = Living::new(parts, as_given, order.options.clone(), watching);
         let answers = Arc::new(Answers {
             order: order.clone(),
             name,
@@ -183,7 +201,7 @@ impl Stdio {
             front,
             started: seat.as_ref().map_or_else(seconds_now, FrontSeat::started),
             logs: order.home.logs_of(&key),
-            watching: order.options.watch_files && !plan.tree.is_empty(),
+            living: Arc::clone(&living),
             handle: handle.clone(),
             view: Box::new(view_of(wire.clone())),
             clock: Arc::new(wire.clone()),
@@ -202,12 +220,9 @@ impl Stdio {
                 Err(error) => voice.warn(&format!("`mcp-twin status` cannot see this front: {error}")),
             }
         }
-        if answers.watching {
-            let watching =
-                watch(Arc::clone(&plan.tree), debounce, handle, store, Arc::clone(&files), Arc::new(wire.clone()));
-            tokio::spawn(watching_or_saying(watching, Arc::clone(&voice)));
-        }
-        Ok(Self { answers, first, wire, voice, driver, spawner, seat, own_containers })
+        let watching = watch(debounce, handle, store, Arc::clone(&files), living, Arc::new(wire.clone()));
+        tokio::spawn(watching_or_saying(watching, Arc::clone(&voice)));
+        Ok(Self { answers, first, wire, voice, driver, spawner, seat })
     }
 
     /// Relays the client's input until its session is over, and says how it ended.
@@ -221,7 +236,8 @@ impl Stdio {
             ClientEnd::Finished => "the client ended its input",
             ClientEnd::Gone => "the client is gone",
         });
-        if self.own_containers { CLIENT_OF_CONTAINER_GONE } else { CLIENT_GONE }
+        let containers = self.spawner.command.recipe().containers.is_some();
+        if containers { CLIENT_OF_CONTAINER_GONE } else { CLIENT_GONE }
     }
 
     /// How twins are to end when somebody says so; `by` stands in the log.

@@ -11,6 +11,7 @@ use mcp_twin_core::relay::diff::ListDiff;
 use mcp_twin_core::swap::Notice;
 use mcp_twin_core::{Code, Fault, Generation, TwinId};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -40,7 +41,7 @@ pub struct Voice {
     /// Wakes who waits for the next thing that people are told.
     told: Notify,
     clients: OnceLock<Tell>,
-    tell: bool,
+    tell: AtomicBool,
     /// Whether what changes nothing is logged too (`MCP_TWIN_DEBUG`).
     debug: bool,
     keep_last_good: Box<dyn Fn(&LastGood) + Send + Sync>,
@@ -66,10 +67,15 @@ impl Voice {
             swapped: Mutex::default(),
             told: Notify::new(),
             clients: OnceLock::new(),
-            tell,
+            tell: AtomicBool::new(tell),
             debug: std::env::var_os("MCP_TWIN_DEBUG").is_some(),
             keep_last_good,
         })
+    }
+
+    /// Whether failures are told to clients from now on.
+    pub fn set_tell(&self, tell: bool) {
+        self.tell.store(tell, Ordering::Relaxed);
     }
 
     /// From now on failures are told to the clients in this way.
@@ -108,6 +114,12 @@ impl Voice {
             }
         }
         self.say(text);
+    }
+
+    /// The same in place of all warnings that begin so.
+    pub fn warn_instead(&self, beginning: &str, text: &str) {
+        lock(&self.warnings).retain(|known| known == text || !known.starts_with(beginning));
+        self.warn(text);
     }
 
     /// Something went wrong with a part of the state directory. Where that was off from the start it was said then.
@@ -162,7 +174,7 @@ impl Voice {
     }
 
     fn tell(&self, text: String) {
-        if let Some(clients) = self.clients.get().filter(|_| self.tell) {
+        if let Some(clients) = self.clients.get().filter(|_| self.tell.load(Ordering::Relaxed)) {
             clients(text);
         }
     }

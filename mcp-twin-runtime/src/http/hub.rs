@@ -36,7 +36,7 @@ use mcp_twin_core::{Fault, Moment, TwinId};
 use processes::Pipe;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until};
@@ -76,7 +76,7 @@ pub enum Behind {
 
 /// How a hub is to work.
 pub struct HubOptions {
-    /// The options of the server.
+    /// The options of the server, to begin with.
     pub options: Options,
     /// The path of the endpoint at the twins.
     pub path: String,
@@ -107,6 +107,8 @@ struct Shared {
     origin: Instant,
     caller: Caller,
     options: HubOptions,
+    /// The options that count now.
+    live: RwLock<Arc<Options>>,
     rearm: Notify,
     /// So many processes may be starting at a time.
     starts: Arc<Semaphore>,
@@ -229,6 +231,7 @@ impl Hub {
             inner: Mutex::default(),
             origin: Instant::now(),
             caller: Caller::new(),
+            live: RwLock::new(Arc::new(options.options.clone())),
             options,
             rearm: Notify::new(),
             starts: Arc::new(Semaphore::new(processes::STARTS)),
@@ -280,8 +283,16 @@ impl Hub {
         self.shared.options.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn options(&self) -> &Options {
-        &self.shared.options.options
+    fn options(&self) -> Arc<Options> {
+        Arc::clone(&self.shared.live.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on these options count, for sessions that are open too.
+    pub fn set_options(&self, options: &Options) {
+        *self.shared.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(options.clone());
+        for session in self.lock().sessions.values_mut() {
+            session.relay.set_options(options);
+        }
     }
 
     /// A line for the log about a twin.

@@ -1,6 +1,7 @@
 //! What a twin is told through its command line and its environment.
 
 use super::TwinsOrder;
+use crate::run::Variables;
 use mcp_twin_core::host::SpawnOrder;
 use mcp_twin_core::{Generation, Slot};
 
@@ -28,8 +29,8 @@ pub(crate) fn variables(server: &str, front: &str, order: &SpawnOrder) -> Vec<(S
 }
 
 /// The environment of an HTTP twin. The user's own `PORT` wins over ours, ours over theirs else.
-pub(super) fn of_http(twins: &TwinsOrder, order: &SpawnOrder, port: u16) -> Vec<(String, String)> {
-    let own = twins.env.iter().map(|(name, value)| (name.clone(), filled(value, port)));
+pub(super) fn of_http(twins: &TwinsOrder, own: &Variables, order: &SpawnOrder, port: u16) -> Vec<(String, String)> {
+    let own = own.iter().map(|(name, value)| (name.clone(), filled(value, port)));
     let mut env = vec![("PORT".to_owned(), port.to_string())];
     env.extend(own);
     env.push(("MCP_TWIN_PORT".to_owned(), port.to_string()));

@@ -199,6 +199,9 @@ scenes! {
     warm_and_commands = "warm and commands",
     stop_and_start = "stop and start",
     breaking = "breaking",
+    reconfigured_handoff = "reconfigured handoff",
+    reconfigured = "reconfigured",
+    reconfigured_warm = "reconfigured warm",
     late_answers = "late answers",
     late_answers_at_a_start = "late answers at a start",
 }

@@ -4,6 +4,14 @@ use super::super::begin::AGAIN;
 use super::super::state::{Ask, Stage, State};
 use super::world::{code, source};
 use super::*;
+use crate::spec::Standby;
+
+/// A twin that only stands by is there though nobody wants one.
+fn stays_warm(front: &Swap) -> Option<&'static str> {
+    let wanted = front.options().standby == Standby::Warm;
+    let warm = front.serving().is_some_and(|serving| serving.warm.is_some());
+    (warm && !wanted && !front.in_window() && !front.stands_on_dead()).then_some("a warm twin stays that nobody wants")
+}
 
 impl Scene {
     /// Before the route goes to this twin.
@@ -52,6 +60,7 @@ impl Scene {
             .or_else(|| self.says_what_is_stale(world, &front))
             .or_else(|| self.breaking_waits(before, world, &front, step))
             .or_else(|| self.start_despite_disk(before, &front, step))
+            .or_else(|| stays_warm(&front))
             .or_else(|| self.at_rest(world, &front));
         world.front = Some(front);
         if let Some(law) = law {

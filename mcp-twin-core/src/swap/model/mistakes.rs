@@ -53,6 +53,8 @@ mistakes! {
     unapproved_takes_over: scene("manual and death"), [UnapprovedTakesOver] => "unapproved code";
     breaking_ignored: scene("breaking"), [BreakingIgnored] => "a breaking change";
     two_copies: scene("handoff"), [TwoCopies] => "two copies";
+    strategy_taken: scene("reconfigured handoff"), [StrategyTaken] => "two copies";
+    unwanted_warm: scene("reconfigured warm"), [UnwantedWarm] => "a warm twin stays";
 }
 
 /// stateright sees the same states, and finds the same.

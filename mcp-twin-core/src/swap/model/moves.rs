@@ -45,6 +45,9 @@ impl Scene {
         if world.budget.commands > 0 {
             out.extend(self.commands.iter().copied().map(Move::Says));
         }
+        if world.budget.reconfigures > 0 {
+            out.push(Move::Reconfigured);
+        }
         if world.budget.crashes > 0 && world.disk.is_some() {
             out.push(Move::FrontDies);
         }
@@ -248,6 +251,10 @@ impl Scene {
                 world.strangers.insert(twin);
             }
             Move::Says(word) => self.says(world, word),
+            Move::Reconfigured => {
+                world.budget.reconfigures -= 1;
+                self.tell(world, Event::Reconfigured { options: Box::new(self.other_options()) });
+            }
         }
     }
 

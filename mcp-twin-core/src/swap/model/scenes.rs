@@ -87,8 +87,24 @@ impl Scene {
     /// Changes, crashes of the front, deaths, commands, failed writes, failed probes of good code.
     pub(super) fn budget(mut self, all: [u8; 6]) -> Self {
         let [changes, crashes, deaths, commands, failed_writes, failed_probes] = all;
-        self.budget = Budget { changes, crashes, deaths, commands, failed_writes, failed_probes, late: 0 };
+        let (late, reconfigures) = (0, 0);
+        self.budget = Budget { changes, crashes, deaths, commands, failed_writes, failed_probes, late, reconfigures };
         self
+    }
+
+    /// Other options come once.
+    pub(super) fn reconfigured(mut self) -> Self {
+        self.budget.reconfigures = 1;
+        self
+    }
+
+    /// The other strategy, and no warm twin.
+    pub(super) fn other_options(&self) -> Options {
+        let strategy = match self.options.strategy {
+            Strategy::Overlap => Strategy::Handoff,
+            Strategy::Handoff => Strategy::Overlap,
+        };
+        Options { strategy, standby: Standby::OnDemand, ..self.options.clone() }
     }
 
     pub(super) fn late(mut self, late: u8) -> Self {
@@ -136,6 +152,9 @@ impl Scene {
             base("warm and commands").warm().codes(&[2]).budget([1, 0, 0, 2, 0, 0]),
             base("stop and start").codes(&[2]).commands(&[Word::Start, Word::Stop]).budget([1, 0, 1, 2, 0, 0]),
             base("breaking").breaking().codes(&[2, 4]).commands(&[Word::Swap, Word::Force]).budget([2, 0, 0, 1, 0, 0]),
+            base("reconfigured handoff").handoff().codes(&[1, 2]).budget([1, 0, 1, 0, 0, 0]).reconfigured(),
+            base("reconfigured").codes(&[1, 2]).budget([2, 1, 0, 0, 0, 0]).reconfigured(),
+            base("reconfigured warm").warm().codes(&[2]).budget([1, 0, 1, 0, 0, 0]).reconfigured(),
             base("late answers").codes(&[2, 4]).budget([2, 0, 0, 1, 0, 0]).late(2),
             base("late answers at a start").codes(&[2]).with(fresh).budget([1, 0, 0, 0, 0, 0]).late(2),
         ]

@@ -128,6 +128,7 @@ impl FrontOrder {
             chosen,
             cwd: cwd.map_err(|error| Trouble::usage(format!("the working directory: {error}")))?,
             env: Variables(self.env.into_iter().collect()),
+            config: None,
         })
     }
 

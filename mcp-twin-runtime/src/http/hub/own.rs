@@ -110,7 +110,7 @@ impl Hub {
             let sid = {
                 let mut inner = self.lock();
                 let vouched = inner.vouched(self, twin);
-                let relay = Relay::resumed(self.options(), &saved);
+                let relay = Relay::resumed(&self.options(), &saved);
                 let sid = inner.add(Session::new(Kind::Canary, relay, &self.shared.options));
                 inner.waiters.ready.insert((sid, twin), tx);
                 inner.tie(self, sid, twin, vouched.as_ref(), force);
@@ -147,8 +147,8 @@ impl Inner {
     /// A session of the front's own, with its opening.
     fn open_own(&mut self, hub: &Hub, kind: Kind) -> Sid {
         let relay = match kind {
-            Kind::Modern => Relay::for_many(hub.options(), LISTENS),
-            _ => Relay::new(hub.options()),
+            Kind::Modern => Relay::for_many(&hub.options(), LISTENS),
+            _ => Relay::new(&hub.options()),
         };
         let sid = self.add(Session::new(kind, relay, &hub.shared.options));
         self.send_opening(hub, sid);

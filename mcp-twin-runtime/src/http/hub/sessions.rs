@@ -59,7 +59,7 @@ impl Hub {
         if inner.by_name.len() >= options.max_sessions {
             return None;
         }
-        let session = Session::new(Kind::Client(name.clone()), Relay::new(self.options()), options);
+        let session = Session::new(Kind::Client(name.clone()), Relay::new(&self.options()), options);
         let sid = inner.add(session);
         inner.by_name.insert(name, sid);
         inner.gate_for(self, sid);
@@ -69,7 +69,7 @@ impl Hub {
     /// A session that a front before this one had.
     pub(super) fn restore(&self, name: String, saved: &SavedSession) {
         let mut inner = self.lock();
-        let relay = Relay::resumed(self.options(), saved);
+        let relay = Relay::resumed(&self.options(), saved);
         let mut session = Session::new(Kind::Client(name.clone()), relay, &self.shared.options);
         session.streams.priming = saved.version.as_str() >= PRIMED;
         let sid = inner.add(session);
