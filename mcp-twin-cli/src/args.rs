@@ -5,6 +5,7 @@ mod detect;
 mod options;
 mod quick;
 mod serve;
+mod verify;
 mod wire;
 
 use crate::complete;
@@ -17,6 +18,7 @@ use std::ffi::OsString;
 
 pub(crate) use detect::{DetectArgs, DoctorArgs};
 pub(crate) use serve::ServeArgs;
+pub(crate) use verify::VerifyArgs;
 pub(crate) use wire::{InitArgs, UnwireArgs, WhichArgs, WireArgs};
 
 /// Swap the code of a live MCP server without restarting its client.
@@ -120,6 +122,8 @@ pub(crate) enum Verb {
     Detect(DetectArgs),
     /// Look for what is wrong on this machine, and say the command that mends it. Exits with 1 if anything is
     Doctor(DoctorArgs),
+    /// Check a server, for CI: it opens, its lists are well-formed, it survives swaps under load, it ends cleanly
+    Verify(VerifyArgs),
     /// What the plugin for Claude Code runs: answers one of its hooks
     ///
     /// Reads the hook's JSON from standard input and writes its answer, if there is one. SessionStart: the servers of the
@@ -208,6 +212,11 @@ pub(crate) enum Unparsed {
         /// Whether the answer is to be JSON.
         json: bool,
     },
+}
+
+/// A duration, as the options read it.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    mcp_twin_core::spec::duration(text).map_err(|error| error.to_string())
 }
 
 /// The whole command, with a flag for every option of a server under `run`.

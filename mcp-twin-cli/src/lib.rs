@@ -1,7 +1,7 @@
 //! The `mcp-twin` command as a library, so that packages of other languages ship the very same one.
 //!
 //! It owns the words: arguments, texts, colours, JSON documents and exit statuses. It decides nothing about twins: every
-//! command but `run` and `demo` asks the running fronts over their local sockets and shows what they answered.
+//! command but `run`, `demo` and `verify` asks the running fronts over their local sockets and shows what they answered.
 
 mod act;
 mod args;
@@ -24,6 +24,7 @@ mod serve;
 mod status;
 mod target;
 mod unwire;
+mod verify;
 mod wire;
 
 pub use exit::Exit;
@@ -89,6 +90,7 @@ fn dispatch(args: &[OsString]) -> u8 {
         Verb::Stop { server, all } => used_home().and_then(|home| act::stop(&home, server.as_deref(), all, json)),
         Verb::Detect(wanted) => detect::detect(&wanted, json),
         Verb::Doctor(wanted) => doctor::doctor(&wanted, json),
+        Verb::Verify(order) => verify::verify(order, json),
     };
     done.unwrap_or_else(|failure| failure.show(json)).status()
 }

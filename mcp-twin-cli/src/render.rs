@@ -1,6 +1,7 @@
 //! Everything a person reads, made of plain data: no terminal, clock, home or front in here.
 
 pub(crate) mod ago;
+pub(crate) mod content;
 pub(crate) mod detect;
 pub(crate) mod diff;
 pub(crate) mod doctor;
@@ -12,6 +13,7 @@ pub(crate) mod served;
 pub(crate) mod status;
 pub(crate) mod style;
 pub(crate) mod unwire;
+pub(crate) mod verify;
 pub(crate) mod wire;
 
 use mcp_twin_core::swap::TwinView;

@@ -1,5 +1,6 @@
 //! The world under mcp-twin: the only crate that knows an operating system.
 
+pub mod bare;
 pub mod bridge;
 pub mod control;
 pub mod embedded;
@@ -17,6 +18,7 @@ pub mod process;
 pub mod run;
 pub mod serve;
 pub mod servers;
+pub mod session;
 pub mod sources;
 pub mod store;
 pub mod twins;
