@@ -9,6 +9,7 @@ pub(crate) mod fault;
 pub(crate) mod history;
 pub(crate) mod named;
 pub(crate) mod outcome;
+pub(crate) mod replay;
 pub(crate) mod served;
 pub(crate) mod status;
 pub(crate) mod style;

@@ -8,6 +8,7 @@ use crate::screen::Screen;
 use mcp_twin_core::spec::Options;
 use mcp_twin_runtime::bridge::{BridgeOrder, Target};
 use mcp_twin_runtime::process::not_runnable;
+use mcp_twin_runtime::record::RecordOrder;
 use mcp_twin_runtime::run::{RunOrder, Variables};
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
@@ -57,6 +58,7 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
         Screen::error(&greeting(&line));
     }
     let home = crate::home()?;
+    let record = args.record.map(|file| RecordOrder { file, redact: args.redact });
     let order = RunOrder {
         home,
         name,
@@ -68,6 +70,7 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
         chosen: args.chosen,
         cwd,
         env,
+        record,
     };
     mcp_twin_runtime::run::run(order)
         .map_err(|error| Failure::configuration("cli::run::cannot_begin", format!("the front cannot begin: {error}")))

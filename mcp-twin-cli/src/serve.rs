@@ -91,6 +91,7 @@ fn order(home: &Home, args: ServeArgs, options: Options) -> Result<ServeOrder, F
         chosen: args.chosen,
         cwd,
         env,
+        record: None,
     };
     Ok(ServeOrder {
         run,

@@ -127,6 +127,10 @@ fn order(args: VerifyArgs) -> Result<Order, Failure> {
         },
     };
     not_a_folder(&named.command, &named.cwd)?;
+    if named.command.iter().any(|word| word.contains("{port}")) {
+        return Err(Failure::usage("only a server over stdio can be verified, and `{port}` is for one over HTTP")
+            .advise("try", "the command with which it speaks stdio, if it has one"));
+    }
     let program = named.command.first().map(String::as_str).unwrap_or_default();
     if let Some(fault) = not_runnable(program, &named.cwd) {
         return Err(fault

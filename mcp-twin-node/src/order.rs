@@ -105,6 +105,7 @@ impl Wanted {
             chosen,
             cwd: cwd.map_err(|error| usage(format!("the working directory: {error}")))?,
             env: Variables(self.env.into_iter().collect()),
+            record: None,
         })
     }
 

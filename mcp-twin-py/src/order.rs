@@ -102,6 +102,7 @@ impl Wanted {
             chosen,
             cwd: cwd.map_err(|error| Trouble::usage(format!("the working directory: {error}")))?,
             env: Variables(self.env.into_iter().collect()),
+            record: None,
         })
     }
 

@@ -15,6 +15,7 @@ pub mod machine;
 pub mod pipes;
 pub mod ports;
 pub mod process;
+pub mod record;
 pub mod run;
 pub mod serve;
 pub mod servers;

@@ -1,6 +1,7 @@
 //! `mcp-twin run`: the stdio front.
 
 use crate::home::Home;
+use crate::record::RecordOrder;
 use mcp_twin_core::spec::Options;
 use std::fmt;
 use std::io;
@@ -29,6 +30,8 @@ pub struct RunOrder {
     pub cwd: PathBuf,
     /// Variables for the server beside those of this process, such as those that its entry in a client's configuration sets.
     pub env: Variables,
+    /// What its client and it say to each other is recorded (over stdio only).
+    pub record: Option<RecordOrder>,
 }
 
 /// Variables and their values. Values are handed to processes and stand in no file and no text, this one's `Debug` included.

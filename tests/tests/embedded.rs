@@ -68,6 +68,7 @@ impl Place {
             chosen: vec!["watch_files"],
             cwd: self.path().to_owned(),
             env: Variables(vec![(MARK.to_owned(), self.path().display().to_string())]),
+            record: None,
         }
     }
 

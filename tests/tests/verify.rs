@@ -2,9 +2,10 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use mcp_twin_tests::{Project, Report, Server};
+use mcp_twin_tests::{Project, Report, Server, tools, until};
 use serde_json::{Value, json};
 use std::fs;
+use std::process::Stdio;
 
 /// Runs `mcp-twin verify` on the project's server, and checks that nothing is left of it.
 fn verify(project: &Project, flags: &[&str]) -> Report {
@@ -158,10 +159,30 @@ fn one_that_stays_and_one_that_prints_are_warned_of() {
 }
 
 #[test]
+fn one_that_is_interrupted_leaves_nothing() {
+    let project = Project::new(Server::Fault("silent"));
+    let temporary = project.root().join("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let words = [tools::mcp_twin().display().to_string(), "verify".to_owned(), "--".to_owned()];
+    let words: Vec<String> = words.into_iter().chain(project.command()).collect();
+    let mut verify = project.process(&words).env("TMPDIR", &temporary).stderr(Stdio::piped()).spawn().unwrap();
+    until("the server", || (project.processes().len() >= 2).then_some(()));
+    until("its state directory", || fs::read_dir(&temporary).unwrap().next().map(drop));
+    let pid = rustix::process::Pid::from_child(&verify);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(verify.wait().unwrap().code(), Some(1));
+    project.nothing_left();
+    let left: Vec<_> = fs::read_dir(&temporary).unwrap().flatten().map(|entry| entry.path()).collect();
+    assert_eq!(left, [] as [std::path::PathBuf; 0]);
+}
+
+#[test]
 fn what_cannot_be_meant_is_a_usage_error() {
     let project = Project::new(Server::Plain);
     let wrong = verify(&project, &["--call", "echo=[1]"]).with_status(2);
     assert!(wrong.stderr.contains("--call echo: the arguments of a tool are a JSON object"), "{wrong:?}");
+    let http = verify_command(&project, &[], &["python3", "--port", "{port}"].map(str::to_owned)).with_status(2);
+    assert!(http.stderr.contains("over stdio"), "{http:?}");
     let schema = project.cli(&["verify", "--schema"]).with_status(0);
     assert_eq!(schema.values()[0]["title"], "Report", "{schema:?}");
     let nothing = project.cli(&["verify", "--", "./nothing-of-the-kind"]).with_status(4);

@@ -367,6 +367,7 @@ fn front_order(order: &Order) -> RunOrder {
         chosen: vec!["watch_files", "tell"],
         cwd: order.cwd.clone(),
         env: order.env.clone(),
+        record: None,
     }
 }
 

@@ -2,13 +2,12 @@
 
 use super::expand::is_secret;
 use super::url;
-
-/// What stands for a secret.
-const HIDDEN: &str = "***";
+use crate::redact::HIDDEN;
 
 /// The words, with the values of headers, of options and variables that are secrets by their name, and of what is secret in
 /// an address, replaced. A reference such as `${TOKEN}` is no value and stays.
-pub(super) fn words(argv: &[String]) -> Vec<String> {
+#[must_use]
+pub fn words(argv: &[String]) -> Vec<String> {
     let mut shown = Vec::with_capacity(argv.len());
     let mut next: Option<fn(&str) -> String> = None;
     for (at, word) in argv.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! What a front answers to other commands.
 
 use super::files::ServerFiles;
+use super::tool::ToolCaller;
 use super::voice::Voice;
 use crate::run::RunOrder;
 use crate::store::FileStore;
@@ -67,6 +68,8 @@ pub struct Answers {
     pub handle: Handle,
     /// What is seen of the traffic; given the twin that serves.
     pub view: Box<dyn Fn(Option<TwinId>) -> View + Send + Sync>,
+    /// What calls tools beside the clients.
+    pub tools: Arc<dyn ToolCaller>,
     /// The front's clock.
     pub clock: Arc<dyn Clock>,
     /// Where clients reach it, over HTTP.
@@ -98,6 +101,9 @@ impl Answers {
             Ask::Edited { path, patience_ms } => {
                 let patience = Duration::from_millis(patience_ms).min(LONGEST_EDIT);
                 return self.edited(Path::new(&path), patience).await;
+            }
+            Ask::Call { standby, tool, arguments, patience_ms } => {
+                return self.call(standby, &tool, &arguments, Duration::from_millis(patience_ms)).await;
             }
             Ask::Files { most } => {
                 let files = if self.watching { self.files.paths(most.min(MOST_FILES)).await } else { Vec::new() };

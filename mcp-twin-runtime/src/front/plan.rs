@@ -158,6 +158,7 @@ mod tests {
                     chosen: Vec::new(),
                     cwd: cwd.clone(),
                     env: Variables::default(),
+                    record: None,
                 },
                 Transport::Stdio,
             )

@@ -264,6 +264,7 @@ impl Served {
             watching,
             handle: handle.clone(),
             view: Box::new(view_of(hub.clone(), stdio)),
+            tools: Arc::new(hub.clone()),
             clock: Arc::new(hub.clone()),
             url: Some(url.clone()),
             stopped: Some(Arc::clone(&stopped)),
