@@ -245,7 +245,8 @@ impl Writer {
     }
 
     fn write_all_of(&mut self, said: &Receiver<Said>, queued: &AtomicUsize, lost: &AtomicU64) {
-        let (mut missing, mut total, mut off) = (0, 0, None);
+        // Gaps that stand in the file, and what was not written since it cannot be.
+        let (mut gaps, mut unwritten, mut off) = (0, 0, None);
         loop {
             let next = match said.recv_timeout(FLUSH) {
                 Ok(next) => next,
@@ -257,15 +258,15 @@ impl Writer {
             };
             queued.fetch_sub(next.line.len(), Ordering::Relaxed);
             let gap = lost.swap(0, Ordering::Relaxed);
-            if missing == 0 && gap > 0 {
+            if gaps == 0 && gap > 0 {
                 (self.tell)(&format!(
                     "messages come faster than {} is written: the recording has gaps",
                     self.file.display()
                 ));
             }
-            missing += gap;
+            gaps += gap;
             if off.is_some() || self.written > LARGEST {
-                total += 1;
+                unwritten += 1;
                 continue;
             }
             let gap = (gap > 0).then(|| self.line(&Entry { lost: Some(gap), ..empty(next.t) }));
@@ -275,7 +276,7 @@ impl Writer {
                     "{} cannot be written, so nothing more is recorded: {error}",
                     self.file.display()
                 ));
-                (off, total) = (Some(error), total + 1);
+                (off, unwritten) = (Some(error), unwritten + 1);
             } else if self.written > LARGEST {
                 (self.tell)(&format!(
                     "{} has {} bytes, so nothing more is recorded",
@@ -284,12 +285,12 @@ impl Writer {
                 ));
             }
         }
-        missing += lost.swap(0, Ordering::Relaxed) + total;
-        if missing > 0 {
-            if off.is_none() {
-                let _ = self.line(&Entry { lost: Some(missing), ..empty(0) });
-            }
-            (self.tell)(&format!("the recording {} lacks {missing} messages", self.file.display()));
+        unwritten += lost.swap(0, Ordering::Relaxed);
+        if unwritten > 0 && off.is_none() {
+            let _ = self.line(&Entry { lost: Some(unwritten), ..empty(0) });
+        }
+        if gaps + unwritten > 0 {
+            (self.tell)(&format!("the recording {} lacks {} messages", self.file.display(), gaps + unwritten));
         }
         let _ = self.out.flush();
     }
