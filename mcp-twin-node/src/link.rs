@@ -274,6 +274,7 @@ fn answer(answer: Answer) -> std::result::Result<String, Trouble> {
         Answer::Outcome(done) => outcome(done),
         Answer::Edited(edit) => json(&edit),
         Answer::Files(files) => json(&files),
+        Answer::Called(answer) => json(&answer),
         Answer::Error(fault) => Err(fault.into()),
         Answer::Accepted => Err(Trouble::new("node::internal", "a bug of mcp-twin: an acceptance is no answer")),
     }
