@@ -1,11 +1,14 @@
 //! The command line: what can be said, its help, and the correction of what was meant.
 
+mod call;
 mod config;
 mod correct;
 mod detect;
 mod options;
 mod quick;
+mod replay;
 mod serve;
+mod verify;
 mod wire;
 
 use crate::complete;
@@ -15,10 +18,14 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::engine::ArgValueCandidates;
 use mcp_twin_core::spec::{Options, Transport};
 use std::ffi::OsString;
+use std::path::PathBuf;
 
+pub(crate) use call::CallArgs;
 pub(crate) use config::{ConfigArgs, ConfigVerb};
 pub(crate) use detect::{DetectArgs, DoctorArgs};
+pub(crate) use replay::ReplayArgs;
 pub(crate) use serve::ServeArgs;
+pub(crate) use verify::VerifyArgs;
 pub(crate) use wire::{InitArgs, UnwireArgs, WhichArgs, WireArgs};
 
 /// Swap the code of a live MCP server without restarting its client.
@@ -97,6 +104,8 @@ pub(crate) enum Verb {
         #[arg(long, conflicts_with = "server")]
         all: bool,
     },
+    /// Call a tool of a running server, beside its clients; with --standby at the new code that waits for a `swap`
+    Call(CallArgs),
     /// Show what a server wrote to its stderr, and what happened to it; also of one that does not run
     Logs(LogsArgs),
     /// Show what was tried with a server and how it ended: starts, swaps, rollbacks, failures; also of one that does not run
@@ -124,6 +133,10 @@ pub(crate) enum Verb {
     Doctor(DoctorArgs),
     /// Configuration files: look for mistakes, show what counts, write a first one
     Config(ConfigArgs),
+    /// Check a server, for CI: it opens, its lists are well-formed, it survives swaps under load, it ends cleanly
+    Verify(VerifyArgs),
+    /// Play a recording of `run --record` to a server and compare its answers with the recorded ones
+    Replay(ReplayArgs),
     /// What the plugin for Claude Code runs: answers one of its hooks
     ///
     /// Reads the hook's JSON from standard input and writes its answer, if there is one. SessionStart: the servers of the
@@ -164,9 +177,16 @@ pub(crate) struct RunArgs {
     /// Do not add a text item to the first answer after a failed reload, a rollback or a crash
     #[arg(long)]
     pub(crate) no_tell: bool,
+    /// Write what client and server say to each other into this file, as lines of JSON, for `mcp-twin replay`. Values whose
+    /// name says that they are secrets are left out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// The name of a field (argument, header) or of a variable whose value is left out of the recording too; repeatable
+    #[arg(long, value_name = "NAME", requires = "record")]
+    pub(crate) redact: Vec<String>,
     /// In place of a command: the http:// URL of a server, such as a front of `serve`, for a client that speaks stdio only;
     /// of the options below only --hold and --max-message count then
-    #[arg(long, value_name = "URL", conflicts_with_all = ["server", "command", "name", "watch", "ignore", "no_watch", "no_tell"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["server", "command", "name", "watch", "ignore", "no_watch", "no_tell", "record", "redact"])]
     pub(crate) url: Option<String>,
     /// A header that goes with every request to --url; repeatable
     #[arg(long, value_name = "NAME: VALUE", requires = "url", conflicts_with = "command")]
@@ -212,6 +232,11 @@ pub(crate) enum Unparsed {
         /// Whether the answer is to be JSON.
         json: bool,
     },
+}
+
+/// A duration, as the options read it.
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    mcp_twin_core::spec::duration(text).map_err(|error| error.to_string())
 }
 
 /// The whole command, with a flag for every option of a server under `run`.

@@ -84,6 +84,7 @@ impl Configured {
             cwd: given.cwd,
             env: given.env,
             config: None,
+            record: None,
         };
         (config.order(order, &wanted), wanted)
     }

@@ -201,6 +201,25 @@ pub(crate) struct Acts<'a> {
     pub(crate) results: Vec<Act<'a>>,
 }
 
+/// `call`
+#[derive(Debug, Serialize)]
+pub(crate) struct Called<'a> {
+    pub(crate) command: &'static str,
+    pub(crate) exit: u8,
+    #[serde(flatten)]
+    pub(crate) whose: Whose<'a>,
+    pub(crate) tool: &'a str,
+    /// Whether the standby was asked.
+    pub(crate) standby: bool,
+    /// The twin that answered.
+    pub(crate) twin: Twin,
+    /// What the tool answered, as it is.
+    pub(crate) result: Option<&'a serde_json::Value>,
+    /// The JSON-RPC error with which the server refused.
+    pub(crate) error: Option<&'a serde_json::Value>,
+    pub(crate) ms: u64,
+}
+
 /// What one front answered.
 #[derive(Debug, Serialize)]
 pub(crate) struct Act<'a> {

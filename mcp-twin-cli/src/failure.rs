@@ -59,6 +59,11 @@ impl Failure {
         Self::new(Exit::Configuration, code, message)
     }
 
+    /// A fault of a front's.
+    pub(crate) fn of(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(exit, code, message)
+    }
+
     /// The same failure with the line that was meant.
     pub(crate) fn did_you_mean(self, line: impl Into<String>) -> Self {
         self.advise("did you mean", line)

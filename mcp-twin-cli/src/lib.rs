@@ -1,10 +1,11 @@
 //! The `mcp-twin` command as a library, so that packages of other languages ship the very same one.
 //!
 //! It owns the words: arguments, texts, colours, JSON documents and exit statuses. It decides nothing about twins: every
-//! command but `run` and `demo` asks the running fronts over their local sockets and shows what they answered.
+//! command but `run`, `demo`, `verify` and `replay` asks the running fronts over their local sockets and shows what they answered.
 
 mod act;
 mod args;
+mod call;
 mod complete;
 mod config;
 mod configured;
@@ -20,12 +21,14 @@ mod init;
 mod logs;
 mod named;
 mod render;
+mod replay;
 mod run;
 mod screen;
 mod serve;
 mod status;
 mod target;
 mod unwire;
+mod verify;
 mod wire;
 
 pub use exit::Exit;
@@ -85,6 +88,7 @@ fn dispatch(args: &[OsString]) -> u8 {
         Verb::Status { server } => used_home().and_then(|home| status::status(&home, server.as_deref(), json)),
         Verb::Logs(wanted) => used_home().and_then(|home| logs::logs(&home, &wanted, json)),
         Verb::History(wanted) => used_home().and_then(|home| history::history(&home, &wanted, json)),
+        Verb::Call(order) => used_home().and_then(|home| call::call(&home, &order, json)),
         Verb::Reload { server } => used_home().and_then(|home| act::reload(&home, server.as_deref(), json)),
         Verb::Swap { server, force } => used_home().and_then(|home| act::swap(&home, server.as_deref(), force, json)),
         Verb::Rollback { server, to } => used_home().and_then(|home| act::rollback(&home, server.as_deref(), to, json)),
@@ -92,6 +96,8 @@ fn dispatch(args: &[OsString]) -> u8 {
         Verb::Config(wanted) => config::config(wanted, json),
         Verb::Detect(wanted) => detect::detect(&wanted, json),
         Verb::Doctor(wanted) => doctor::doctor(&wanted, json),
+        Verb::Replay(order) => replay::replay(order, json),
+        Verb::Verify(order) => verify::verify(order, json),
     };
     done.unwrap_or_else(|failure| failure.show(json)).status()
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod ago;
 pub(crate) mod config;
+pub(crate) mod content;
 pub(crate) mod detect;
 pub(crate) mod diff;
 pub(crate) mod doctor;
@@ -9,10 +10,12 @@ pub(crate) mod fault;
 pub(crate) mod history;
 pub(crate) mod named;
 pub(crate) mod outcome;
+pub(crate) mod replay;
 pub(crate) mod served;
 pub(crate) mod status;
 pub(crate) mod style;
 pub(crate) mod unwire;
+pub(crate) mod verify;
 pub(crate) mod wire;
 
 use mcp_twin_core::swap::TwinView;

@@ -9,6 +9,7 @@ use crate::screen::Screen;
 use mcp_twin_core::spec::{Options, Transport};
 use mcp_twin_runtime::bridge::{BridgeOrder, Target};
 use mcp_twin_runtime::process::not_runnable;
+use mcp_twin_runtime::record::RecordOrder;
 use mcp_twin_runtime::run::Variables;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
@@ -62,7 +63,7 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
         keys: Vec::new(),
     };
     let from_a_file = given.command.is_empty();
-    let (order, wanted) = configured.order(&home, given);
+    let (mut order, wanted) = configured.order(&home, given);
     if from_a_file && wanted.transport == Some(Transport::Http) {
         let name = order.name.unwrap_or_default();
         let failure = Failure::usage(format!("`{name}` speaks HTTP, as its configuration says"));
@@ -82,6 +83,7 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
         }
         Screen::error(&greeting(&line));
     }
+    order.record = args.record.map(|file| RecordOrder { file, redact: args.redact });
     mcp_twin_runtime::run::run(order)
         .map_err(|error| Failure::configuration("cli::run::cannot_begin", format!("the front cannot begin: {error}")))
 }

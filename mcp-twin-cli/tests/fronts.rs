@@ -145,7 +145,7 @@ fn good(ask: Ask) -> Option<Answer> {
         Ask::Rollback { to: None } => Answer::Outcome(Outcome::RolledBack { left: Some(new), active: old, why: None }),
         Ask::Stop => Answer::Outcome(Outcome::Stopped { ended: vec![old, new] }),
         Ask::Reload => Answer::Outcome(Outcome::Started { active: old }),
-        Ask::Edited { .. } | Ask::Files { .. } => return None,
+        Ask::Edited { .. } | Ask::Files { .. } | Ask::Call { .. } => return None,
     })
 }
 

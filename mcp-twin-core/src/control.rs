@@ -11,8 +11,9 @@ pub use edit::Edit;
 use crate::config::Origin;
 use crate::error::Fault;
 use crate::ids::Generation;
-use crate::swap::{Outcome, Status};
+use crate::swap::{Outcome, Status, TwinView};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The version this release speaks. A front answers a newer one as well as it can.
 pub const VERSION: u32 = 1;
@@ -60,6 +61,20 @@ pub enum Ask {
         #[serde(default)]
         patience_ms: u64,
     },
+    /// Call a tool of the server, beside its clients: they see nothing of it.
+    Call {
+        /// At the verified standby, not at the twin that serves.
+        #[serde(default)]
+        standby: bool,
+        /// The tool.
+        tool: String,
+        /// Its arguments: an object.
+        #[serde(default)]
+        arguments: Value,
+        /// How long it may take, in milliseconds.
+        #[serde(default)]
+        patience_ms: u64,
+    },
     /// The files whose change counts.
     Files {
         /// How many are named at most.
@@ -92,6 +107,8 @@ pub enum Answer {
     Outcome(Outcome),
     /// To `edited`.
     Edited(Edit),
+    /// To `call`: what the server answered.
+    Called(ToolAnswer),
     /// To `files`: their paths.
     Files(Vec<String>),
     /// The request could not be understood, or the front could not do it.
@@ -120,6 +137,21 @@ impl Setting {
         let place = matches!(origin, Origin::File { .. }).then(|| origin.to_string());
         Self { key: key.to_owned(), value, from: origin.word().to_owned(), place }
     }
+}
+
+/// What a server answered to a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolAnswer {
+    /// The twin that answered.
+    pub twin: TwinView,
+    /// The result, also one that says `isError`; none where the server refused the call.
+    #[serde(default)]
+    pub result: Option<Value>,
+    /// The JSON-RPC error that it was refused with.
+    #[serde(default)]
+    pub error: Option<Value>,
+    /// How long it took, in milliseconds.
+    pub ms: u64,
 }
 
 /// A front, as shown by `mcp-twin status`.

@@ -25,6 +25,7 @@ mod url;
 pub use client::{Client, Mark, Pickup, Scope};
 pub use document::LARGEST;
 pub use error::ParseError;
+pub(crate) use expand::is_secret;
 pub use inventory::{Configuration, Configured, Entry, Inventory, detect, detect_in, settle};
 pub use machine::{Browse, Machine, Os};
 pub use parse::{Parsed, parse};

@@ -82,6 +82,10 @@ codes! {
     OwnerGone = "twin::request::owner_gone",
     /// The request passed the time-out that `--call-timeout` asked for.
     CallTimeout = "twin::request::timeout",
+    /// A tool was to be called at the standby, and none waits.
+    NoStandby = "twin::call::no_standby",
+    /// A tool was to be called, and no client has opened the session in which that could be.
+    NotOpened = "twin::call::not_opened",
     /// A server over HTTP refused the request with a status, and without a word of JSON-RPC.
     HttpStatus = "twin::request::http_status",
     /// Nothing serves: the server cannot be started.

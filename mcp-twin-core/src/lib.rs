@@ -19,6 +19,7 @@ pub mod error;
 pub mod host;
 pub mod ids;
 pub mod port;
+pub mod redact;
 pub mod relay;
 pub mod spec;
 pub mod swap;

@@ -43,6 +43,7 @@ mod probe;
 mod refusal;
 mod route;
 mod shared;
+mod tool;
 mod twin;
 
 pub use bake::is_worse;
@@ -51,6 +52,7 @@ pub use event::{LastGood, Owed, RelayEvent};
 pub use message::{Message, NoMessage, one_line};
 pub use refusal::{error_line, oversize_line, unreadable_line};
 pub use shared::{SavedSession, Vouched};
+pub use tool::Called;
 
 use crate::error::Fault;
 use crate::ids::TwinId;

@@ -13,6 +13,7 @@ mod events;
 mod thread;
 
 pub use client::{ClientPipe, ClientReceiver, ClientSender, SendError};
+pub(crate) use client::{Movers, WeakClientSender, relay};
 pub use error::EmbedError;
 pub(crate) use events::Events;
 pub use events::{EventStream, FrontEvent};

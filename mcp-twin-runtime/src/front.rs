@@ -15,6 +15,7 @@ mod plan;
 mod served;
 mod spawner;
 mod stdio;
+mod tool;
 mod voice;
 
 use crate::fronts::{self, seconds_now, token_prefix};
@@ -41,6 +42,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 pub(crate) use stdio::Stdio;
+pub(crate) use tool::{ToolCaller, too_late};
 use voice::Voice;
 
 /// So long a start waits for the removal of containers that dead fronts left.

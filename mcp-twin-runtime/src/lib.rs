@@ -1,5 +1,6 @@
 //! The world under mcp-twin: the only crate that knows an operating system.
 
+pub mod bare;
 pub mod bridge;
 pub mod config;
 pub mod control;
@@ -15,9 +16,11 @@ pub mod machine;
 pub mod pipes;
 pub mod ports;
 pub mod process;
+pub mod record;
 pub mod run;
 pub mod serve;
 pub mod servers;
+pub mod session;
 pub mod sources;
 pub mod store;
 pub mod twins;

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::home::Home;
+use crate::record::RecordOrder;
 use mcp_twin_core::spec::Options;
 use std::fmt;
 use std::io;
@@ -32,6 +33,8 @@ pub struct RunOrder {
     pub env: Variables,
     /// The files by which this order came about; the front takes their changes over. Without them it watches none.
     pub config: Option<Box<Config>>,
+    /// What its client and it say to each other is recorded (over stdio only).
+    pub record: Option<RecordOrder>,
 }
 
 /// Variables and their values. Values are handed to processes and stand in no file and no text, this one's `Debug` included.

@@ -11,8 +11,9 @@ mod twin;
 pub use client::ClientEnd;
 
 use crate::pipes::Output;
+use crate::record::Recorder;
 use end::{TwinEnd, Wrote};
-use mcp_twin_core::relay::{LastGood, Relay, RelayEvent};
+use mcp_twin_core::relay::{Called, LastGood, Relay, RelayEvent};
 use mcp_twin_core::swap::ProbeReport;
 use mcp_twin_core::{Fault, Moment, TwinId};
 use std::collections::BTreeMap;
@@ -60,6 +61,7 @@ struct Inner {
     armed: Option<Moment>,
     end: Option<ClientEnd>,
     listener: Arc<dyn Listener>,
+    recorder: Option<Arc<Recorder>>,
 }
 
 /// Who waits for what a relay finds out.
@@ -73,6 +75,7 @@ struct Waiters {
     drained: BTreeMap<TwinId, oneshot::Sender<()>>,
     idle: BTreeMap<TwinId, oneshot::Sender<()>>,
     bake: BTreeMap<TwinId, oneshot::Sender<Fault>>,
+    called: BTreeMap<u64, oneshot::Sender<Called>>,
 }
 
 impl Wire {
@@ -89,6 +92,7 @@ impl Wire {
             armed: None,
             end: None,
             listener,
+            recorder: None,
         };
         let shared = Shared {
             inner: Mutex::new(inner),
@@ -102,6 +106,16 @@ impl Wire {
         tokio::spawn(wire.clone().write_client());
         tokio::spawn(wire.clone().keep_time());
         wire
+    }
+
+    /// Records what is said from now on.
+    pub(crate) fn record(&self, recorder: Arc<Recorder>) {
+        self.lock().recorder = Some(recorder);
+    }
+
+    /// What records it, if it is recorded.
+    pub(crate) fn recorder(&self) -> Option<Arc<Recorder>> {
+        self.lock().recorder.clone()
     }
 
     /// What finds the wire as long as somebody else holds it: for what the wire itself holds.
@@ -212,6 +226,9 @@ impl Inner {
             }
             match self.client.try_write(bytes) {
                 Ok(written) => {
+                    if let Some(recorder) = &self.recorder {
+                        recorder.server(&bytes[..written]);
+                    }
                     self.relay.client_written(written);
                     moved = true;
                 }
@@ -255,6 +272,7 @@ impl Inner {
             RelayEvent::Idle(twin) => drop(waiters.idle.remove(&twin).map(|tx| tx.send(()))),
             RelayEvent::BakeFailed(twin, fault) => drop(waiters.bake.remove(&twin).map(|tx| tx.send(fault))),
             RelayEvent::Opened(last_good) => self.listener.opened(&last_good),
+            RelayEvent::Called(number, called) => drop(waiters.called.remove(&number).map(|tx| tx.send(called))),
             RelayEvent::Finished => self.client_over(ClientEnd::Finished, shared),
             RelayEvent::Junk(twin, beginning) => self.listener.junk(twin, &beginning),
             RelayEvent::Log(twin, text) => self.listener.log(twin, &text),

@@ -69,6 +69,7 @@ impl Place {
             cwd: self.path().to_owned(),
             env: Variables(vec![(MARK.to_owned(), self.path().display().to_string())]),
             config: None,
+            record: None,
         }
     }
 

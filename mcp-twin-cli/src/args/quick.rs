@@ -17,6 +17,8 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
         ignore: Vec::new(),
         no_watch: false,
         no_tell: false,
+        record: None,
+        redact: Vec::new(),
         url: None,
         header: Vec::new(),
         command,
@@ -34,6 +36,7 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
         match flag {
             "--watch" => read.watch.push(value()?.to_owned()),
             "--ignore" => read.ignore.push(value()?.to_owned()),
+            "--redact" => read.redact.push(value()?.to_owned()),
             "--header" => read.header.push(value()?.to_owned()),
             _ if let Some(option) = options::offered().find(|it| it.flag == flag && it.kind == Kind::Names) => {
                 let value = value()?.to_owned();
@@ -46,6 +49,7 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
             _ if again => return None,
             "--no-watch" if joined.is_none() => read.no_watch = true,
             "--no-tell" if joined.is_none() => read.no_tell = true,
+            "--record" => read.record = Some(value()?.into()),
             "--name" => read.name = Some(value()?.to_owned()),
             "--url" => read.url = Some(value()?.to_owned()),
             _ => {
@@ -65,11 +69,12 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
     // In the order of the table, as clap gives them.
     let chosen = options::offered().map(|option| option.key).filter(|key| read.chosen.contains(key));
     read.chosen = chosen.chain(super::switches(read.no_tell, read.no_watch.then_some("watch_files"))).collect();
-    let foreign = ["--name", "--watch", "--ignore", "--no-watch", "--no-tell"];
+    let foreign = ["--name", "--watch", "--ignore", "--no-watch", "--no-tell", "--record", "--redact"];
     let whole = match &read.url {
         Some(_) => dashes.is_none() && !seen.iter().any(|flag| foreign.contains(flag)),
         None => !read.command.is_empty() && read.header.is_empty(),
     };
+    let whole = whole && (read.redact.is_empty() || read.record.is_some());
     whole.then_some((read, options))
 }
 
@@ -119,6 +124,8 @@ mod tests {
             "--url=http://h/mcp",
             "--header 'A: b'",
             "--header=-",
+            "--record r.jsonl",
+            "--redact city",
         ];
         let ends = ["-- python server.py --json", "-- x -- y", "--", ""];
         let mut lines = Vec::new();

@@ -40,7 +40,7 @@ pub(crate) struct ServeArgs {
     pub(crate) max_sessions: Option<u32>,
     /// How long a session may lie idle before it makes room; with --stdio it ends then, and its process with it
     /// [default: 30m]
-    #[arg(long, value_name = "DURATION", value_parser = idle)]
+    #[arg(long, value_name = "DURATION", value_parser = super::duration)]
     pub(crate) session_idle: Option<std::time::Duration>,
     /// A file, a folder (its source files) or a glob: a save there reloads; repeatable [default: nothing is watched]
     #[arg(long, value_name = "PATH")]
@@ -60,11 +60,6 @@ pub(crate) struct ServeArgs {
     /// The keys of the options that were given.
     #[arg(skip)]
     pub(crate) chosen: Vec<&'static str>,
-}
-
-/// A duration, as the options read it.
-fn idle(text: &str) -> Result<std::time::Duration, String> {
-    mcp_twin_core::spec::duration(text).map_err(|error| error.to_string())
 }
 
 impl ServeArgs {

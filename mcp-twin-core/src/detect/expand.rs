@@ -201,7 +201,7 @@ fn is_name(text: &str) -> bool {
 }
 
 /// Whether a variable's name says that its value is nobody's business.
-pub(super) fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     const WORDS: [&str; 12] = [
         "TOKEN",
         "SECRET",

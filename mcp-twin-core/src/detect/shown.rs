@@ -2,9 +2,7 @@
 
 use super::expand::is_secret;
 use super::url;
-
-/// What stands for a secret.
-const HIDDEN: &str = "***";
+use crate::redact::HIDDEN;
 
 /// The words, with the values of headers, of options and variables that are secrets by their name, and of what is secret in
 /// an address, replaced. A reference such as `${TOKEN}` is no value and stays.

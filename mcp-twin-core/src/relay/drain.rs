@@ -7,6 +7,9 @@ use crate::error::Fault;
 use crate::ids::TwinId;
 use crate::time::Moment;
 
+/// Why a call is cancelled whose twin has to go.
+pub(super) const CUT: &str = "the server process is about to be ended";
+
 impl Relay {
     pub(super) fn begin_drain(&mut self, twin: TwinId) {
         match self.twins.get_mut(&twin) {
@@ -24,6 +27,7 @@ impl Relay {
             && state.draining
             && state.calls == 0
             && state.asks == 0
+            && state.tools == 0
             && !self.owners.owes(twin)
         {
             state.draining = false;
@@ -45,6 +49,7 @@ impl Relay {
         if let Some(state) = self.twins.get_mut(&twin)
             && state.idle_wanted
             && state.calls == 0
+            && state.tools == 0
         {
             state.idle_wanted = false;
             self.route_away(twin);
@@ -80,9 +85,10 @@ impl Relay {
                 continue;
             }
             let cut = refusal::cut(call.method, fault);
-            self.cancel_at(twin, number, "the server process is about to be ended");
+            self.cancel_at(twin, number, CUT);
             self.fail(number, &cut, now);
         }
+        self.cut_tools(twin, fault);
         self.cancel_asks(twin, "the server process that asked is about to be ended");
         self.check_drained(twin);
         self.check_idle(twin, now);

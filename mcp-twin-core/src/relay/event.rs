@@ -1,5 +1,6 @@
 //! What a relay says to its front.
 
+use super::Called;
 use crate::error::Fault;
 use crate::ids::TwinId;
 use crate::swap::ProbeReport;
@@ -25,6 +26,8 @@ pub enum RelayEvent {
     BakeFailed(TwinId, Fault),
     /// The first accepted opening, to be kept as the last good record of this server.
     Opened(LastGood),
+    /// A call of the front's own, by the number that it was given, and how it ended.
+    Called(u64, Called),
     /// The client ended its input and everything it asked was answered and written.
     Finished,
     /// A line on a twin's stdout is no MCP message: its beginning. It went no further.

@@ -158,14 +158,15 @@ impl Relay {
         self.send_errand(twin, What::List(kind), names(kind).1, &params);
     }
 
-    /// Sends a twin a request of our own; `params` are the members of its params.
-    pub(super) fn send_errand(&mut self, twin: TwinId, what: What, method: &str, params: &str) {
+    /// Sends a twin a request of our own, and gives its number; `params` are the members of its params.
+    pub(super) fn send_errand(&mut self, twin: TwinId, what: What, method: &str, params: &str) -> u64 {
         let number = self.number();
         let line = self.request_line(number, method, params);
         if let Some(state) = self.twins.get_mut(&twin) {
             state.out.push(&line);
             self.errands.insert(number, Errand { twin, what });
         }
+        number
     }
 
     /// The line of a request of our own. In the modern era it carries the client's metadata.

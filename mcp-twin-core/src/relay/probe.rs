@@ -74,6 +74,8 @@ pub(super) enum What {
     Subscribe(Box<str>),
     /// Unsubscribe from it.
     Unsubscribe(Box<str>),
+    /// A call of the front's own.
+    Tool,
 }
 
 impl Relay {
@@ -139,6 +141,7 @@ impl Relay {
                 self.not_ready(errand.twin, Fault::new(Code::ProbeRefused, message).with_help(help));
             }
             (What::Tasks(of), answer) => self.tasks_answered(of, errand.twin, answer, now),
+            (What::Tool, answer) => self.tool_answered(number, errand.twin, answer, now),
             (What::Discover, answer) => self.discovered(errand.twin, answer, now),
             (What::List(kind), answer) => self.page_answered(errand.twin, kind, answer, now),
             (what, answer) => self.ledger_answered(errand.twin, &what, answer, now),

@@ -124,6 +124,11 @@ pub(super) fn lost(method: Method, fault: &Fault) -> Fault {
         .with_stderr(fault.stderr_tail.clone())
 }
 
+/// A twin went with a call of the front's own.
+pub(super) fn lost_call(fault: &Fault) -> Fault {
+    lost(Method::ToolCall, fault)
+}
+
 /// The request had to be cut off.
 pub(super) fn cut(method: Method, fault: &Fault) -> Fault {
     let message = format!(

@@ -20,6 +20,7 @@ mod schedule;
 mod shared;
 mod standby;
 mod tasks;
+mod tool;
 
 use super::Relay;
 use super::calls::Call;

@@ -36,6 +36,8 @@ pub(super) struct Twin {
     pub(super) tallies: [usize; 4],
     /// Open requests to the client.
     pub(super) asks: usize,
+    /// Open calls of the front's own.
+    pub(super) tools: usize,
     /// What it declared.
     pub(super) capabilities: Map<String, Value>,
     /// Capabilities that the client was told of and that it lacks.
@@ -211,6 +213,7 @@ impl Relay {
             }
         }
         self.cancel_asks(twin, "the server process that asked has ended");
+        self.tools_lost(twin, fault);
         let left: Vec<u64> = self
             .errands
             .extract_if(.., |_, errand| errand.twin == twin)

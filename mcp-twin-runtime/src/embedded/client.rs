@@ -8,6 +8,7 @@ use crate::pipes::{Descriptor, Input, Line, Lines, Output};
 use std::io;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinHandle;
 
 /// So many lines wait on either way.
 const LINES: usize = 256;
@@ -43,6 +44,19 @@ pub struct ClientPipe {
 pub struct ClientSender {
     queue: mpsc::Sender<Queued>,
     room: Arc<Semaphore>,
+}
+
+/// Finds what the client says with as long as somebody else holds it.
+#[derive(Debug)]
+pub(crate) struct WeakClientSender {
+    queue: mpsc::WeakSender<Queued>,
+    room: Arc<Semaphore>,
+}
+
+impl WeakClientSender {
+    pub(crate) fn upgrade(&self) -> Option<ClientSender> {
+        Some(ClientSender { queue: self.queue.upgrade()?, room: Arc::clone(&self.room) })
+    }
 }
 
 /// What the front says.
@@ -86,6 +100,11 @@ impl ClientSender {
 }
 
 impl ClientSender {
+    /// For whoever must not keep the client's input open.
+    pub(crate) fn downgrade(&self) -> WeakClientSender {
+        WeakClientSender { queue: self.queue.downgrade(), room: Arc::clone(&self.room) }
+    }
+
     /// Sends one message if there is room for it now.
     ///
     /// # Errors
@@ -132,16 +151,29 @@ pub(super) fn pair() -> io::Result<(Ours, Theirs)> {
 impl Theirs {
     /// Moves lines between the pipes and the client from now on. Must be called on the front's runtime.
     pub(super) fn relay(self) -> io::Result<ClientPipe> {
-        let output = Output::new(self.to_front)?;
-        let lines = Lines::new(Input::new(self.from_front)?, usize::MAX);
-        let (queue, sent) = mpsc::channel(LINES);
-        let (told, receiver) = mpsc::channel(LINES);
-        let room = || Arc::new(Semaphore::new(BYTES as usize));
-        tokio::spawn(pass_in(sent, output));
-        tokio::spawn(pass_out(lines, told, room()));
-        let sender = ClientSender { queue, room: room() };
-        Ok(ClientPipe { sender, receiver: ClientReceiver(receiver) })
+        let (pipe, _) = relay(self.to_front, self.from_front)?;
+        Ok(pipe)
     }
+}
+
+/// The tasks that move lines between a client and two descriptors.
+pub(crate) struct Movers {
+    /// Ended, it closes what the client writes to.
+    pub(crate) to: JoinHandle<()>,
+    /// It ends with what the client reads from.
+    pub(crate) from: JoinHandle<()>,
+}
+
+/// Moves lines between a client and whoever has the other ends of these, from now on, on the current runtime.
+pub(crate) fn relay(to: Descriptor, from: Descriptor) -> io::Result<(ClientPipe, Movers)> {
+    let output = Output::new(to)?;
+    let lines = Lines::new(Input::new(from)?, usize::MAX);
+    let (queue, sent) = mpsc::channel(LINES);
+    let (told, receiver) = mpsc::channel(LINES);
+    let room = || Arc::new(Semaphore::new(BYTES as usize));
+    let movers = Movers { to: tokio::spawn(pass_in(sent, output)), from: tokio::spawn(pass_out(lines, told, room())) };
+    let sender = ClientSender { queue, room: room() };
+    Ok((ClientPipe { sender, receiver: ClientReceiver(receiver) }, movers))
 }
 
 /// Room for a line of this length; one that is larger than all there is takes all there is.

@@ -2,6 +2,7 @@
 
 use super::files::ServerFiles;
 use super::living::Living;
+use super::tool::ToolCaller;
 use super::voice::Voice;
 use crate::run::RunOrder;
 use crate::store::FileStore;
@@ -68,6 +69,8 @@ pub struct Answers {
     pub handle: Handle,
     /// What is seen of the traffic; given the twin that serves.
     pub view: Box<dyn Fn(Option<TwinId>) -> View + Send + Sync>,
+    /// What calls tools beside the clients.
+    pub tools: Arc<dyn ToolCaller>,
     /// The front's clock.
     pub clock: Arc<dyn Clock>,
     /// Where clients reach it, over HTTP.
@@ -99,6 +102,9 @@ impl Answers {
             Ask::Edited { path, patience_ms } => {
                 let patience = Duration::from_millis(patience_ms).min(LONGEST_EDIT);
                 return self.edited(Path::new(&path), patience).await;
+            }
+            Ask::Call { standby, tool, arguments, patience_ms } => {
+                return self.call(standby, &tool, &arguments, Duration::from_millis(patience_ms)).await;
             }
             Ask::Files { most } => {
                 let files =

@@ -187,6 +187,7 @@ mod tests {
                     cwd: cwd.clone(),
                     env: Variables::default(),
                     config: None,
+                    record: None,
                 },
                 Transport::Stdio,
             )

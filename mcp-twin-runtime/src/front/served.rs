@@ -281,6 +281,7 @@ impl Served {
             living: Arc::clone(&living),
             handle: handle.clone(),
             view: Box::new(view_of(hub.clone(), stdio)),
+            tools: Arc::new(hub.clone()),
             clock: Arc::new(hub.clone()),
             url: Some(url.clone()),
             stopped: Some(Arc::clone(&stopped)),

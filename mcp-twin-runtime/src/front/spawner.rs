@@ -141,6 +141,9 @@ impl TwinSpawner {
 impl ProcessSpawner for TwinSpawner {
     async fn spawn(&self, order: &SpawnOrder) -> Result<Box<dyn Instance>, Fault> {
         self.command.voice.name(order.twin, name_of(order.slot, order.source.generation));
+        if let Some(recorder) = self.wire.recorder() {
+            recorder.starts(order.twin, order.source.generation);
+        }
         let (launched, container) = self.command.start(&self.command.recipe(), &order.twin.to_string(), order)?;
         let identity = launched.identity.clone();
         let minder = self

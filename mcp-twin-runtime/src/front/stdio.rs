@@ -18,12 +18,15 @@ use crate::history::Numbers;
 use crate::logs::LogFile;
 use crate::pipes::{Descriptor, Input, Output};
 use crate::process::{self, Containers, StopOrder};
+use crate::record::{self, Header, RecordOrder, Recorder};
 use crate::run::RunOrder;
 use crate::servers::ServerKey;
 use crate::store::{FileStore, last_good};
 use crate::wire::{ClientEnd, Wire};
+use mcp_twin_core::detect::shown_words;
 use mcp_twin_core::drive::Driver;
 use mcp_twin_core::host::Host;
+use mcp_twin_core::redact::Redaction;
 use mcp_twin_core::relay::Relay;
 use mcp_twin_core::spec::Transport;
 use mcp_twin_core::swap::{Command, Swap};
@@ -102,6 +105,7 @@ impl Stdio {
         let mut relay = Relay::new(&order.options);
         relay.set_last_good(last_good::load(&order.home, &key));
         let wire = Wire::new(relay, Output::new(client)?, Arc::clone(&voice) as Arc<_>);
+        record(&order, &name, &wire, &voice);
         let told = wire.finder();
         voice.speak_through(move |text| {
             if let Some(wire) = told() {
@@ -204,6 +208,7 @@ impl Stdio {
             living: Arc::clone(&living),
             handle: handle.clone(),
             view: Box::new(view_of(wire.clone())),
+            tools: Arc::new(wire.clone()),
             clock: Arc::new(wire.clone()),
             url: None,
             stopped: None,
@@ -252,12 +257,42 @@ impl Stdio {
         self.driver.abort();
         let _ = self.driver.await;
         let all_gone = end_twins(&self.wire, stop).await;
+        if let Some(recorder) = self.wire.recorder() {
+            recorder.finish();
+        }
         self.spawner.sweep_all();
         match self.seat {
             // What could not be ended now is the next front's to sweep: it finds it by the record and the free lock.
             Some(seat) if !all_gone => seat.leave_to_sweep(),
             seat => drop(seat),
         }
+    }
+}
+
+/// Records the session, if that is asked for. What cannot be recorded is said, and stops nobody.
+fn record(order: &RunOrder, name: &str, wire: &Wire, voice: &Arc<Voice>) {
+    let Some(RecordOrder { file, redact }) = &order.record else { return };
+    let inherited: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let variables = inherited.iter().chain(order.env.iter()).map(|(name, value)| (name.as_str(), value.as_str()));
+    let header = Header {
+        recording: record::VERSION,
+        release: env!("CARGO_PKG_VERSION").to_owned(),
+        server: name.to_owned(),
+        command: shown_words(order.recorded.as_ref().unwrap_or(&order.command)),
+        time: jiff::Timestamp::now().to_string(),
+        redact: redact.clone(),
+    };
+    let heard = Arc::downgrade(voice);
+    let tell = Arc::new(move |text: &str| {
+        if let Some(voice) = heard.upgrade() {
+            voice.warn(text);
+        }
+    });
+    match Recorder::begin(&order.cwd.join(file), &header, Redaction::new(redact, variables), tell) {
+        Ok(recorder) => wire.record(recorder),
+        Err(error) => voice.warn(&format!("the session is not recorded: {}: {error}", file.display())),
     }
 }
 

@@ -14,6 +14,7 @@ mod own;
 mod processes;
 mod pump;
 mod sessions;
+mod tool;
 mod traffic;
 
 pub use processes::{SameCode, TwinProcesses};
@@ -29,7 +30,7 @@ use crate::wire::Listener;
 use family::Family;
 use hyper::header::HeaderMap;
 use link::Link;
-use mcp_twin_core::relay::{Edge, LastGood, Relay};
+use mcp_twin_core::relay::{Called, Edge, LastGood, Relay};
 use mcp_twin_core::spec::Options;
 use mcp_twin_core::swap::ProbeReport;
 use mcp_twin_core::{Fault, Moment, TwinId};
@@ -215,6 +216,7 @@ struct Waiters {
     idle: BTreeMap<(Sid, TwinId), oneshot::Sender<()>>,
     bake: Option<(TwinId, oneshot::Sender<Fault>)>,
     passed: Vec<(TwinId, oneshot::Sender<()>)>,
+    called: BTreeMap<(Sid, u64), oneshot::Sender<Called>>,
 }
 
 impl Hub {

@@ -41,10 +41,15 @@ impl Wire {
 
     async fn read_client(&self, mut lines: Lines) {
         while let Ok(true) = lines.fill().await {
+            let recorder = self.recorder();
+            let record = |line: &[u8]| recorder.iter().for_each(|recorder| recorder.client(line));
             self.with(|relay, now| {
                 while let Some(line) = lines.next_line() {
                     match line {
-                        Line::Whole(line) => relay.client_line(line, now),
+                        Line::Whole(line) => {
+                            record(line);
+                            relay.client_line(line, now);
+                        }
                         Line::Oversize(beginning) => relay.client_oversize(beginning, now),
                     }
                 }

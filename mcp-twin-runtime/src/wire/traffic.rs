@@ -1,11 +1,15 @@
 //! The wire as the swap machine's driver sees it: where requests go, and what proves a twin healthy.
 
 use super::Wire;
+use crate::front::{ToolCaller, too_late};
 use async_trait::async_trait;
 use mcp_twin_core::host::{Clock, HealthProbe, Traffic};
+use mcp_twin_core::relay::Called;
 use mcp_twin_core::swap::ProbeReport;
 use mcp_twin_core::{Code, Fault, Moment, TwinId};
+use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 fn gone() -> Fault {
     Fault::new(Code::ExitedEarly, "the twin ended before it could answer")
@@ -56,7 +60,11 @@ impl Traffic for Wire {
                 relay.begin_bake(to);
             }
             Ok(())
-        })
+        })?;
+        if let Some(recorder) = self.recorder() {
+            recorder.serves(to);
+        }
+        Ok(())
     }
 
     async fn bake_failed(&self, twin: TwinId) -> Fault {
@@ -99,6 +107,29 @@ impl Traffic for Wire {
         self.with(|relay, now| relay.drain(twin, now));
         // Gone is drained too.
         let _ = rx.await;
+    }
+}
+
+#[async_trait]
+impl ToolCaller for Wire {
+    async fn call_tool(&self, twin: TwinId, tool: &str, arguments: &str, limit: Duration) -> Result<Called, Fault> {
+        let (number, answer) = {
+            let now = self.now();
+            let mut inner = self.lock();
+            let number = inner.relay.call_tool(twin, tool, arguments)?;
+            let (tx, rx) = oneshot::channel();
+            inner.waiters.called.insert(number, tx);
+            self.pump(&mut inner, now);
+            (number, rx)
+        };
+        match timeout(limit, answer).await {
+            Ok(answer) => Ok(answer.unwrap_or_else(|_| Called::Lost(gone()))),
+            Err(_) => {
+                self.lock().waiters.called.remove(&number);
+                self.with(|relay, now| relay.give_up_tool(number, now));
+                Err(too_late(limit))
+            }
+        }
     }
 }
 

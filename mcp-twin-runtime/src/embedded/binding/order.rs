@@ -129,6 +129,7 @@ impl FrontOrder {
             cwd: cwd.map_err(|error| Trouble::usage(format!("the working directory: {error}")))?,
             env: Variables(self.env.into_iter().collect()),
             config: None,
+            record: None,
         })
     }
 

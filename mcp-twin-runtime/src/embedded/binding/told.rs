@@ -26,6 +26,7 @@ pub fn answer(answer: Answer) -> Result<String, Trouble> {
         Answer::Outcome(done) => outcome(done),
         Answer::Edited(edit) => text(&edit),
         Answer::Files(files) => text(&files),
+        Answer::Called(answer) => text(&answer),
         Answer::Error(fault) => Err(fault.into()),
         Answer::Accepted => Err(Trouble::bug("an acceptance is no answer")),
     }

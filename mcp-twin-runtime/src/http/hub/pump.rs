@@ -265,6 +265,9 @@ impl Inner {
                 Some(waiter) => drop(waiter.send(Err(fault))),
                 None => self.session_refused(hub, sid, twin, fault),
             },
+            RelayEvent::Called(number, called) => {
+                drop(waiters.called.remove(&(sid, number)).map(|waiter| waiter.send(called)));
+            }
             RelayEvent::Drained(twin) => drop(waiters.drained.remove(&(sid, twin)).map(|waiter| waiter.send(()))),
             RelayEvent::Idle(twin) => drop(waiters.idle.remove(&(sid, twin)).map(|waiter| waiter.send(()))),
             RelayEvent::Junk(twin, beginning) => {

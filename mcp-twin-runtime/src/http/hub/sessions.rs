@@ -371,6 +371,7 @@ impl Inner {
         session.streams.end();
         // Whoever waits for this session to finish with a twin need not wait any more.
         self.waiters.drained.retain(|(of, _), _| *of != sid);
+        self.waiters.called.retain(|(of, _), _| *of != sid);
         self.waiters.idle.retain(|(of, _), _| *of != sid);
         self.waiters.ready.retain(|(of, _), _| *of != sid);
         self.waiters.prepared.retain(|(of, _), _| *of != sid);
