@@ -36,6 +36,29 @@ pub(crate) struct Named {
 }
 
 impl Named {
+    /// The server over stdio that is meant: by this command, or without one by its name: that of a configuration file, of an
+    /// earlier start, or of a client's entry.
+    pub(crate) fn meant(
+        server: Option<String>,
+        command: Vec<String>,
+        configured: &Configured,
+        home: &Home,
+        here: PathBuf,
+    ) -> Result<Self, Failure> {
+        match server {
+            Some(name) if command.is_empty() && configured.starts(&name) => Ok(Self::in_a_file(name, here)),
+            Some(name) if command.is_empty() => find(home, &name, &here, Purpose::Run),
+            name => Ok(Self {
+                name: name.unwrap_or_default(),
+                command,
+                recorded: None,
+                cwd: here,
+                env: Variables::default(),
+                stdio: true,
+            }),
+        }
+    }
+
     /// A server whose command a configuration file has.
     pub(crate) fn in_a_file(name: String, here: PathBuf) -> Self {
         Self { name, command: Vec::new(), recorded: None, cwd: here, env: Variables::default(), stdio: false }

@@ -32,24 +32,13 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
     let home = crate::home()?;
     let configured = Configured::seen_from(&here, &home)?;
     let mut line = format!("-- {}", shell_words::join(&command));
-    let Named { name, command, recorded, cwd, env, .. } = match args.server {
-        Some(name) if command.is_empty() => {
-            line = shell_words::quote(&name).into_owned();
-            if configured.starts(&name) {
-                Named::in_a_file(name, here)
-            } else {
-                named::find(&home, &name, &here, Purpose::Run)?
-            }
-        }
-        name => Named {
-            name: name.unwrap_or_default(),
-            command,
-            recorded: None,
-            cwd: here,
-            env: Variables::default(),
-            stdio: true,
-        },
-    };
+    if command.is_empty()
+        && let Some(name) = &args.server
+    {
+        line = shell_words::quote(name).into_owned();
+    }
+    let named = Named::meant(args.server, command, &configured, &home, here)?;
+    let Named { name, command, recorded, cwd, env, .. } = named;
     let given = Given {
         name: args.name.or(Some(name).filter(|name| !name.is_empty())),
         command,

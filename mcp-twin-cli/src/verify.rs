@@ -12,12 +12,14 @@ mod shape;
 mod stage;
 
 use crate::args::VerifyArgs;
+use crate::configured::{Configured, Given};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::named::{self, Named, Purpose};
+use crate::named::Named;
 use crate::render::verify as render;
 use crate::run::{not_a_folder, text};
 use crate::screen::Screen;
+use mcp_twin_core::spec::{Options, Transport};
 use mcp_twin_runtime::process::{not_runnable, told_to_end};
 use mcp_twin_runtime::run::Variables;
 use mcp_twin_runtime::session::Era;
@@ -40,6 +42,8 @@ pub(crate) struct Order {
     pub(crate) cwd: PathBuf,
     /// Its variables.
     pub(crate) env: Variables,
+    /// Its options, as its configuration has them.
+    pub(crate) options: Options,
     /// How long one answer may take.
     pub(crate) timeout: Duration,
     /// How often it is swapped.
@@ -115,17 +119,24 @@ fn order(args: VerifyArgs) -> Result<Order, Failure> {
     })?;
     let calls = args.call.iter().map(|call| wanted_call(call)).collect::<Result<Vec<_>, _>>()?;
     let command = args.command.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
-    let named = match args.server {
-        Some(name) if command.is_empty() => named::find(&crate::home()?, &name, &here, Purpose::Run)?,
-        name => Named {
-            name: name.unwrap_or_default(),
-            command,
-            recorded: None,
-            cwd: here,
-            env: Variables::default(),
-            stdio: true,
-        },
+    let home = crate::home()?;
+    let configured = Configured::seen_from(&here, &home)?;
+    let Named { name, command, recorded, cwd, env, .. } = Named::meant(args.server, command, &configured, &home, here)?;
+    // Nothing is followed here, and what goes wrong is told by the report alone.
+    let options = Options { watch_files: false, tell: false, ..Options::defaults(Transport::Stdio) };
+    let given = Given {
+        name: Some(name).filter(|name| !name.is_empty()),
+        command,
+        recorded,
+        cwd,
+        env,
+        watch: Vec::new(),
+        ignore: Vec::new(),
+        options,
+        chosen: vec!["watch_files", "tell"],
+        keys: Vec::new(),
     };
+    let (named, _) = configured.order(&home, given);
     not_a_folder(&named.command, &named.cwd)?;
     if named.command.iter().any(|word| word.contains("{port}")) {
         return Err(Failure::usage("only a server over stdio can be verified, and `{port}` is for one over HTTP")
@@ -139,10 +150,11 @@ fn order(args: VerifyArgs) -> Result<Order, Failure> {
             .fold(Failure::broken(fault.message), |failure, help| failure.advise("try", help)));
     }
     Ok(Order {
-        name: named.name,
+        name: named.name.unwrap_or_default(),
         command: named.command,
         cwd: named.cwd,
         env: named.env,
+        options: named.options,
         timeout: args.timeout,
         swaps: args.swaps,
         calls,

@@ -61,19 +61,17 @@ fn a_server_of_the_sdk_in_the_modern_era() {
 
 #[test]
 fn a_server_over_http_needs_no_client() {
-    let project = Project::new(Server::Http(Http::PythonOpen));
-    let front = project.serve(MANUAL_HTTP);
-    let _ = project.until_status("a front that serves", |front| front["state"] == "serving");
-    standby_and_active(&project);
-    let _ = project.cli(&["stop"]).with_status(0);
-    assert!(front.exit_status().success());
-    project.nothing_left();
+    without_a_client(Server::Http(Http::PythonOpen), MANUAL_HTTP);
 }
 
 #[test]
 fn a_server_over_stdio_behind_http_needs_no_client() {
-    let project = Project::new(Server::PythonOpen);
-    let front = project.serve(&[&["--stdio"], MANUAL_HTTP].concat());
+    without_a_client(Server::PythonOpen, &[&["--stdio"], MANUAL_HTTP].concat());
+}
+
+fn without_a_client(server: Server, flags: &[&str]) {
+    let project = Project::new(server);
+    let front = project.serve(flags);
     let _ = project.until_status("a front that serves", |front| front["state"] == "serving");
     standby_and_active(&project);
     let _ = project.cli(&["stop"]).with_status(0);

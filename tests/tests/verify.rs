@@ -188,3 +188,13 @@ fn what_cannot_be_meant_is_a_usage_error() {
     let nothing = project.cli(&["verify", "--", "./nothing-of-the-kind"]).with_status(4);
     assert!(nothing.stderr.contains("nothing-of-the-kind"), "{nothing:?}");
 }
+
+#[test]
+fn a_server_of_a_configuration_file_is_built_and_verified_by_its_name() {
+    let project = Project::new(Server::Plain);
+    let table = "[servers.shop]\ncommand = \"python3\"\nargs = [\"made.py\"]\nbuild = \"cp server.py made.py\"\n";
+    fs::write(project.root().join("mcp-twin.toml"), table).unwrap();
+    let report = project.cli(&["verify", "shop"]).with_status(0);
+    assert!(project.root().join("made.py").exists(), "{report:?}");
+    project.nothing_left();
+}

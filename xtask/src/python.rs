@@ -16,7 +16,11 @@ pub(crate) fn test(arguments: &[String]) -> Result {
         .current_dir(&package)
         .env("MYPYPATH", &path)
         .env("PYTHONPATH", &path))?;
-    run(python().args(["pytest", "-q", "tests"]).args(arguments).current_dir(&package).env("PYTHONPATH", &path))?;
+    run(python()
+        .args(["pytest", "-q", "-n", "2", "tests"])
+        .args(arguments)
+        .current_dir(&package)
+        .env("PYTHONPATH", &path))?;
     run(python()
         .args(["pytest", "-q", "-p", "mcp_twin.pytest_plugin"])
         .current_dir(root().join("examples/python-harness"))

@@ -363,7 +363,7 @@ fn front_order(order: &Order) -> RunOrder {
         recorded: None,
         watch: Vec::new(),
         ignore: Vec::new(),
-        options: Options { watch_files: false, tell: false, ..Options::defaults(Transport::Stdio) },
+        options: order.options.clone(),
         chosen: vec!["watch_files", "tell"],
         cwd: order.cwd.clone(),
         env: order.env.clone(),
