@@ -3,7 +3,7 @@
 use crate::args::RunArgs;
 use crate::configured::{Configured, Given};
 use crate::failure::Failure;
-use crate::named::{self, Named, Purpose};
+use crate::named::Named;
 use crate::render::style::{DIM, GOOD, paint};
 use crate::screen::Screen;
 use mcp_twin_core::spec::{Options, Transport};

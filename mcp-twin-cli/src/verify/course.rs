@@ -7,7 +7,6 @@ use super::shape::{Problems, problems};
 use super::stage::Stage;
 use crate::render::ago::measured;
 use mcp_twin_core::control::{Answer, Ask};
-use mcp_twin_core::spec::{Options, Transport};
 use mcp_twin_core::swap::{Notice, Outcome};
 use mcp_twin_core::{Code, Fault};
 use mcp_twin_runtime::bare::{Bare, BareOrder};
