@@ -191,6 +191,7 @@ impl ServerFiles {
 impl Sources for ServerFiles {
     async fn now(&self) -> Source {
         let hash = self.look().await.hash();
+        self.voice.step_over();
         self.source(hash).await
     }
 
@@ -209,6 +210,7 @@ impl Sources for ServerFiles {
 
     async fn compare(&self, twin: TwinId) -> (Source, bool) {
         let now = self.look().await;
+        self.voice.step_over();
         self.boot_ended(twin);
         let mark = self.lock().marks.remove(&twin);
         let Some(mark) = mark else { return (self.source(now.hash()).await, true) };

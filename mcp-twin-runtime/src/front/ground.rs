@@ -44,6 +44,14 @@ impl Ground {
         }
     }
 
+    /// A step of an operation is over: its code is not run again soon.
+    pub fn step_over(&self) {
+        #[cfg(target_os = "linux")]
+        if matches!(self, Self::Own) {
+            crate::process::forget_the_code();
+        }
+    }
+
     /// What became of an operation. On stderr it is said in words.
     pub fn notice(&self, notice: &Notice) {
         match self {

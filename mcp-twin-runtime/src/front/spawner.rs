@@ -96,7 +96,10 @@ impl ServerCommand {
             keep: recipe.keep.clone(),
         };
         match process::spawn(&launch) {
-            Ok(launched) => Ok((launched, container)),
+            Ok(launched) => {
+                self.voice.step_over();
+                Ok((launched, container))
+            }
             Err(fault) => {
                 container.into_iter().for_each(Container::discard);
                 Err(fault)

@@ -69,6 +69,7 @@ impl Stdio {
     /// The client's descriptor cannot be used.
     pub fn begin(order: RunOrder, ground: &Ground, client: Descriptor) -> io::Result<Self> {
         let mut plan = Plan::new(&order, Transport::Stdio);
+        ground.step_over();
         let as_given = order.clone();
         let order = RunOrder { options: plan.options.clone(), ..order };
         let mut warnings: Vec<String> = plan.warnings.drain(..).collect();
@@ -225,6 +226,7 @@ impl Stdio {
                 Err(error) => voice.warn(&format!("`mcp-twin status` cannot see this front: {error}")),
             }
         }
+        ground.step_over();
         let watching = watch(debounce, handle, store, Arc::clone(&files), living, Arc::new(wire.clone()));
         tokio::spawn(watching_or_saying(watching, Arc::clone(&voice)));
         Ok(Self { answers, first, wire, voice, driver, spawner, seat })

@@ -179,6 +179,11 @@ impl Voice {
         }
     }
 
+    /// A step of an operation is over.
+    pub fn step_over(&self) {
+        self.ground.step_over();
+    }
+
     /// Whether this was the last reason for which nothing serves.
     fn said_already(&self, fault: &Fault) -> bool {
         lock(&self.unrunnable).replace(fault.message.clone()).as_ref() == Some(&fault.message)
