@@ -1,6 +1,7 @@
 //! What configuration files make of a command line.
 
 use crate::failure::Failure;
+use crate::named::Named;
 use mcp_twin_core::config::{Asked, Layers, Wanted};
 use mcp_twin_core::spec::{Options, slug};
 use mcp_twin_runtime::config::{Config, ConfigFault, Places};
@@ -33,6 +34,25 @@ pub(crate) struct Given {
     pub(crate) chosen: Vec<&'static str>,
     /// Other keys that were given.
     pub(crate) keys: Vec<&'static str>,
+}
+
+impl Given {
+    /// This server with these options, `chosen` among them; nothing else is said.
+    pub(crate) fn of(named: Named, options: Options, chosen: Vec<&'static str>) -> Self {
+        let Named { name, command, recorded, cwd, env, .. } = named;
+        Self {
+            name: Some(name).filter(|name| !name.is_empty()),
+            command,
+            recorded,
+            cwd,
+            env,
+            watch: Vec::new(),
+            ignore: Vec::new(),
+            options,
+            chosen,
+            keys: Vec::new(),
+        }
+    }
 }
 
 impl Configured {

@@ -37,20 +37,11 @@ pub(crate) fn run(args: RunArgs, options: Options) -> Result<u8, Failure> {
     {
         line = shell_words::quote(name).into_owned();
     }
-    let named = Named::meant(args.server, command, &configured, &home, here)?;
-    let Named { name, command, recorded, cwd, env, .. } = named;
-    let given = Given {
-        name: args.name.or(Some(name).filter(|name| !name.is_empty())),
-        command,
-        recorded,
-        cwd,
-        env,
-        watch: args.watch,
-        ignore: args.ignore,
-        options,
-        chosen: args.chosen,
-        keys: Vec::new(),
-    };
+    let mut named = Named::meant(args.server, command, &configured, &home, here)?;
+    if let Some(name) = args.name {
+        named.name = name;
+    }
+    let given = Given { watch: args.watch, ignore: args.ignore, ..Given::of(named, options, args.chosen) };
     let from_a_file = given.command.is_empty();
     let (mut order, wanted) = configured.order(&home, given);
     if from_a_file && wanted.transport == Some(Transport::Http) {

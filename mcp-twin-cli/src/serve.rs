@@ -67,31 +67,21 @@ fn failed(error: &ServeError) -> Failure {
 }
 
 fn order(home: &Home, args: ServeArgs, options: Options) -> Result<ServeOrder, Failure> {
-    let named = args.named().map(str::to_owned);
+    let name = args.named().map(str::to_owned);
     let here = here()?;
     let configured = Configured::seen_from(&here, home)?;
     let keys = given_keys(&args);
-    let Named { name, command, recorded, cwd, env, mut stdio } = if !args.command.is_empty() {
+    let named = if !args.command.is_empty() {
         let command = args.command.into_iter().map(crate::run::text).collect::<Result<Vec<_>, _>>()?;
         let stdio = is_known_as_stdio(home, &command, &here);
-        Named { name: named.unwrap_or_default(), command, recorded: None, cwd: here, env: Variables::default(), stdio }
-    } else if let Some(name) = named.clone().filter(|name| configured.starts(name)) {
+        Named { name: name.unwrap_or_default(), command, recorded: None, cwd: here, env: Variables::default(), stdio }
+    } else if let Some(name) = name.clone().filter(|name| configured.starts(name)) {
         Named::in_a_file(name, here)
     } else {
-        remembered(home, named.as_deref(), &here)?
+        remembered(home, name.as_deref(), &here)?
     };
-    let given = Given {
-        name: Some(name).filter(|name| !name.is_empty()),
-        command,
-        recorded,
-        cwd,
-        env,
-        watch: args.watch,
-        ignore: args.ignore,
-        options,
-        chosen: args.chosen,
-        keys,
-    };
+    let mut stdio = named.stdio;
+    let given = Given { watch: args.watch, ignore: args.ignore, keys, ..Given::of(named, options, args.chosen) };
     let from_a_file = given.command.is_empty();
     let (run, wanted) = configured.order(home, given);
     if from_a_file {

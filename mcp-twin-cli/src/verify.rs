@@ -121,21 +121,10 @@ fn order(args: VerifyArgs) -> Result<Order, Failure> {
     let command = args.command.into_iter().map(text).collect::<Result<Vec<_>, _>>()?;
     let home = crate::home()?;
     let configured = Configured::seen_from(&here, &home)?;
-    let Named { name, command, recorded, cwd, env, .. } = Named::meant(args.server, command, &configured, &home, here)?;
+    let named = Named::meant(args.server, command, &configured, &home, here)?;
     // Nothing is followed here, and what goes wrong is told by the report alone.
     let options = Options { watch_files: false, tell: false, ..Options::defaults(Transport::Stdio) };
-    let given = Given {
-        name: Some(name).filter(|name| !name.is_empty()),
-        command,
-        recorded,
-        cwd,
-        env,
-        watch: Vec::new(),
-        ignore: Vec::new(),
-        options,
-        chosen: vec!["watch_files", "tell"],
-        keys: Vec::new(),
-    };
+    let given = Given::of(named, options, vec!["watch_files", "tell"]);
     let (named, _) = configured.order(&home, given);
     not_a_folder(&named.command, &named.cwd)?;
     if named.command.iter().any(|word| word.contains("{port}")) {
