@@ -142,3 +142,28 @@ fn a_build_step_that_is_configured_later_counts_from_then_on() {
     assert_eq!(builds(&project), 1);
     project.finish(&client);
 }
+
+#[test]
+fn a_front_that_ends_ends_its_build_too() {
+    let project = Project::new(Server::Plain);
+    let client = open(&project, &["--watch", "server.py"]);
+    project.save_version("slow");
+    until("the slow build", || (!project.noted("begun").is_empty()).then_some(()));
+    // It looks that no process is left, `sleep 600` among them.
+    project.finish(&client);
+}
+
+#[test]
+fn the_build_of_a_front_that_was_killed_is_ended_by_the_next_one() {
+    let project = Project::new(Server::Plain);
+    let client = open(&project, &["--watch", "server.py"]);
+    project.save_version("slow");
+    until("the slow build", || (!project.noted("begun").is_empty()).then_some(()));
+    let sleep = project.processes().into_iter().find(|seen| seen.command == "sleep 600").unwrap();
+    client.kill();
+    project.save_version("v3");
+    let next = open(&project, &["--watch", "server.py"]);
+    next.until_version("v3");
+    until("the end of the old build", || project.processes().iter().all(|seen| seen.pid != sleep.pid).then_some(()));
+    project.finish(&next);
+}

@@ -94,7 +94,10 @@ impl Build {
     pub async fn run<F: Future<Output = Option<SourceHash>>>(&self, look: impl Fn() -> F) -> Result<(), Fault> {
         let asked = now_ms();
         let lock = Lock::take_async(&files::lock::beside(&self.place.record), self.patience).await;
-        let lock = lock.map_err(|error| self.failed(format!("cannot begin: {error}")))?;
+        let lock = lock.map_err(|error| {
+            self.failed(format!("cannot begin: {error}"))
+                .with_help("`mcp-twin status` shows the fronts of this server: one of them builds")
+        })?;
         let before = look().await;
         if let Some(built) = self.recorded(before) {
             match built.fault {
