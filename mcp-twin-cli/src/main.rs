@@ -1,5 +1,8 @@
 //! The `mcp-twin` command.
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod memory;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
