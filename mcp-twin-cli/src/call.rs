@@ -31,7 +31,9 @@ struct Words<'a> {
 /// Calls the tool and shows what it answered.
 pub(crate) fn call(home: &Home, args: &CallArgs, json: bool) -> Result<Exit, Failure> {
     let words = words(&args.words)?;
-    let front = front(home, words.server, args.front.as_deref())?;
+    // A check before a swap asks at its own front, and so does a server that calls itself.
+    let own = std::env::var("MCP_TWIN_FRONT").ok().filter(|_| words.server.is_none());
+    let front = front(home, words.server, args.front.as_deref().or(own.as_deref()))?;
     let ask = Ask::Call {
         standby: args.standby,
         tool: words.tool.to_owned(),

@@ -300,6 +300,12 @@ impl Driver {
                 };
                 self.push(Abortable::new(wanted, registration).map(|done| done.unwrap_or(Done::Nothing)));
             }
+            Effect::Examine { twin } => self.wait_for(twin, async move {
+                match host.probe.examine(twin).await {
+                    Ok(()) => Event::Examined { twin },
+                    Err(fault) => Event::ExamineFailed { twin, fault: with_last_words(fault, &*host.probe, twin) },
+                }
+            }),
             Effect::Rehash { twin } => self.wait_for(twin, async move {
                 let (source, touched) = host.sources.compare(twin).await;
                 Event::Hashed { twin, source, touched }

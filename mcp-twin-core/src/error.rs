@@ -46,6 +46,8 @@ codes! {
     ProtocolBroken = "twin::probe::protocol",
     /// The build step failed or passed its time-out.
     BuildFailed = "twin::build::failed",
+    /// The check before the swap failed or passed its time-out.
+    CheckFailed = "twin::check::failed",
     /// A newer change took the place of this operation.
     Superseded = "twin::swap::superseded",
     /// The verified standby died before it could take over.

@@ -62,6 +62,15 @@ pub trait HealthProbe: Send + Sync {
     /// # Errors
     /// Why the twin will not be ready.
     async fn check(&self, twin: TwinId) -> Result<ProbeReport, Fault>;
+    /// Tries a twin that is ready, as [`Options::check`](crate::spec::Options::check) says; asked for only if it says something,
+    /// and only while another twin serves. The machine's `check_timeout` bounds it, with a margin for the host's own bound.
+    ///
+    /// # Errors
+    /// Why the twin must not take over.
+    async fn examine(&self, twin: TwinId) -> Result<(), Fault> {
+        let _ = twin;
+        Ok(())
+    }
     /// The last lines that this twin wrote to its stderr. They go into the reason why it is not ready.
     fn last_words(&self, twin: TwinId) -> String {
         let _ = twin;

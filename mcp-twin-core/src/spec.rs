@@ -1,9 +1,11 @@
 //! What a server is and how it wants to be treated: name, command, transport, options with their defaults.
 
+mod check;
 mod name;
 mod table;
 mod value;
 
+pub use check::Check;
 pub use name::{NameError, ServerId, ServerName, default_name, disambiguate, slug};
 pub use table::{Kind, OPTIONS, OptionError, OptionInfo, nearest};
 pub use value::duration;
@@ -86,6 +88,10 @@ pub struct Options {
     pub build: Option<String>,
     /// Deadline of the build step.
     pub build_timeout: Duration,
+    /// What is tried on a ready twin before it takes over from another one.
+    pub check: Option<Check>,
+    /// Deadline of the check.
+    pub check_timeout: Duration,
     /// Deadline from spawn to ready.
     pub start_timeout: Duration,
     /// Time between two health checks of a starting twin (HTTP; over stdio the answer itself is awaited).
@@ -148,6 +154,8 @@ impl Options {
             watch_max: Duration::from_secs(2),
             build: None,
             build_timeout: secs(120, 600),
+            check: None,
+            check_timeout: Duration::from_secs(30),
             start_timeout: secs(60, 120),
             probe_interval: Duration::from_millis(50),
             probe_timeout: Duration::from_secs(5),

@@ -152,6 +152,8 @@ impl Swap {
             Event::Probing { twin } => self.probing(twin, now),
             Event::Healthy { twin, report } => self.healthy(twin, report, now),
             Event::Unhealthy { twin, fault } => self.unhealthy(twin, fault, now),
+            Event::Examined { twin } => self.examined(twin, now),
+            Event::ExamineFailed { twin, fault } => self.examine_failed(twin, fault, now),
             Event::Hashed { twin, source, touched } => self.hashed(twin, source, touched, now),
             Event::Persisted { seq } => self.persisted(seq, now),
             Event::PersistFailed { seq, why } => self.persist_failed(seq, &why, now),

@@ -24,7 +24,8 @@ fn block(fault: &Fault, server: &str, mend: &str) -> String {
     let mut text = format!("  {} {}\n", harmless(&fault.message), paint(DIM, &format!("[{}]", fault.code)));
     let said = telling(&fault.stderr_tail);
     if !said.is_empty() {
-        let whose = if fault.code == Code::BuildFailed { "What it said:" } else { "The server's stderr:" };
+        let own = matches!(fault.code, Code::BuildFailed | Code::CheckFailed);
+        let whose = if own { "What was said:" } else { "The server's stderr:" };
         let _ = writeln!(text, "  {whose}");
         for line in said {
             let _ = writeln!(text, "  {} {line}", paint(DIM, "│"));
@@ -88,7 +89,8 @@ fn advice(code: Code, server: &str, mend: &str) -> Option<String> {
         | Code::Crashed
         | Code::ProbeRefused
         | Code::ListFailed
-        | Code::BuildFailed => mend.to_owned(),
+        | Code::BuildFailed
+        | Code::CheckFailed => mend.to_owned(),
         Code::ProbeTimeout => "see what it waits for; `--start-timeout` gives it more time".to_owned(),
         Code::VersionChanged => "reconnect the client: another protocol version takes a new session".to_owned(),
         Code::CapabilityLost => format!("mcp-twin swap {server} --force, if it is meant so"),

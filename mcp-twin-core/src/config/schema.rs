@@ -58,6 +58,15 @@ fn of_option(option: &OptionInfo) -> Value {
         Kind::Count => json!({"type": "integer", "minimum": 0}),
         Kind::Size => json!({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": SIZE}]}),
         Kind::CommandOrNone => json!({"type": "string", "minLength": 1}),
+        Kind::Check => json!({"anyOf": [
+            {"type": "string", "minLength": 1},
+            {
+                "type": "object",
+                "properties": {"tool": {"type": "string", "minLength": 1}, "args": {"type": "object"}},
+                "required": ["tool"],
+                "additionalProperties": false,
+            },
+        ]}),
         Kind::Names => json!({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}),
     };
     let (run, serve) = (option.default(Transport::Stdio), option.default(Transport::Http));

@@ -1,7 +1,7 @@
 //! The one place that lists every option: the command builds its flags from it, the configuration its keys.
 
 use super::value::{duration, line, names, show_duration, show_line, show_names, show_size, size, switch};
-use super::{Breaking, Options, Promote, Standby, Strategy, Transport};
+use super::{Breaking, check, Options, Promote, Standby, Strategy, Transport};
 use std::time::Duration;
 
 /// One option.
@@ -40,6 +40,8 @@ pub enum Kind {
     Names,
     /// A command line for a shell, `auto`, or `none`.
     CommandOrNone,
+    /// A command line for a shell, `tool:NAME` with or without `=` and its arguments as a JSON object, or `none`.
+    Check,
 }
 
 impl Kind {
@@ -54,6 +56,7 @@ impl Kind {
             Self::Size => "SIZE",
             Self::Names => "NAME,…",
             Self::CommandOrNone => "COMMAND",
+            Self::Check => "CHECK",
         }
     }
 }
@@ -210,6 +213,14 @@ pub const OPTIONS: &[OptionInfo] = &[
     ),
     option!(build_timeout, Kind::Duration, positive, show_duration, "the longest that the build step may take"),
     option!(
+        check,
+        Kind::Check,
+        check::read,
+        check::show,
+        "what new code must pass before it takes over: a command line (exit status 0), or `tool:NAME={…}`, a tool of the server"
+    ),
+    option!(check_timeout, Kind::Duration, positive, show_duration, "the longest that the check may take"),
+    option!(
         start_timeout,
         Kind::Duration,
         positive,
@@ -314,6 +325,7 @@ const fn flag(key: &'static str) -> &'static str {
         "handoff_wait" => "--handoff-wait", "state_ttl" => "--state-ttl", "max_message" => "--max-message",
         "stop_term" => "--stop-term", "stop_kill" => "--stop-kill", "backoff" => "--backoff",
         "backoff_max" => "--backoff-max", "call_timeout" => "--call-timeout", "keep_children" => "--keep-children", "build" => "--build",
+        "check" => "--check", "check_timeout" => "--check-timeout",
     }
     ""
 }
@@ -442,7 +454,7 @@ mod tests {
             .collect();
         let wanted = "promote auto auto|strategy overlap overlap|breaking warn wait|standby on-demand warm|\
             tell true true|watch_files true false|watch_quiet 100ms 100ms|watch_max 2s 2s|build none none|build_timeout 2m 10m|\
-            start_timeout 1m 2m|probe_interval 50ms 50ms|probe_timeout 5s 5s|settle 0 5s|hold 5s 2s|\
+            check none none|check_timeout 30s 30s|start_timeout 1m 2m|probe_interval 50ms 50ms|probe_timeout 5s 5s|settle 0 5s|hold 5s 2s|\
             hold_requests 256 256|hold_bytes 8MiB 8MiB|drain none 30s|bake 10s 5m|keep_old 1m 10m|\
             standby_ttl 30m 30m|handoff_wait 30s 30s|state_ttl 10m 10m|max_message 64MiB 64MiB|stop_term 2s 10s|\
             stop_kill 3s 10s|backoff 200ms 200ms|backoff_max 30s 30s|call_timeout none none|\

@@ -47,6 +47,12 @@ pub enum Effect {
         /// Accept a lost capability (`swap --force`).
         force: bool,
     },
+    /// Try a twin that has passed its probe, with the check that the options name; asked for only while another twin
+    /// serves. A later `Stop` of the twin takes it back. Answer: `Examined` or `ExamineFailed`.
+    Examine {
+        /// Which twin.
+        twin: TwinId,
+    },
     /// Hash the watched files again and say whether any was touched since the spawn. Answer: `Hashed`.
     Rehash {
         /// Which twin's verification asks.
@@ -241,7 +247,7 @@ pub struct HistoryEntry {
     pub from: Option<Generation>,
     /// How it ended.
     pub outcome: Outcome,
-    /// How long each phase took, in order: `build`, `spawn`, `probe`, `verify`, `commit`.
+    /// How long each phase took, in order: `build`, `spawn`, `probe`, `check`, `verify`, `commit`.
     pub phases: Vec<(PhaseName, Duration)>,
 }
 
@@ -255,7 +261,9 @@ pub enum PhaseName {
     Spawn,
     /// From the running process to the passed probe.
     Probe,
-    /// From the passed probe to Verified.
+    /// The check that the options name.
+    Check,
+    /// From the passed probe, or the passed check, to Verified.
     Verify,
     /// From the decision to promote to the moved route.
     Commit,

@@ -81,6 +81,18 @@ pub enum Event {
         /// Why.
         fault: Fault,
     },
+    /// The check of this twin passed.
+    Examined {
+        /// Which twin.
+        twin: TwinId,
+    },
+    /// The check of this twin failed, or passed its deadline.
+    ExamineFailed {
+        /// Which twin.
+        twin: TwinId,
+        /// Why.
+        fault: Fault,
+    },
     /// Answer to [`Effect::Rehash`](super::Effect::Rehash).
     Hashed {
         /// Which twin's verification asked.

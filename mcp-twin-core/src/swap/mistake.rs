@@ -66,6 +66,8 @@ pub(super) enum Mistake {
     TwoCopies,
     /// Another strategy is taken over by a machine that runs.
     StrategyTaken,
+    /// New code takes over though nobody tried it.
+    NotExamined,
     /// A warm twin stays though nobody wants one any more.
     UnwantedWarm,
 }

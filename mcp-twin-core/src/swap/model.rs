@@ -125,10 +125,13 @@ struct Proc {
     /// The spawn is not answered yet.
     unanswered: bool,
     probing: bool,
+    examining: bool,
     hashing: bool,
     preparing: bool,
     draining: bool,
     stopping: bool,
+    /// It has passed its check, or none was asked for.
+    tried: bool,
     /// A file was touched since its spawn.
     touched: bool,
     /// It serves and its bake is not over.
@@ -158,6 +161,7 @@ enum Move {
     WriteFails,
     SpawnAnswered(TwinId),
     ProbeAnswered(TwinId, bool),
+    CheckAnswered(TwinId, bool),
     HashAnswered(TwinId),
     PrepareAnswered(TwinId),
     RouteMoves,
@@ -197,7 +201,7 @@ impl Move {
             | Self::PidReused(_)
             | Self::Says(_)
             | Self::Reconfigured => true,
-            Self::ProbeAnswered(twin, false) => world.procs.get(twin).is_some_and(|proc| proc.is_good()),
+            Self::ProbeAnswered(twin, false) | Self::CheckAnswered(twin, false) => world.procs.get(twin).is_some_and(|proc| proc.is_good()),
             Self::BakeFails => world.route.and_then(|twin| world.procs.get(&twin)).is_some_and(Proc::is_good),
             Self::Fires(timer) => world.is_late(*timer),
             _ => false,
@@ -214,10 +218,12 @@ impl Proc {
             call: false,
             unanswered: true,
             probing: false,
+            examining: false,
             hashing: false,
             preparing: false,
             draining: false,
             stopping: false,
+            tried: false,
             touched: false,
             unbaked: false,
         }

@@ -164,6 +164,8 @@ pub(crate) enum Stage {
     Warming { deadline: Option<Moment> },
     /// It must stay ready so long.
     Settling { until: Moment },
+    /// The check of the options runs.
+    Examining { deadline: Moment },
     /// The files are hashed again.
     Checking { deadline: Moment },
     /// It waits for a word, at most until then. Under `handoff` nothing was spawned yet.
@@ -311,6 +313,7 @@ impl Stage {
             Self::Building { .. } => "building",
             Self::Identifying { .. } | Self::Clearing { .. } => "spawning",
             Self::Warming { .. } | Self::Settling { .. } | Self::Checking { .. } => "warming",
+            Self::Examining { .. } => "checking",
             Self::Verified { .. } => "verified",
             Self::Yielding { .. }
             | Self::Preparing { .. }

@@ -111,7 +111,10 @@ impl Swap {
             Stage::Spawning { .. } => self.fail(Code::SpawnFailed, "the process was not started in time", now),
             Stage::Warming { .. } if self.mistake(Mistake::LateMeansReady) => self.pass(twin, now),
             Stage::Warming { .. } => self.fail_op(self.not_ready(), now),
-            Stage::Settling { .. } => self.check_files(now),
+            Stage::Settling { .. } => self.examine(now),
+            Stage::Examining { .. } => {
+                self.not_good_enough(Fault::new(Code::CheckFailed, "the check did not end in time"), now);
+            }
             Stage::Checking { .. } => self.fail(Code::Host, "the watched files could not be read in time", now),
             Stage::Verified { .. } => self.fail(Code::StandbyExpired, "the verified standby waited too long", now),
             Stage::Yielding { .. } => {
@@ -197,6 +200,7 @@ fn stage_ends(stage: &Stage) -> Option<Moment> {
         | Stage::Room { deadline }
         | Stage::Spawning { deadline }
         | Stage::Identifying { deadline, .. }
+        | Stage::Examining { deadline }
         | Stage::Checking { deadline }
         | Stage::Yielding { deadline }
         | Stage::Clearing { deadline, .. }

@@ -182,7 +182,7 @@ impl Swap {
         }
         let settle = self.policy.options.settle;
         if settle.is_zero() {
-            self.check_files(now);
+            self.examine(now);
         } else {
             self.set_stage(Stage::Settling { until: now + settle });
         }
@@ -194,6 +194,7 @@ impl Swap {
                 stage,
                 Stage::Warming { .. }
                     | Stage::Settling { .. }
+                    | Stage::Examining { .. }
                     | Stage::Checking { .. }
                     | Stage::Verified { .. }
                     | Stage::Preparing { .. }
@@ -202,6 +203,46 @@ impl Swap {
         };
         if !self.op_is_at(id, waits) {
             return self.ignored("a probe failed that nothing waits for");
+        }
+        self.fail_op(fault, now);
+    }
+
+    /// What is ready is tried, if the options say how. Where nothing serves there is nothing that a failure would keep, and
+    /// a spare runs code that was tried before.
+    pub(super) fn examine(&mut self, now: Moment) {
+        let checks = self.policy.options.check.is_some() && matches!(self.state, State::Serving(_));
+        let checks = checks && !self.mistake(Mistake::NotExamined);
+        let Some(op) = self.op().filter(|op| checks && !op.spare) else { return self.check_files(now) };
+        let twin = op.twin;
+        let deadline = now + self.policy.options.check_timeout.saturating_add(MARGIN);
+        self.set_stage(Stage::Examining { deadline });
+        self.out(Effect::Examine { twin });
+    }
+
+    pub(super) fn examined(&mut self, id: TwinId, now: Moment) {
+        if !self.op_is_at(id, |stage| matches!(stage, Stage::Examining { .. })) {
+            return self.ignored("a check passed that nothing waits for");
+        }
+        if let Some(op) = self.op_mut() {
+            op.phase_done(PhaseName::Check, now);
+        }
+        self.check_files(now);
+    }
+
+    pub(super) fn examine_failed(&mut self, id: TwinId, fault: Fault, now: Moment) {
+        if !self.op_is_at(id, |stage| matches!(stage, Stage::Examining { .. })) {
+            return self.ignored("a check failed that nothing waits for");
+        }
+        self.not_good_enough(fault, now);
+    }
+
+    /// The check failed. If the serving twin died meanwhile, this one is better than none.
+    pub(super) fn not_good_enough(&mut self, fault: Fault, now: Moment) {
+        if let Some(op) = self.op_mut() {
+            op.phase_done(PhaseName::Check, now);
+        }
+        if matches!(self.state, State::Starting(_)) {
+            return self.check_files(now);
         }
         self.fail_op(fault, now);
     }

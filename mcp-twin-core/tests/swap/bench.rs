@@ -16,6 +16,8 @@ use std::time::Duration;
 pub struct Manners {
     /// Generations whose probe fails.
     pub unhealthy: BTreeSet<u32>,
+    /// Generations whose check fails.
+    pub untrue: BTreeSet<u32>,
     /// Generations that end right after their spawn.
     pub stillborn: BTreeSet<u32>,
     /// Generations that break what the client was told.
@@ -74,6 +76,7 @@ fn name(effect: &Effect) -> &'static str {
         Effect::AbandonBuild { .. } => "abandon build",
         Effect::Spawn { .. } => "spawn",
         Effect::Probe { .. } => "probe",
+        Effect::Examine { .. } => "examine",
         Effect::Rehash { .. } => "rehash",
         Effect::Prepare { .. } => "prepare",
         Effect::Handover { .. } => "handover",
@@ -311,6 +314,15 @@ impl Bench {
                     let report = ProbeReport { lists_hash: u64::from(generation), diff, server: None };
                     self.todo.push_back(Event::Healthy { twin, report });
                 }
+            }
+            Effect::Examine { twin } => {
+                let generation = self.swap.status().standby.map_or(0, |(view, _)| view.source.generation.0);
+                let failed = manners.untrue.contains(&generation);
+                self.todo.push_back(if failed {
+                    Event::ExamineFailed { twin, fault: Fault::new(Code::CheckFailed, "it answers 5") }
+                } else {
+                    Event::Examined { twin }
+                });
             }
             Effect::Rehash { twin } => {
                 self.todo.push_back(Event::Hashed { twin, source: self.files, touched: false });

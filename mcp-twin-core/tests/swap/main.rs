@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "it is a crate of its own")]
 
 mod bench;
+mod checks;
 mod ends;
 mod random;
 mod recovery;

@@ -4,28 +4,22 @@
 //! is done. The record says what the files were after a build during which none of them changed. So a save in the midst of a
 //! build is built again, and so is output that lies among the watched files, until it stays the same.
 
+use super::shell::{Running, ShellLine, short};
 use crate::files::{self, Flush, Lock};
 use crate::fronts::token_prefix;
 use crate::home::Home;
-use crate::logs::StderrTail;
-use crate::pipes::{Descriptor, Input};
-use crate::process::{self, Launch, Minder, Pipes, StopOrder};
 use crate::run::{RunOrder, Variables};
 use crate::servers::ServerKey;
-use mcp_twin_core::swap::ExitReport;
 use mcp_twin_core::{Code, Fault, SourceHash};
 use serde::{Deserialize, Serialize};
-use std::future::{Future, pending};
+use std::future::Future;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// So many builds in a row may change what is watched.
 const UNSETTLED: u32 = 3;
-/// From the order to end a build that nobody wants any more to KILL.
-const KILL: Duration = Duration::from_secs(1);
 
 /// What is to be run, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,115 +146,26 @@ impl Build {
 
     /// The lock is given back with what came of it: it is held as long as anything of the build lives.
     async fn execute(&self, lock: Lock) -> (Result<(), Fault>, Option<Lock>) {
-        let mut running = match self.start() {
-            Ok((minder, said)) => Running { minder, said, lock: Some(lock) },
-            Err(fault) => return (Err(fault), Some(lock)),
+        let what = ShellLine {
+            line: &self.what.line,
+            cwd: &self.what.cwd,
+            env: self.env.0.clone(),
+            token: format!("{}build", token_prefix(&self.place.front)),
         };
-        let Ok(exit) = timeout(self.patience, running.minder.exited()).await else {
-            let tail = running.said.lock().unwrap_or_else(PoisonError::into_inner).text();
+        let mut running = match Running::start(&what, lock) {
+            Ok(running) => running,
+            Err((fault, lock)) => return (Err(self.failed(format!("cannot begin: {}", fault.message))), Some(lock)),
+        };
+        let Ok(exit) = timeout(self.patience, running.exited()).await else {
             let fault = self.failed(format!("did not end within {:?}", self.patience));
-            return (Err(fault.with_stderr(tail).with_help("a longer time: --build-timeout")), None);
+            return (Err(fault.with_stderr(running.said()).with_help("a longer time: --build-timeout")), None);
         };
         let built = match exit.code {
             Some(0) => Ok(()),
             _ => Err(self.failed(exit.describe()).with_stderr(exit.stderr_tail)),
         };
-        (built, running.lock.take())
+        (built, running.release())
     }
-
-    fn start(&self) -> Result<(Minder, Said), Fault> {
-        let shell: &[&str] = if cfg!(windows) { &["cmd", "/D", "/S", "/C"] } else { &["sh", "-c"] };
-        let words = shell.iter().copied().chain([self.what.line.as_str()]);
-        let launch = Launch {
-            command: words.map(str::to_owned).collect(),
-            cwd: self.what.cwd.clone(),
-            token: format!("{}build", token_prefix(&self.place.front)),
-            env: self.env.0.clone(),
-            keep: Vec::new(),
-        };
-        let launched =
-            process::spawn(&launch).map_err(|fault| self.failed(format!("cannot begin: {}", fault.message)))?;
-        // It has nothing to ask.
-        drop(launched.stdin);
-        let said = Said::default();
-        let ears = [launched.stdout, launched.stderr].map(|from| hear(from, &said));
-        let pipes = Output { said: Arc::clone(&said), ears };
-        Ok((Minder::start(launched.leader, None, pipes), said))
-    }
-}
-
-/// The last that a build said.
-type Said = Arc<Mutex<StderrTail>>;
-
-/// A build that runs: dropped, it ends with all that it started, and only then another one may begin.
-struct Running {
-    minder: Minder,
-    said: Said,
-    lock: Option<Lock>,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.minder.stop(StopOrder { term: Duration::ZERO, kill: KILL });
-        let (mut minder, Some(lock)) = (self.minder.clone(), self.lock.take()) else { return };
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                minder.exited().await;
-                drop(lock);
-            });
-        }
-    }
-}
-
-/// Its output, both streams as they come.
-struct Output {
-    said: Said,
-    ears: [Option<JoinHandle<()>>; 2],
-}
-
-impl Pipes for Output {
-    fn close_stdin(&mut self) {}
-
-    async fn stdout_ended(&mut self) {
-        // One that closes its output goes on all the same.
-        pending().await
-    }
-
-    async fn output_ended(&mut self) {
-        for ear in &mut self.ears {
-            if let Some(task) = ear {
-                let _ = task.await;
-                *ear = None;
-            }
-        }
-    }
-
-    fn finish(&mut self, code: Option<i32>, signal: Option<i32>) -> ExitReport {
-        for ear in self.ears.iter_mut().filter_map(Option::take) {
-            ear.abort();
-        }
-        ExitReport { code, signal, stderr_tail: self.said.lock().unwrap_or_else(PoisonError::into_inner).text() }
-    }
-}
-
-fn hear(from: Descriptor, said: &Said) -> Option<JoinHandle<()>> {
-    let mut input = Input::new(from).ok()?;
-    let said = Arc::clone(said);
-    Some(tokio::spawn(async move {
-        let mut chunk = Vec::new();
-        while input.read(&mut chunk).await.is_ok_and(|read| read > 0) {
-            said.lock().unwrap_or_else(PoisonError::into_inner).push(&chunk);
-            chunk.clear();
-        }
-    }))
-}
-
-/// The first line of a command line, and no more than fits on a screen's.
-fn short(line: &str) -> String {
-    const MOST: usize = 60;
-    let first = line.trim().lines().next().unwrap_or_default();
-    let cut: String = first.chars().take(MOST).collect();
-    if cut == line.trim() { cut } else { format!("{cut}…") }
 }
 
 fn now_ms() -> u64 {

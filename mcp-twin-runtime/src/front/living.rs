@@ -6,6 +6,7 @@
 
 use super::behind::for_processes;
 use super::build::Builds;
+use super::examine::{Examination, Examiner};
 use super::files::{Before, ServerFiles};
 use super::plan::Plan;
 use super::voice::Voice;
@@ -54,6 +55,8 @@ pub struct LivingParts {
     pub recipes: Recipes,
     /// What builds it first.
     pub builds: Builds,
+    /// What tries it before it takes over.
+    pub examiner: Arc<Examiner>,
 }
 
 /// What counts now, and what hears of a change.
@@ -203,6 +206,7 @@ impl Living {
         }
         let build = plan.build.take().map(|what| self.parts.builds.build(what, &order));
         self.parts.files.set_before(Before { build, check: plan.check.take() });
+        self.parts.examiner.set(Examination::new(&order, &options));
         self.parts.voice.set_tell(options.tell);
         (self.parts.recipes)(&RunOrder { options: options.clone(), ..order.clone() }, plan.container.take());
         (self.parts.relays)(&options);

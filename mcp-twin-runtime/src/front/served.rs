@@ -3,6 +3,7 @@
 use super::answers::{Answers, View};
 use super::behind::{HubSpawner, TwinVoice, Twins, for_processes};
 use super::build::Builds;
+use super::examine::{Examination, Examiner};
 use super::families::{Families, Verdicts};
 use super::files::{Before, ServerFiles};
 use super::first::First;
@@ -235,9 +236,16 @@ impl Served {
             voice: Arc::clone(&voice),
             listens: stdio || asks,
         });
+        let listens = hub.clone();
+        let examiner = Examiner::new(
+            &Arc::new(hub.clone()),
+            (&run.home, &front, &name),
+            Examination::new(&run, &run.options),
+            move |twin| listens.ports()?.address(twin).map(|at| at.port()),
+        );
         let host = Host {
             spawner: Arc::clone(&spawner) as Arc<_>,
-            probe: Arc::new(hub.clone()),
+            probe: Arc::clone(&examiner) as Arc<_>,
             store: Arc::clone(&store) as Arc<_>,
             clock: Arc::new(hub.clone()),
             traffic: Arc::new(hub.clone()),
@@ -269,6 +277,7 @@ impl Served {
             relays: Box::new(move |options| relaying.set_options(options)),
             recipes: twins.recipes(&front, &voice),
             builds,
+            examiner,
         };
         let living = Living::new(parts, as_given, run.options.clone(), watching);
         let answers = Arc::new(Answers {

@@ -4,6 +4,7 @@ use super::answers::{Answers, View};
 use super::build::Builds;
 use super::files::{Before, ServerFiles};
 use super::ground::Ground;
+use super::examine::{Examination, Examiner};
 use super::living::{Living, LivingParts};
 use super::off::{Off, Part};
 use super::plan::Plan;
@@ -152,9 +153,11 @@ impl Stdio {
             wire: wire.clone(),
             files: Arc::clone(&files),
         });
+        let what = Examination::new(&order, &order.options);
+        let examiner = Examiner::new(&Arc::new(wire.clone()), (&order.home, &front, &name), what, |_| None);
         let host = Host {
             spawner: Arc::clone(&spawner) as Arc<_>,
-            probe: Arc::new(wire.clone()),
+            probe: Arc::clone(&examiner) as Arc<_>,
             store: Arc::clone(&store) as Arc<_>,
             clock: Arc::new(wire.clone()),
             traffic: Arc::new(wire.clone()),
@@ -197,6 +200,7 @@ impl Stdio {
                 starting.command.set_recipe(Recipe::new(order, containers));
             }),
             builds,
+            examiner,
         };
         let living = Living::new(parts, as_given, order.options.clone(), watching);
         let answers = Arc::new(Answers {

@@ -72,13 +72,13 @@ fn serving(status: Status) -> Result<TwinView, Fault> {
     status.active.ok_or_else(|| why.unwrap_or_else(|| Fault::new(Code::Down, "nothing serves at this moment")))
 }
 
-/// The verified standby, else the warm twin of the code that serves.
+/// The standby, verified or in its check, else the warm twin of the code that serves.
 fn waiting(status: &Status) -> Result<TwinView, Fault> {
     let none = |message: String| {
         Fault::new(Code::NoStandby, message).with_help("`mcp-twin reload` prepares one from the files as they are")
     };
     match &status.standby {
-        Some((twin, stage)) if stage == "verified" && (twin.pid.is_some() || twin.port.is_some()) => Ok(twin.clone()),
+        Some((twin, stage)) if ["checking", "verified"].contains(&stage.as_str()) && (twin.pid.is_some() || twin.port.is_some()) => Ok(twin.clone()),
         Some((_, stage)) if stage == "verified" => {
             Err(none("under `--strategy handoff` the standby is started by the swap itself".to_owned()))
         }

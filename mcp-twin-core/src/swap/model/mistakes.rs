@@ -52,6 +52,7 @@ mistakes! {
     respawn_edited: scene("changes and deaths"), [RespawnEdited, NoRehash] => "I15";
     unapproved_takes_over: scene("manual and death"), [UnapprovedTakesOver] => "unapproved code";
     breaking_ignored: scene("breaking"), [BreakingIgnored] => "a breaking change";
+    not_examined: scene("check"), [NotExamined] => "code that nobody tried";
     two_copies: scene("handoff"), [TwoCopies] => "two copies";
     strategy_taken: scene("reconfigured handoff"), [StrategyTaken] => "two copies";
     unwanted_warm: scene("reconfigured warm"), [UnwantedWarm] => "a warm twin stays";

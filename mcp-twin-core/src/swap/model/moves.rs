@@ -73,6 +73,12 @@ impl Scene {
                 out.push(Move::ProbeAnswered(twin, false));
             }
         }
+        if proc.examining {
+            out.push(Move::CheckAnswered(twin, true));
+            if !proc.is_good() || world.budget.failed_probes > 0 {
+                out.push(Move::CheckAnswered(twin, false));
+            }
+        }
         if proc.hashing {
             out.push(Move::HashAnswered(twin));
         }
@@ -175,6 +181,7 @@ impl Scene {
                 self.tell(world, Event::Spawned { twin, process: identity(), port: None });
             }
             Move::ProbeAnswered(twin, well) => self.probe_answered(world, twin, well),
+            Move::CheckAnswered(twin, well) => self.check_answered(world, twin, well),
             Move::HashAnswered(twin) => {
                 let touched = world.procs.get(&twin).is_some_and(|proc| proc.touched);
                 world.proc(twin, |proc| proc.hashing = false);
@@ -272,12 +279,29 @@ impl Scene {
         }
     }
 
+    fn check_answered(&self, world: &mut World, twin: TwinId, well: bool) {
+        let Some(proc) = world.procs.get_mut(&twin) else { return };
+        (proc.examining, proc.tried) = (false, well);
+        if well {
+            return self.tell(world, Event::Examined { twin });
+        }
+        if proc.is_good() {
+            world.budget.failed_probes -= 1;
+        }
+        self.tell(world, Event::ExamineFailed { twin, fault: fault() });
+    }
+
     /// The host looks once more whether the twin is ready, and only then moves the route.
     fn route_moves(&self, world: &mut World) {
         let Some((to, bake)) = world.moving.take() else { return };
         let ready = world.procs.get(&to).is_some_and(|proc| proc.ready() && !proc.stopping);
         if ready {
             self.judge_route(world, to);
+            let beside = world.routed().is_some_and(Proc::alive) && world.route != Some(to);
+            let tried = self.options.check.is_none() || world.procs.get(&to).is_some_and(|proc| proc.tried);
+            if bake && beside && !tried {
+                world.breaks("code that nobody tried takes over");
+            }
             if let (Some(front), Some(proc)) = (&world.front, world.procs.get(&to))
                 && front.memory.open_to_saves
             {

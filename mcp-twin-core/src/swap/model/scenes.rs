@@ -64,6 +64,11 @@ impl Scene {
         self
     }
 
+    pub(super) fn checked(mut self) -> Self {
+        self.options.check = Some(crate::spec::Check::Command(String::new()));
+        self
+    }
+
     pub(super) fn codes(mut self, codes: &'static [u8]) -> Self {
         self.codes = codes;
         self
@@ -152,6 +157,14 @@ impl Scene {
             base("warm and commands").warm().codes(&[2]).budget([1, 0, 0, 2, 0, 0]),
             base("stop and start").codes(&[2]).commands(&[Word::Start, Word::Stop]).budget([1, 0, 1, 2, 0, 0]),
             base("breaking").breaking().codes(&[2, 4]).commands(&[Word::Swap, Word::Force]).budget([2, 0, 0, 1, 0, 0]),
+            base("check").checked().codes(&[2]).with(|s| s.failures = 4).budget([1, 0, 1, 0, 0, 1]),
+            base("check and commands")
+                .checked()
+                .stdio()
+                .codes(&[2, 4])
+                .with(|s| s.failures = 4)
+                .budget([2, 0, 0, 1, 0, 1]),
+            base("check and crash").checked().codes(&[2]).with(|s| s.failures = 4).budget([1, 1, 0, 1, 0, 1]),
             base("reconfigured handoff").handoff().codes(&[1, 2]).budget([1, 0, 1, 0, 0, 0]).reconfigured(),
             base("reconfigured").codes(&[1, 2]).budget([2, 1, 0, 0, 0, 0]).reconfigured(),
             base("reconfigured warm").warm().codes(&[2]).budget([1, 0, 1, 0, 0, 0]).reconfigured(),

@@ -140,6 +140,7 @@ impl Scene {
                 world.procs.insert(twin, Proc::new(code(&source)));
             }
             Effect::Probe { twin, .. } => world.proc(twin, |proc| proc.probing = true),
+            Effect::Examine { twin } => world.proc(twin, |proc| proc.examining = true),
             Effect::Rehash { twin } => world.proc(twin, |proc| proc.hashing = true),
             Effect::Prepare { twin } => world.proc(twin, |proc| proc.preparing = true),
             Effect::Handover { to, bake, .. } => {

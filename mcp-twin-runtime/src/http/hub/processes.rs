@@ -73,7 +73,8 @@ impl Hub {
         }
     }
 
-    pub(super) fn ports(&self) -> Option<&Arc<dyn TwinPorts>> {
+    /// What knows where its twins listen, if they do.
+    pub fn ports(&self) -> Option<&Arc<dyn TwinPorts>> {
         match &self.shared.options.behind {
             Behind::Ports(ports) => Some(ports),
             Behind::Processes(_) => None,
