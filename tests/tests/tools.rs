@@ -203,7 +203,7 @@ fn a_reload_that_the_client_cancels_goes_on_without_an_answer() {
     let client = project.open_with(&["--tools", "--no-watch"]);
     project.set_all(&[("VERSION", json!("v2")), ("BOOT_SECONDS", json!(0.5))]);
     client.send(&json!({"jsonrpc": "2.0", "id": 77, "method": "tools/call", "params": {"name": "twin_reload"}}));
-    let _ = until("a standby", || project.status()["standby"].is_object().then_some(()));
+    until("a standby", || project.status()["standby"].is_object().then_some(()));
     client.notify("notifications/cancelled", json!({"requestId": 77}));
     client.until_version("v2");
     project.finish(&client);

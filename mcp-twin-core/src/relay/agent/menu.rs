@@ -84,13 +84,12 @@ fn entry(prefix: &str, index: usize, form: &Form) -> Value {
         ),
         1 => (
             "Reload this MCP server",
-            format!(
-                "Start this MCP server anew from its files as they are now, check it, and switch to it if it is healthy; \
-                 no call in progress is lost, and if the new code is broken the old code goes on serving. Call it after \
-                 you have edited the server's source: it answers when the reload has ended, with what changed in the \
-                 tools, or with the error and the server's stderr so that you can repair the code and reload again. \
-                 After a success the server's new or changed tools can be called (list them again if they are missing)."
-            ),
+            "Start this MCP server anew from its files as they are now, check it, and switch to it if it is healthy; no call \
+             in progress is lost, and if the new code is broken the old code goes on serving. Call it after you have edited \
+             the server's source: it answers when the reload has ended, with what changed in the tools, or with the error \
+             and the server's stderr so that you can repair the code and reload again. After a success the server's new or \
+             changed tools can be called (list them again if they are missing)."
+                .to_owned(),
             object(&json!({"promote": {"type": "boolean", "description": format!(
                 "true: switch to the new code once it is healthy. false: only check it and keep it waiting for {swap}. \
                  Left out: as the server's own settings say, usually true."
