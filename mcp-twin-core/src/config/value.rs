@@ -67,6 +67,7 @@ pub(super) fn option(item: &Item, kind: Kind) -> Result<String, Wrong> {
         (Kind::DurationOrNone, _) => Err(wrong(item, "a text such as \"2s\", \"5m\" or \"none\"")),
         (Kind::CommandOrNone, Item::Value(Value::String(text))) => Ok(text.value().clone()),
         (Kind::CommandOrNone, _) => Err(wrong(item, "a text such as \"npm run build\" or \"auto\"")),
+        (Kind::Prefix, _) => text(item),
         (Kind::Names, _) => {
             let names = texts(item)?;
             // As the flag has it: a list of none is none.

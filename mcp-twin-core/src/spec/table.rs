@@ -1,6 +1,6 @@
 //! The one place that lists every option: the command builds its flags from it, the configuration its keys.
 
-use super::value::{duration, line, names, show_duration, show_line, show_names, show_size, size, switch};
+use super::value::{duration, line, names, prefix, show_duration, show_line, show_names, show_size, size, switch};
 use super::{Breaking, Options, Promote, Standby, Strategy, Transport};
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub enum Kind {
     Names,
     /// A command line for a shell, `auto`, or `none`.
     CommandOrNone,
+    /// What names begin with: letters, digits, `_`, `-` and `.`.
+    Prefix,
 }
 
 impl Kind {
@@ -54,6 +56,7 @@ impl Kind {
             Self::Size => "SIZE",
             Self::Names => "NAME,…",
             Self::CommandOrNone => "COMMAND",
+            Self::Prefix => "PREFIX",
         }
     }
 }
@@ -186,6 +189,20 @@ pub const OPTIONS: &[OptionInfo] = &[
         Some("--no-tell")
     ),
     option!(
+        tools,
+        Kind::Switch,
+        switch,
+        shown,
+        "offer the client's agent tools of the front's own: status, reload, swap, rollback, logs, history (stdio clients only)"
+    ),
+    option!(
+        tools_prefix,
+        Kind::Prefix,
+        prefix,
+        |text: String| text,
+        "what the names of those tools begin with; a tool of the server's own wins over one of the same name"
+    ),
+    option!(
         watch_files,
         Kind::Switch,
         switch,
@@ -314,6 +331,7 @@ const fn flag(key: &'static str) -> &'static str {
         "handoff_wait" => "--handoff-wait", "state_ttl" => "--state-ttl", "max_message" => "--max-message",
         "stop_term" => "--stop-term", "stop_kill" => "--stop-kill", "backoff" => "--backoff",
         "backoff_max" => "--backoff-max", "call_timeout" => "--call-timeout", "keep_children" => "--keep-children", "build" => "--build",
+        "tools" => "--tools", "tools_prefix" => "--tools-prefix",
     }
     ""
 }
@@ -441,7 +459,8 @@ mod tests {
             })
             .collect();
         let wanted = "promote auto auto|strategy overlap overlap|breaking warn wait|standby on-demand warm|\
-            tell true true|watch_files true false|watch_quiet 100ms 100ms|watch_max 2s 2s|build none none|build_timeout 2m 10m|\
+            tell true true|tools false false|tools_prefix twin_ twin_|watch_files true false|watch_quiet 100ms 100ms|\
+            watch_max 2s 2s|build none none|build_timeout 2m 10m|\
             start_timeout 1m 2m|probe_interval 50ms 50ms|probe_timeout 5s 5s|settle 0 5s|hold 5s 2s|\
             hold_requests 256 256|hold_bytes 8MiB 8MiB|drain none 30s|bake 10s 5m|keep_old 1m 10m|\
             standby_ttl 30m 30m|handoff_wait 30s 30s|state_ttl 10m 10m|max_message 64MiB 64MiB|stop_term 2s 10s|\
