@@ -177,6 +177,10 @@ pub(crate) struct RunArgs {
     /// Do not add a text item to the first answer after a failed reload, a rollback or a crash
     #[arg(long)]
     pub(crate) no_tell: bool,
+    /// Offer the client's agent tools of the front's own beside the server's: twin_status, twin_reload, twin_swap,
+    /// twin_rollback, twin_logs, twin_history. A tool of the server's own wins over one of the same name
+    #[arg(long)]
+    pub(crate) tools: bool,
     /// Write what client and server say to each other into this file, as lines of JSON, for `mcp-twin replay`. Values whose
     /// name says that they are secrets are left out
     #[arg(long, value_name = "FILE")]
@@ -186,7 +190,7 @@ pub(crate) struct RunArgs {
     pub(crate) redact: Vec<String>,
     /// In place of a command: the http:// URL of a server, such as a front of `serve`, for a client that speaks stdio only;
     /// of the options below only --hold and --max-message count then
-    #[arg(long, value_name = "URL", conflicts_with_all = ["server", "command", "name", "watch", "ignore", "no_watch", "no_tell", "record", "redact"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["server", "command", "name", "watch", "ignore", "no_watch", "no_tell", "tools", "record", "redact"])]
     pub(crate) url: Option<String>,
     /// A header that goes with every request to --url; repeatable
     #[arg(long, value_name = "NAME: VALUE", requires = "url", conflicts_with = "command")]
@@ -282,16 +286,17 @@ fn clap_parse(args: &[OsString]) -> Result<(Cli, Options), Unparsed> {
     let mut cli = Cli::from_arg_matches(&matches).map_err(|error| wrong(correct::usage(args, &error)))?;
     let options = match (&mut cli.verb, matches.subcommand()) {
         (Verb::Run(run), Some((_, matches))) => {
-            let base = Options { tell: !run.no_tell, watch_files: !run.no_watch, ..Options::default() };
+            let base =
+                Options { tell: !run.no_tell, tools: run.tools, watch_files: !run.no_watch, ..Options::default() };
             let read = options::read(base, Transport::Stdio, &mut run.chosen, matches);
-            run.chosen.extend(switches(run.no_tell, run.no_watch.then_some("watch_files")));
+            run.chosen.extend(switches(run.no_tell, run.tools, run.no_watch.then_some("watch_files")));
             read
         }
         (Verb::Serve(serve) | Verb::Start(serve), Some((_, matches))) => {
             let base = Options::defaults(Transport::Http);
             let base = Options { tell: !serve.no_tell, watch_files: !serve.watch.is_empty(), ..base };
             let read = options::read(base, Transport::Http, &mut serve.chosen, matches);
-            serve.chosen.extend(switches(serve.no_tell, (!serve.watch.is_empty()).then_some("watch_files")));
+            serve.chosen.extend(switches(serve.no_tell, false, (!serve.watch.is_empty()).then_some("watch_files")));
             read
         }
         _ => Ok(Options::default()),
@@ -301,8 +306,8 @@ fn clap_parse(args: &[OsString]) -> Result<(Cli, Options), Unparsed> {
 }
 
 /// The keys of switches that a command line sets by flags of their own.
-fn switches(no_tell: bool, watch_files: Option<&'static str>) -> impl Iterator<Item = &'static str> {
-    no_tell.then_some("tell").into_iter().chain(watch_files)
+fn switches(no_tell: bool, tools: bool, watch_files: Option<&'static str>) -> impl Iterator<Item = &'static str> {
+    no_tell.then_some("tell").into_iter().chain(tools.then_some("tools")).chain(watch_files)
 }
 
 #[cfg(test)]

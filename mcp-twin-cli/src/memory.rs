@@ -42,7 +42,11 @@ unsafe impl GlobalAlloc for ByCommand {
 
     #[inline]
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if serves() { unsafe { MiMalloc.realloc(at, layout, size) } } else { unsafe { System.realloc(at, layout, size) } }
+        if serves() {
+            unsafe { MiMalloc.realloc(at, layout, size) }
+        } else {
+            unsafe { System.realloc(at, layout, size) }
+        }
     }
 }
 

@@ -122,9 +122,9 @@ fn order(args: VerifyArgs) -> Result<Order, Failure> {
     let home = crate::home()?;
     let configured = Configured::seen_from(&here, &home)?;
     let named = Named::meant(args.server, command, &configured, &home, here)?;
-    // Nothing is followed here, and what goes wrong is told by the report alone.
+    // Nothing is followed here, what goes wrong is told by the report alone, and the bare server has no tools of ours.
     let options = Options { watch_files: false, tell: false, ..Options::defaults(Transport::Stdio) };
-    let given = Given::of(named, options, vec!["watch_files", "tell"]);
+    let given = Given::of(named, options, vec!["watch_files", "tell", "tools"]);
     let (named, _) = configured.order(&home, given);
     not_a_folder(&named.command, &named.cwd)?;
     if named.command.iter().any(|word| word.contains("{port}")) {

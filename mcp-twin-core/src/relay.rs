@@ -5,7 +5,8 @@
 //!
 //! The envelope of each message is read (`frame`), its id is replaced by a number of ours, and every other byte goes on as
 //! it came. What the relay writes itself: ids, `requestId`, the `progressToken` of a twin's request, the `protocolVersion`
-//! of a replayed `initialize`, and the one text item of a failure notice ([`Relay::tell`]).
+//! of a replayed `initialize`, the one text item of a failure notice ([`Relay::tell`]), and with tools of the front's own
+//! ([`Relay::offer_tools`]) those in the list of tools and the capability that announces them.
 //!
 //! Choices where the protocol leaves one:
 //!
@@ -18,6 +19,7 @@
 //!   effect (`ping`, lists) go to a second twin at most, and everything else to one.
 //! - An id that is in use is refused with `"id":null`: under its own id the refusal would pass for the first answer.
 
+mod agent;
 mod answers;
 mod bake;
 mod batch;
@@ -46,6 +48,7 @@ mod shared;
 mod tool;
 mod twin;
 
+pub use agent::{AGENT_CALLS, AgentAnswer, AgentAsk};
 pub use bake::is_worse;
 pub use edge::Edge;
 pub use event::{LastGood, Owed, RelayEvent};
@@ -58,6 +61,7 @@ use crate::error::Fault;
 use crate::ids::TwinId;
 use crate::spec::{Options, Strategy};
 use crate::time::Moment;
+use agent::Agent;
 use batch::Batch;
 use calls::{Ask, Call};
 use diff::ListKind;
@@ -123,6 +127,8 @@ pub struct Relay {
     held: BTreeMap<u64, Held>,
     held_bytes: usize,
     client: Outbox,
+    /// Our own tools, for the agent behind the client.
+    agent: Agent,
     /// The last number given out.
     last: u64,
     timers: BTreeSet<(Moment, Timer)>,
@@ -211,6 +217,7 @@ impl Relay {
             held: BTreeMap::new(),
             held_bytes: 0,
             client: Outbox::default(),
+            agent: Agent::default(),
             last: 0,
             timers: BTreeSet::new(),
             events: VecDeque::new(),
@@ -246,6 +253,7 @@ impl Relay {
     /// One line from the client, without its line end.
     pub fn client_line(&mut self, line: &[u8], now: Moment) {
         self.read_client(line, now);
+        self.release_agent(now);
         self.check_finished();
     }
 
@@ -302,6 +310,7 @@ impl Relay {
     /// One line from a twin, without its line end.
     pub fn twin_line(&mut self, twin: TwinId, line: &[u8], now: Moment) {
         self.read_twin(twin, line, now);
+        self.release_agent(now);
         self.check_finished();
     }
 
@@ -338,6 +347,7 @@ impl Relay {
     /// Its output was read to the end: nothing more can come from it. Open requests are answered with `fault`'s reason.
     pub fn twin_gone(&mut self, twin: TwinId, fault: &Fault, now: Moment) {
         self.gone(twin, fault, now);
+        self.release_agent(now);
         self.check_finished();
     }
 
@@ -359,6 +369,7 @@ impl Relay {
     /// The twin is not ready at this instant; the route stays.
     pub fn handover(&mut self, twin: TwinId, now: Moment) -> Result<(), Fault> {
         let done = self.flip(twin, now);
+        self.release_agent(now);
         self.check_finished();
         done
     }
@@ -372,6 +383,7 @@ impl Relay {
     /// the opening's fate instead.
     pub fn refuse(&mut self, fault: Fault, now: Moment) {
         self.begin_refusal(fault, now);
+        self.release_agent(now);
         self.check_finished();
     }
 
@@ -448,7 +460,7 @@ impl Relay {
     /// How many of the client's requests wait for a twin.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.calls.len() - self.in_flight()
+        self.calls.len() - self.in_flight() - self.agent.open()
     }
 
     // Out.
@@ -467,6 +479,7 @@ impl Relay {
     /// That time has come.
     pub fn handle_timeout(&mut self, now: Moment) {
         self.expire(now);
+        self.release_agent(now);
         self.check_finished();
     }
 

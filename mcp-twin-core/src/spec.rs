@@ -78,6 +78,10 @@ pub struct Options {
     pub standby: Standby,
     /// Whether failures are told to the client in one added text item.
     pub tell: bool,
+    /// Whether the front offers tools of its own to the client's agent.
+    pub tools: bool,
+    /// What their names begin with.
+    pub tools_prefix: String,
     /// Whether files are watched.
     pub watch_files: bool,
     /// Quiet time after the last change before a reload.
@@ -149,6 +153,8 @@ impl Options {
             breaking: if stdio { Breaking::Warn } else { Breaking::Wait },
             standby: if stdio { Standby::OnDemand } else { Standby::Warm },
             tell: true,
+            tools: false,
+            tools_prefix: "twin_".to_owned(),
             watch_files: stdio,
             watch_quiet: Duration::from_millis(100),
             watch_max: Duration::from_secs(2),

@@ -1,6 +1,7 @@
 //! Fronts: one server and its twins, from the first byte to the last process. Over stdio with one client ([`stdio`]), over
 //! HTTP with any number ([`served`]).
 
+mod agent;
 mod answers;
 mod behind;
 mod build;

@@ -13,13 +13,13 @@ pub use client::ClientEnd;
 use crate::pipes::Output;
 use crate::record::Recorder;
 use end::{TwinEnd, Wrote};
-use mcp_twin_core::relay::{Called, LastGood, Relay, RelayEvent};
+use mcp_twin_core::relay::{AGENT_CALLS, AgentAsk, Called, LastGood, Relay, RelayEvent};
 use mcp_twin_core::swap::ProbeReport;
-use mcp_twin_core::{Fault, Moment, TwinId};
+use mcp_twin_core::{Code, Fault, Moment, TwinId};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 /// What a front hears of its wire.
@@ -28,6 +28,8 @@ pub trait Listener: Send + Sync {
     fn log(&self, twin: Option<TwinId>, text: &str);
     /// A twin wrote something else than MCP to its stdout.
     fn junk(&self, twin: TwinId, beginning: &str);
+    /// The server has a tool of this name, so the front's own is not offered.
+    fn taken(&self, tool: &str);
     /// The server accepted an opening.
     fn opened(&self, last_good: &LastGood);
 }
@@ -62,6 +64,8 @@ struct Inner {
     end: Option<ClientEnd>,
     listener: Arc<dyn Listener>,
     recorder: Option<Arc<Recorder>>,
+    /// Who answers calls of the front's own tools.
+    agent: Option<mpsc::Sender<(u64, AgentAsk)>>,
 }
 
 /// Who waits for what a relay finds out.
@@ -93,6 +97,7 @@ impl Wire {
             end: None,
             listener,
             recorder: None,
+            agent: None,
         };
         let shared = Shared {
             inner: Mutex::new(inner),
@@ -111,6 +116,13 @@ impl Wire {
     /// Records what is said from now on.
     pub(crate) fn record(&self, recorder: Arc<Recorder>) {
         self.lock().recorder = Some(recorder);
+    }
+
+    /// The calls of the front's own tools, from now on. Each wants an answer by its number.
+    pub(crate) fn agent_calls(&self) -> mpsc::Receiver<(u64, AgentAsk)> {
+        let (tx, rx) = mpsc::channel(AGENT_CALLS);
+        self.lock().agent = Some(tx);
+        rx
     }
 
     /// What records it, if it is recorded.
@@ -157,7 +169,7 @@ impl Wire {
             moved |= inner.write_twins(now);
             while let Some(event) = inner.relay.poll_event() {
                 moved = true;
-                inner.dispatch(event, &self.shared);
+                inner.dispatch(event, now, &self.shared);
             }
             if !moved {
                 break;
@@ -254,7 +266,7 @@ impl Inner {
         moved
     }
 
-    fn dispatch(&mut self, event: RelayEvent, shared: &Shared) {
+    fn dispatch(&mut self, event: RelayEvent, now: Moment, shared: &Shared) {
         let waiters = &mut self.waiters;
         // A waiter that has given up needs no answer.
         match event {
@@ -273,6 +285,13 @@ impl Inner {
             RelayEvent::BakeFailed(twin, fault) => drop(waiters.bake.remove(&twin).map(|tx| tx.send(fault))),
             RelayEvent::Opened(last_good) => self.listener.opened(&last_good),
             RelayEvent::Called(number, called) => drop(waiters.called.remove(&number).map(|tx| tx.send(called))),
+            RelayEvent::Asked(number, ask) => {
+                if self.agent.as_ref().is_none_or(|agent| agent.try_send((number, ask)).is_err()) {
+                    let message = "too many calls of the tools of mcp-twin are under way; repeat this one in a moment";
+                    self.relay.refuse_agent(number, &Fault::new(Code::Busy, message), now);
+                }
+            }
+            RelayEvent::Taken(tool) => self.listener.taken(&tool),
             RelayEvent::Finished => self.client_over(ClientEnd::Finished, shared),
             RelayEvent::Junk(twin, beginning) => self.listener.junk(twin, &beginning),
             RelayEvent::Log(twin, text) => self.listener.log(twin, &text),

@@ -114,7 +114,10 @@ fn a_tool_that_says_it_failed_keeps_the_old_code_and_reload_says_why() {
     assert_eq!(client.whoami(), serving);
     // Asked for by a person it is tried again.
     let report = project.cli(&["reload"]).with_status(4);
-    assert!(report.stdout.contains("this tool always fails") && report.stdout.contains("twin::check::failed"), "{report:?}");
+    assert!(
+        report.stdout.contains("this tool always fails") && report.stdout.contains("twin::check::failed"),
+        "{report:?}"
+    );
     let history = project.cli(&["history", "--json"]).with_status(0);
     assert!(history.stdout.contains("twin::check::failed"), "{history:?}");
     project.finish(&client);

@@ -9,6 +9,9 @@ const POLICY: [&str; 3] = ["promote", "strategy", "breaking"];
 /// Options that do nothing over stdio.
 const HTTP_ONLY: [&str; 3] = ["standby", "probe_interval", "probe_timeout"];
 
+/// Options that do nothing over HTTP.
+const STDIO_ONLY: [&str; 2] = ["tools", "tools_prefix"];
+
 /// The flags as clap wants them.
 pub(crate) fn flags(transport: Transport) -> Vec<Arg> {
     offered_over(transport).map(|option| flag(option, transport)).collect()
@@ -34,14 +37,15 @@ pub(crate) fn read(
     Ok(options)
 }
 
-/// The rows that become flags here. Switches are flags of their own: `--no-watch`, `--no-tell`.
+/// The rows that become flags here. Switches are flags of their own: `--no-watch`, `--no-tell`, `--tools`.
 pub(crate) fn offered() -> impl Iterator<Item = &'static OptionInfo> {
     offered_over(Transport::Stdio)
 }
 
 fn offered_over(transport: Transport) -> impl Iterator<Item = &'static OptionInfo> {
     let http = transport == Transport::Http;
-    OPTIONS.iter().filter(move |option| option.kind != Kind::Switch && (http || !HTTP_ONLY.contains(&option.key)))
+    let elsewhere = move |key: &str| if http { STDIO_ONLY.contains(&key) } else { HTTP_ONLY.contains(&key) };
+    OPTIONS.iter().filter(move |option| option.kind != Kind::Switch && !elsewhere(option.key))
 }
 
 fn flag(option: &'static OptionInfo, transport: Transport) -> Arg {
@@ -79,14 +83,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_switch_of_the_table_has_a_flag_that_turns_it_off() {
+    fn every_switch_of_the_table_has_a_flag_that_turns_its_default_around() {
         let whole = crate::args::command();
         let run = whole.find_subcommand("run").expect("there");
         let flags: Vec<_> = run.get_arguments().filter_map(Arg::get_long).collect();
         for option in OPTIONS.iter().filter(|option| option.kind == Kind::Switch) {
-            let off = option.off_flag.expect("a switch is on by default");
-            assert!(flags.contains(&off.trim_start_matches('-')), "{off}");
+            let on = option.default(Transport::Stdio) == "true";
+            let flag = if on { option.off_flag.expect("it is on by default") } else { option.flag };
+            assert!(flags.contains(&flag.trim_start_matches('-')), "{flag}");
         }
-        assert!(HTTP_ONLY.iter().chain(&POLICY).all(|key| OPTIONS.iter().any(|option| option.key == *key)));
+        assert!(
+            HTTP_ONLY
+                .iter()
+                .chain(&STDIO_ONLY)
+                .chain(&POLICY)
+                .all(|key| OPTIONS.iter().any(|option| option.key == *key))
+        );
     }
 }

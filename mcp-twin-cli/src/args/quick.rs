@@ -17,6 +17,7 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
         ignore: Vec::new(),
         no_watch: false,
         no_tell: false,
+        tools: false,
         record: None,
         redact: Vec::new(),
         url: None,
@@ -49,6 +50,7 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
             _ if again => return None,
             "--no-watch" if joined.is_none() => read.no_watch = true,
             "--no-tell" if joined.is_none() => read.no_tell = true,
+            "--tools" if joined.is_none() => read.tools = true,
             "--record" => read.record = Some(value()?.into()),
             "--name" => read.name = Some(value()?.to_owned()),
             "--url" => read.url = Some(value()?.to_owned()),
@@ -65,11 +67,13 @@ pub(crate) fn run(args: &[OsString]) -> Option<(RunArgs, Options)> {
         read.chosen.push(key);
     }
     options.tell = !read.no_tell;
+    options.tools = read.tools;
     options.watch_files = !read.no_watch;
     // In the order of the table, as clap gives them.
     let chosen = options::offered().map(|option| option.key).filter(|key| read.chosen.contains(key));
-    read.chosen = chosen.chain(super::switches(read.no_tell, read.no_watch.then_some("watch_files"))).collect();
-    let foreign = ["--name", "--watch", "--ignore", "--no-watch", "--no-tell", "--record", "--redact"];
+    read.chosen =
+        chosen.chain(super::switches(read.no_tell, read.tools, read.no_watch.then_some("watch_files"))).collect();
+    let foreign = ["--name", "--watch", "--ignore", "--no-watch", "--no-tell", "--tools", "--record", "--redact"];
     let whole = match &read.url {
         Some(_) => dashes.is_none() && !seen.iter().any(|flag| foreign.contains(flag)),
         None => !read.command.is_empty() && read.header.is_empty(),
@@ -101,6 +105,8 @@ mod tests {
             "--no-watch",
             "--no-tell",
             "--no-tell=1",
+            "--tools",
+            "--tools-prefix my_",
             "--bake 2s",
             "--bake=2s",
             "--bake soon",

@@ -9,6 +9,7 @@ pub const SCHEMA_ID: &str = "https://github.com/nothinginfinity/mcp-twin/mcp-twi
 
 /// The form of a duration, and of a size.
 const DURATION: &str = r"^(0|[0-9]+(\.[0-9]+)? ?(ms|s|sec|m|min|h|d))$";
+const PREFIX: &str = r"^[A-Za-z0-9_.-]{1,24}$";
 const SIZE: &str = r"^[0-9]+ ?([Bb]|[KkMmGg]([Ii])?[Bb])?$";
 
 /// The schema, in the dialect of 2020-12.
@@ -67,6 +68,7 @@ fn of_option(option: &OptionInfo) -> Value {
                 "additionalProperties": false,
             },
         ]}),
+        Kind::Prefix => json!({"type": "string", "pattern": PREFIX}),
         Kind::Names => json!({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}),
     };
     let (run, serve) = (option.default(Transport::Stdio), option.default(Transport::Http));

@@ -61,7 +61,8 @@ fn check(item: &Item) -> Result<String, Wrong> {
         let what = format!("a check has the keys `tool` and `args`, not `{key}`");
         return Err(Wrong { span: odd.span().or_else(|| item.span()), what });
     }
-    let tool = table.get("tool").ok_or_else(|| Wrong { span: item.span(), what: "the check names no `tool`".to_owned() })?;
+    let tool =
+        table.get("tool").ok_or_else(|| Wrong { span: item.span(), what: "the check names no `tool`".to_owned() })?;
     let name = text(tool)?;
     let args = match table.get("args") {
         Some(args) => match json(args)? {
@@ -117,6 +118,7 @@ pub(super) fn option(item: &Item, kind: Kind) -> Result<String, Wrong> {
         (Kind::CommandOrNone, Item::Value(Value::String(text))) => Ok(text.value().clone()),
         (Kind::CommandOrNone, _) => Err(wrong(item, "a text such as \"npm run build\" or \"auto\"")),
         (Kind::Check, _) => check(item),
+        (Kind::Prefix, _) => text(item),
         (Kind::Names, _) => {
             let names = texts(item)?;
             // As the flag has it: a list of none is none.

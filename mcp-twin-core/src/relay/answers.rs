@@ -42,11 +42,19 @@ impl Relay {
         }
         let Some(mut call) = self.close(number) else { return };
         let refused = frame.result.is_none();
-        let told = if call.method == Method::ToolCall { self.told_in(frame) } else { None };
+        let told = match call.method {
+            Method::ToolCall => self.told_in(frame),
+            Method::List(ListKind::Tools) => self.menu_in(twin, &call, frame),
+            Method::Discover => self.announced_in(frame),
+            _ => None,
+        };
         let start = self.client.end();
+        let unlisted = frame.error.is_some_and(|error| frame::member(error, "code") == Some("-32601"))
+            && self.list_in_place(&call, false);
         call.id.with_bytes(|id| {
             let id = (frame.span(raw_id), id);
             match &told {
+                _ if unlisted => {}
                 None => self.reply(&call.id, frame.text, &mut [id]),
                 Some((at, text)) => self.reply(&call.id, frame.text, &mut [id, (at.clone(), text.as_bytes())]),
             }

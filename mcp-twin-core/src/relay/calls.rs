@@ -34,7 +34,7 @@ pub(super) struct Call {
     pub(super) again: Option<Box<[u8]>>,
     /// How many twins have accepted it.
     pub(super) deliveries: u8,
-    /// The level or the URI of a ledger request, as JSON.
+    /// The level or the URI of a ledger request, the task that a request is about, or the cursor of a list of tools, as JSON.
     pub(super) entry: Option<Box<str>>,
     /// The `requestState` that it brings back, by hash.
     pub(super) state: Option<u64>,
@@ -106,6 +106,8 @@ pub(super) enum Method {
     Ping,
     List(ListKind),
     ToolCall,
+    /// A call of one of the front's own tools, which no twin sees.
+    Agent,
     /// Another call whose refusals count in a bake.
     Work,
     SetLevel,
@@ -205,7 +207,7 @@ impl Method {
             Self::Discover => "the discovery",
             Self::Ping => "the ping",
             Self::List(_) => "the list",
-            Self::ToolCall => "the tool call",
+            Self::ToolCall | Self::Agent => "the tool call",
             Self::SetLevel => "the log level",
             Self::Subscribe | Self::Unsubscribe | Self::Listen => "the subscription",
             Self::Task | Self::TaskResult | Self::TaskList => "the request about a task",
@@ -235,6 +237,9 @@ impl Relay {
         }
         if let Some(at) = call.deadline {
             self.timers.remove(&(at, Timer::Call(number)));
+        }
+        if call.method == Method::Agent {
+            self.agent.forget(number);
         }
         match call.owner() {
             None => self.unhold(number),

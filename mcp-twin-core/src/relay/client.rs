@@ -1,6 +1,7 @@
 //! What comes from the client.
 
 use super::calls::{Call, Capability, Method, Place, progress_token};
+use super::diff::ListKind;
 use super::frame::{self, Beginning, Frame, Kind, Unreadable};
 use super::ids::{self, ClientId, Token};
 use super::lists::notice_of;
@@ -80,6 +81,12 @@ impl Relay {
         }
         if let Opening::Answered = self.opening {
             self.complete_opening(None, now);
+        }
+        if let Some(tool) = self.agent_tool(method, frame.params) {
+            return self.call_agent(frame, id, raw_id, tool, now);
+        }
+        if self.lists_alone(method, frame.params) {
+            return self.list_alone(&id, frame.params);
         }
         let needs = Capability::of(name);
         let mut target = match self.owner_of(method, frame.params) {
@@ -209,6 +216,9 @@ impl Relay {
             Method::SetLevel => params.and_then(|params| frame::member(params, "level")),
             Method::Subscribe | Method::Unsubscribe => params.and_then(|params| frame::member(params, "uri")),
             Method::Task | Method::TaskResult => params.and_then(|params| frame::member(params, "taskId")),
+            Method::List(ListKind::Tools) if self.announces() => {
+                params.and_then(|params| frame::member(params, "cursor")).filter(|cursor| *cursor != "null")
+            }
             _ => None,
         };
         self.names.insert(id.token.clone(), number);

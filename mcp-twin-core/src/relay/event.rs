@@ -1,6 +1,6 @@
 //! What a relay says to its front.
 
-use super::Called;
+use super::{AgentAsk, Called};
 use crate::error::Fault;
 use crate::ids::TwinId;
 use crate::swap::ProbeReport;
@@ -28,6 +28,11 @@ pub enum RelayEvent {
     Opened(LastGood),
     /// A call of the front's own, by the number that it was given, and how it ended.
     Called(u64, Called),
+    /// The client calls one of the front's own tools: to be answered with [`Relay::answer_agent`](super::Relay::answer_agent)
+    /// under this number.
+    Asked(u64, AgentAsk),
+    /// The server has a tool of this name, so the front's own of that name is not there.
+    Taken(String),
     /// The client ended its input and everything it asked was answered and written.
     Finished,
     /// A line on a twin's stdout is no MCP message: its beginning. It went no further.

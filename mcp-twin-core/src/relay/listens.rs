@@ -10,7 +10,7 @@ use super::frame::{self, Frame};
 use super::ids::{self, ClientId};
 use super::lists::notice_of;
 use super::opening::Opening;
-use super::outbox::Digits;
+use super::outbox::{Digits, Outbox};
 use super::{Relay, client};
 use crate::error::{Code, Fault};
 use crate::ids::TwinId;
@@ -83,6 +83,31 @@ impl Listen {
     /// The client's id of it.
     pub(super) fn id(&self) -> &ClientId {
         &self.id
+    }
+
+    /// With tools of our own the list may change, whatever the server says of its own: what is written where in an
+    /// acknowledgement so that a client that asked for it knows.
+    fn promise(&self, ack: &Frame<'_>, filter: &mut Filter) -> Option<(Range<usize>, String)> {
+        let asked = Frame::read(self.text.as_bytes()).ok().map(|frame| Filter::read(frame.params));
+        if filter.lists[0] || !asked.is_some_and(|asked| asked.lists[0]) {
+            return None;
+        }
+        let granted = frame::member(ack.params?, "notifications").filter(|granted| granted.starts_with('{'))?;
+        filter.lists[0] = true;
+        if let Some(flag) = frame::member(granted, LISTS[0]) {
+            return Some((ack.span(flag), "true".to_owned()));
+        }
+        let at = ack.span(granted).start + 1;
+        let alone = frame::members(granted).is_empty();
+        Some((at..at, format!("\"{}\":true{}", LISTS[0], if alone { "" } else { "," })))
+    }
+
+    fn acknowledge(&self, client: &mut Outbox, ack: &Frame<'_>, raw: &str, promised: Option<&(Range<usize>, String)>) {
+        self.id.with_bytes(|id| {
+            let mut parts = vec![(ack.span(raw), id)];
+            parts.extend(promised.map(|(at, text)| (at.clone(), text.as_bytes())));
+            client.splice(ack.text, &mut parts);
+        });
     }
 }
 
@@ -188,14 +213,16 @@ impl Relay {
             self.settle_by(*envelope, twin, now);
         }
         let speaks = self.speaks(twin);
-        let filter = Filter::read(frame.params);
+        let mut filter = Filter::read(frame.params);
+        let announces = self.announces();
         let Some(listen) = self.listens.get_mut(&key) else { return };
+        let promised = if announces { listen.promise(frame, &mut filter) } else { None };
         let Some(stream) = listen.at.get_mut(&twin) else { return };
         let replayed = std::mem::take(&mut stream.replayed);
         let less = match &listen.granted {
             Some(granted) => !filter.covers(granted),
             None if speaks => {
-                listen.id.with_bytes(|id| self.client.splice(frame.text, &mut [(frame.span(raw), id)]));
+                listen.acknowledge(&mut self.client, frame, raw, promised.as_ref());
                 listen.granted = Some(filter);
                 false
             }
@@ -231,13 +258,7 @@ impl Relay {
         });
     }
 
-    fn stream_ended(
-        &mut self,
-        number: u64,
-        twin: TwinId,
-        now: Moment,
-        tell: impl FnOnce(&Listen, &mut super::outbox::Outbox),
-    ) {
+    fn stream_ended(&mut self, number: u64, twin: TwinId, now: Moment, tell: impl FnOnce(&Listen, &mut Outbox)) {
         let Some((key, _)) = self.streams.remove(&number) else { return };
         if self.speaks(twin) {
             // The server's own decision: the client hears of it, as it would without a front.
@@ -307,14 +328,17 @@ impl Relay {
     /// A twin serves now: acknowledgements that the client has not seen go to it, and it is told of what may have
     /// changed while nobody could say so.
     pub(super) fn listens_moved(&mut self, to: TwinId, updates: bool) {
+        let announces = self.announces();
         for listen in self.listens.values_mut() {
             if listen.granted.is_none()
                 && let Some(text) = listen.at.get_mut(&to).and_then(|stream| stream.ack.take())
                 && let Ok(frame) = Frame::read(text.as_bytes())
                 && let Some(raw) = era::subscription(frame.params)
             {
-                listen.id.with_bytes(|id| self.client.splice(frame.text, &mut [(frame.span(raw), id)]));
-                listen.granted = Some(Filter::read(frame.params));
+                let mut filter = Filter::read(frame.params);
+                let promised = if announces { listen.promise(&frame, &mut filter) } else { None };
+                listen.acknowledge(&mut self.client, &frame, raw, promised.as_ref());
+                listen.granted = Some(filter);
             } else if updates {
                 for uri in listen.granted.iter().flat_map(|granted| &granted.uris) {
                     let tag = tag(&listen.id);

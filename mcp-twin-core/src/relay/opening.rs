@@ -21,6 +21,7 @@ use crate::ids::TwinId;
 use crate::swap::ProbeReport;
 use crate::time::Moment;
 use serde_json::{Map, Value};
+use std::ops::Range;
 use std::time::Duration;
 
 /// From the first failed twin the opening is held so long, over respawns and saves: clients give up after 30 s.
@@ -162,7 +163,12 @@ impl Relay {
         now: Moment,
     ) {
         let Some(call) = self.close(number) else { return };
-        call.id.with_bytes(|id| self.client.splice(frame.text, &mut [(frame.span(raw_id), id)]));
+        let told = self.announcement(result).map(|(at, text)| (shifted(at, frame.span(result).start), text));
+        call.id.with_bytes(|id| {
+            let mut parts = vec![(frame.span(raw_id), id)];
+            parts.extend(told.iter().map(|(at, text)| (at.clone(), text.as_bytes())));
+            self.client.splice(frame.text, &mut parts);
+        });
         let welcome = Welcome::read(result);
         let modern = self.session.era == Era::Modern;
         let last = LastGood { asked: self.session.asked.clone(), modern, result: result.to_owned() };
@@ -190,6 +196,7 @@ impl Relay {
         };
         self.timers.retain(|(_, timer)| *timer != Timer::Opening);
         self.session.told = capabilities;
+        self.session.announced = self.announces();
         self.revision += 1;
         if self.session.era == Era::Modern {
             // The version that the client asked with; it may use another one of those that the answer lists.
@@ -310,7 +317,11 @@ impl Relay {
             (None, Some(_)) => {}
             (Some(last), owner) => {
                 let Some(call) = self.close(number) else { return };
-                self.answer(&call.id, "result", &last.result);
+                let mut result = last.result.clone();
+                if let Some((at, text)) = self.announcement(&result) {
+                    result.replace_range(at, &text);
+                }
+                self.answer(&call.id, "result", &result);
                 if let Some(twin) = owner {
                     // Its answer proves it healthy now, as that to a replay would.
                     self.adopt_opening(number, twin);
@@ -364,4 +375,9 @@ impl Relay {
         line.push(b'}');
         line
     }
+}
+
+/// Where a part of a part of a message stands in it.
+pub(super) fn shifted(at: Range<usize>, by: usize) -> Range<usize> {
+    at.start + by..at.end + by
 }

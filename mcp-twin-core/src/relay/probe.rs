@@ -244,6 +244,7 @@ impl Relay {
         } else if compared {
             // Requests may be held since the comparison began: it is that twin's lists all the same that the client knows.
             self.known = state.lists.clone();
+            self.learn_taken();
             self.compare_waiting();
         }
     }

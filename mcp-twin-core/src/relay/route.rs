@@ -162,7 +162,9 @@ impl Relay {
     /// Answers a call with an error of our own.
     pub(super) fn fail(&mut self, number: u64, fault: &Fault, now: Moment) {
         let Some(call) = self.close(number) else { return };
-        self.answer_error(&call.id, fault);
+        if !self.list_in_place(&call, true) {
+            self.answer_error(&call.id, fault);
+        }
         self.after_close(call.method, call.owner(), now);
     }
 
@@ -273,12 +275,14 @@ impl Relay {
         // What the client was told of the session came from this twin itself.
         let first = self.session.opener == Some(to) && !self.has_served(to);
         self.plan_changes(to, first);
+        self.owed_changes[0] |= self.listed_alone();
         self.route = Route::To(to);
         if let Some(state) = self.twins.get_mut(&to) {
             state.served = true;
             state.draining = false;
             self.known = state.lists.clone();
         }
+        self.learn_taken();
         self.preparing = None;
         self.forward_parked(to, now);
         self.release(now);
@@ -309,7 +313,7 @@ impl Relay {
         let Some(call) = self.calls.get_mut(&number) else { return };
         call.deadline = None;
         match call.owner() {
-            None if self.answer_merged(number, now) => {}
+            None if self.answer_merged(number, now) || self.agent_expired(number, now) => {}
             None => {
                 // A ledger request that waited for a swap which did not come: the serving twin takes it.
                 if let Some(twin) = self.active().filter(|twin| !self.is_closed(*twin))

@@ -1,5 +1,6 @@
 //! Tests of the relay, rule by rule.
 
+mod agent;
 mod batch;
 mod bytes;
 mod death;

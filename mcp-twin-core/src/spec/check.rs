@@ -85,9 +85,12 @@ mod tests {
 
     #[test]
     fn what_is_no_check_says_what_is_wanted() {
-        for (text, wanted) in
-            [("", "a command line"), ("tool:", "the name of a tool"), ("tool:a=[1]", "a JSON object"), ("tool:a={", "no JSON")]
-        {
+        for (text, wanted) in [
+            ("", "a command line"),
+            ("tool:", "the name of a tool"),
+            ("tool:a=[1]", "a JSON object"),
+            ("tool:a={", "no JSON"),
+        ] {
             assert!(read(text).unwrap_err().contains(wanted), "{text}");
         }
     }

@@ -1,7 +1,7 @@
 //! The one place that lists every option: the command builds its flags from it, the configuration its keys.
 
-use super::value::{duration, line, names, show_duration, show_line, show_names, show_size, size, switch};
-use super::{Breaking, check, Options, Promote, Standby, Strategy, Transport};
+use super::value::{duration, line, names, prefix, show_duration, show_line, show_names, show_size, size, switch};
+use super::{Breaking, Options, Promote, Standby, Strategy, Transport, check};
 use std::time::Duration;
 
 /// One option.
@@ -42,6 +42,8 @@ pub enum Kind {
     CommandOrNone,
     /// A command line for a shell, `tool:NAME` with or without `=` and its arguments as a JSON object, or `none`.
     Check,
+    /// What names begin with: letters, digits, `_`, `-` and `.`.
+    Prefix,
 }
 
 impl Kind {
@@ -57,6 +59,7 @@ impl Kind {
             Self::Names => "NAME,…",
             Self::CommandOrNone => "COMMAND",
             Self::Check => "CHECK",
+            Self::Prefix => "PREFIX",
         }
     }
 }
@@ -187,6 +190,20 @@ pub const OPTIONS: &[OptionInfo] = &[
         shown,
         "tell the client of a failed reload in the next tool answer",
         Some("--no-tell")
+    ),
+    option!(
+        tools,
+        Kind::Switch,
+        switch,
+        shown,
+        "offer the client's agent tools of the front's own: status, reload, swap, rollback, logs, history (stdio clients only)"
+    ),
+    option!(
+        tools_prefix,
+        Kind::Prefix,
+        prefix,
+        |text: String| text,
+        "what the names of those tools begin with; a tool of the server's own wins over one of the same name"
     ),
     option!(
         watch_files,
@@ -326,6 +343,7 @@ const fn flag(key: &'static str) -> &'static str {
         "stop_term" => "--stop-term", "stop_kill" => "--stop-kill", "backoff" => "--backoff",
         "backoff_max" => "--backoff-max", "call_timeout" => "--call-timeout", "keep_children" => "--keep-children", "build" => "--build",
         "check" => "--check", "check_timeout" => "--check-timeout",
+        "tools" => "--tools", "tools_prefix" => "--tools-prefix",
     }
     ""
 }
@@ -453,7 +471,8 @@ mod tests {
             })
             .collect();
         let wanted = "promote auto auto|strategy overlap overlap|breaking warn wait|standby on-demand warm|\
-            tell true true|watch_files true false|watch_quiet 100ms 100ms|watch_max 2s 2s|build none none|build_timeout 2m 10m|\
+            tell true true|tools false false|tools_prefix twin_ twin_|watch_files true false|watch_quiet 100ms 100ms|\
+            watch_max 2s 2s|build none none|build_timeout 2m 10m|\
             check none none|check_timeout 30s 30s|start_timeout 1m 2m|probe_interval 50ms 50ms|probe_timeout 5s 5s|settle 0 5s|hold 5s 2s|\
             hold_requests 256 256|hold_bytes 8MiB 8MiB|drain none 30s|bake 10s 5m|keep_old 1m 10m|\
             standby_ttl 30m 30m|handoff_wait 30s 30s|state_ttl 10m 10m|max_message 64MiB 64MiB|stop_term 2s 10s|\

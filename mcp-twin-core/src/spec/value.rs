@@ -21,6 +21,9 @@ const LONGEST: Duration = Duration::from_secs(100 * 86_400);
 /// A file's name is no longer on any system.
 const LONGEST_NAME: usize = 255;
 
+/// The longest prefix of a tool's name: clients put their own before it, and some take 64 characters in all.
+const LONGEST_PREFIX: usize = 24;
+
 /// So many names at most: each process of a twin is compared with all of them.
 const MOST_NAMES: usize = 64;
 
@@ -142,6 +145,18 @@ pub(super) fn show_names(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(",") }
 }
 
+/// Reads what names of tools begin with.
+///
+/// # Errors
+/// What is wrong, as a fragment.
+pub(super) fn prefix(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if text.is_empty() || text.len() > LONGEST_PREFIX || !text.chars().all(plain) {
+        return Err(format!("1 to {LONGEST_PREFIX} of letters, digits, `_`, `-` and `.` are wanted, such as `twin_`"));
+    }
+    Ok(text.to_owned())
+}
+
 fn split(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     (&text[..end], text[end..].trim_start())
@@ -188,6 +203,16 @@ mod tests {
         }
         for text in ["64MiB", "3GiB", "512KiB", "1025", "0"] {
             assert_eq!(show_size(size(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn prefixes() {
+        for good in ["twin_", "a", "My-server.2_", &"x".repeat(LONGEST_PREFIX)] {
+            assert_eq!(prefix(good).as_deref(), Ok(good));
+        }
+        for bad in ["", " ", "twin ", "zwölf_", "a/b", "a\"b", "a\n", &"x".repeat(LONGEST_PREFIX + 1)] {
+            assert!(prefix(bad).is_err(), "{bad:?}");
         }
     }
 

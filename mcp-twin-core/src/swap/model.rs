@@ -201,7 +201,9 @@ impl Move {
             | Self::PidReused(_)
             | Self::Says(_)
             | Self::Reconfigured => true,
-            Self::ProbeAnswered(twin, false) | Self::CheckAnswered(twin, false) => world.procs.get(twin).is_some_and(|proc| proc.is_good()),
+            Self::ProbeAnswered(twin, false) | Self::CheckAnswered(twin, false) => {
+                world.procs.get(twin).is_some_and(|proc| proc.is_good())
+            }
             Self::BakeFails => world.route.and_then(|twin| world.procs.get(&twin)).is_some_and(Proc::is_good),
             Self::Fires(timer) => world.is_late(*timer),
             _ => false,

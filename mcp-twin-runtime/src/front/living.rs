@@ -103,6 +103,11 @@ impl Living {
         (now.order.command.clone(), now.order.cwd.clone())
     }
 
+    /// The options that count.
+    pub fn options(&self) -> Options {
+        self.lock().options.clone()
+    }
+
     /// The configuration files: those that are there, and those that would be read if they were.
     pub fn config_files(&self) -> Vec<PathBuf> {
         let now = self.lock();

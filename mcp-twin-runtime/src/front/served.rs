@@ -123,6 +123,9 @@ impl Served {
             return Err(ServeError::Home(off.line().unwrap_or_default()));
         }
         warnings.extend(off.line());
+        if run.options.tools {
+            warnings.push("`tools` counts for `run` only: over HTTP no tools of mcp-twin's own are offered".to_owned());
+        }
         let name = registered(&run, &plan, Kind { transport: Transport::Http, stdio }, &off, &mut warnings);
         let key = ServerKey::new(&name, &plan.root);
         let info = FrontInfo { server: name.clone(), display: run.name.clone(), root: plan.root.clone() };

@@ -1,10 +1,11 @@
 //! A stdio front from its order to its last process: whoever its client is, and in whoever's process it runs.
 
+use super::agent;
 use super::answers::{Answers, View};
 use super::build::Builds;
+use super::examine::{Examination, Examiner};
 use super::files::{Before, ServerFiles};
 use super::ground::Ground;
-use super::examine::{Examination, Examiner};
 use super::living::{Living, LivingParts};
 use super::off::{Off, Part};
 use super::plan::Plan;
@@ -24,6 +25,7 @@ use crate::run::RunOrder;
 use crate::servers::ServerKey;
 use crate::store::{FileStore, last_good};
 use crate::wire::{ClientEnd, Wire};
+use mcp_twin_core::Moment;
 use mcp_twin_core::detect::shown_words;
 use mcp_twin_core::drive::Driver;
 use mcp_twin_core::host::Host;
@@ -106,6 +108,7 @@ impl Stdio {
 
         let mut relay = Relay::new(&order.options);
         relay.set_last_good(last_good::load(&order.home, &key));
+        relay.offer_tools(agent::prefix(&order.options), Moment::ZERO);
         let wire = Wire::new(relay, Output::new(client)?, Arc::clone(&voice) as Arc<_>);
         record(&order, &name, &wire, &voice);
         let told = wire.finder();
@@ -191,7 +194,12 @@ impl Stdio {
             files: Arc::clone(&files),
             voice: Arc::clone(&voice),
             handle: handle.clone(),
-            relays: Box::new(move |options| relaying.with(|relay, _| relay.set_options(options))),
+            relays: Box::new(move |options| {
+                relaying.with(|relay, now| {
+                    relay.set_options(options);
+                    relay.offer_tools(agent::prefix(options), now);
+                });
+            }),
             recipes: Box::new(move |order, container| {
                 let (logging, home) = (Arc::clone(&starting.command.voice), &order.home);
                 let say: process::Say = Arc::new(move |text: &str| logging.write_log(text));
@@ -221,6 +229,7 @@ impl Stdio {
             store: Arc::clone(&store),
             files: Arc::clone(&files),
         });
+        tokio::spawn(agent::answer_calls(wire.agent_calls(), Arc::clone(&answers), wire.clone()));
         if let Some(seat) = &seat {
             match control::Server::bind(seat) {
                 Ok(server) => {

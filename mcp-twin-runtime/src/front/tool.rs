@@ -78,7 +78,11 @@ fn waiting(status: &Status) -> Result<TwinView, Fault> {
         Fault::new(Code::NoStandby, message).with_help("`mcp-twin reload` prepares one from the files as they are")
     };
     match &status.standby {
-        Some((twin, stage)) if ["checking", "verified"].contains(&stage.as_str()) && (twin.pid.is_some() || twin.port.is_some()) => Ok(twin.clone()),
+        Some((twin, stage))
+            if ["checking", "verified"].contains(&stage.as_str()) && (twin.pid.is_some() || twin.port.is_some()) =>
+        {
+            Ok(twin.clone())
+        }
         Some((_, stage)) if stage == "verified" => {
             Err(none("under `--strategy handoff` the standby is started by the swap itself".to_owned()))
         }

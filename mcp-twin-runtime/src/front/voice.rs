@@ -277,6 +277,13 @@ impl Listener for Voice {
         self.warn("the server writes to its stdout what is not MCP; it is kept from the client and is in the log (let the server print to stderr)");
     }
 
+    fn taken(&self, tool: &str) {
+        self.warn(&format!(
+            "the server has a tool `{tool}` of its own, so mcp-twin does not offer its tool of that name; `--tools-prefix` gives \
+             its tools other names"
+        ));
+    }
+
     fn opened(&self, last_good: &LastGood) {
         (self.keep_last_good)(last_good);
     }

@@ -118,8 +118,8 @@ impl Relay {
             }
             Opening::Complete if self.session.era == Era::Modern => {
                 let told = std::mem::take(&mut self.session.told);
-                let opener = self.session.opener;
-                self.session = Session { firm: true, told, opener, ..Session::modern(envelope) };
+                let (opener, announced) = (self.session.opener, self.session.announced);
+                self.session = Session { firm: true, told, opener, announced, ..Session::modern(envelope) };
                 self.session.version = Some(self.session.asked.clone());
             }
             _ => {}

@@ -22,6 +22,8 @@ pub(in crate::relay) struct Session {
     pub(in crate::relay) version: Option<String>,
     /// The capabilities that the client was told of.
     pub(in crate::relay) told: Map<String, Value>,
+    /// The front told the client that the list of tools may change: there are tools of its own.
+    pub(in crate::relay) announced: bool,
     /// The twin that answered the client's own `initialize`, while it lives.
     pub(in crate::relay) opener: Option<TwinId>,
     /// `clientInfo`: name and version.
@@ -58,6 +60,9 @@ impl Session {
     }
 
     pub(in crate::relay) fn told_flag(&self, capability: &str, flag: &str) -> bool {
+        if self.announced && (capability, flag) == ("tools", "listChanged") {
+            return true;
+        }
         self.told.get(capability).and_then(|value| value.get(flag)).and_then(Value::as_bool).unwrap_or(false)
     }
 }

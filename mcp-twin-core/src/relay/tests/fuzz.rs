@@ -7,7 +7,7 @@ mod lines;
 use super::rig::Rig;
 use crate::error::{Code, Fault};
 use crate::ids::TwinId;
-use crate::relay::{Relay, RelayEvent, STUCK_CLIENT};
+use crate::relay::{AGENT_CALLS, AgentAnswer, Relay, RelayEvent, STUCK_CLIENT};
 use crate::spec::{Options, Transport};
 use crate::testing::chance::{Chance, asked};
 use crate::time::Moment;
@@ -39,6 +39,9 @@ struct World {
     deaf_twin: Option<TwinId>,
     answered: usize,
     swapped: usize,
+    /// Calls of the front's own tools that it has not answered, and how many it has.
+    asked: Vec<u64>,
+    told: usize,
 }
 
 impl World {
@@ -55,6 +58,8 @@ impl World {
             deaf_twin: None,
             answered: 0,
             swapped: 0,
+            asked: Vec::new(),
+            told: 0,
         }
     }
 
@@ -121,9 +126,22 @@ impl World {
                     self.relay.handle_timeout(self.now);
                 }
             }
+            97 if !self.asked.is_empty() => {
+                let number = self.asked.swap_remove(chance.below(self.asked.len()));
+                let answer = AgentAnswer { text: "fine".to_owned(), tells: chance.one_in(2), ..AgentAnswer::default() };
+                self.relay.answer_agent(number, &answer, self.now);
+                self.told += 1;
+            }
+            97 if chance.one_in(64) => {
+                let prefix = [Some("twin_"), Some("t"), None][chance.below(3)];
+                self.relay.offer_tools(prefix, self.now);
+            }
             _ => self.read(chance),
         }
         while let Some(event) = self.relay.poll_event() {
+            if let RelayEvent::Asked(number, _) = event {
+                self.asked.push(number);
+            }
             let said = match &event {
                 RelayEvent::Log(_, text) | RelayEvent::Junk(_, text) => text.len(),
                 _ => 0,
@@ -201,6 +219,7 @@ impl World {
         let Relay { errands, timers, events, calls_bytes, .. } = &self.relay;
         let twins = self.relay.twins.len();
         assert!(twins <= TWINS);
+        assert!(self.relay.agent.open() <= AGENT_CALLS, "{} calls of our own tools", self.relay.agent.open());
         // The client's own requests are bounded by their number alone; in a session of this length they do not get there.
         let calls = calls.len();
         assert!(names.len() <= calls + listens.len() && tokens.len() <= calls, "names without a call");
@@ -240,7 +259,7 @@ fn whatever_comes_is_survived_within_bounds() {
     let inputs = asked("MCP_TWIN_FUZZ_INPUTS", SHORT);
     let seed = asked("MCP_TWIN_FUZZ_SEED", 1) as u64;
     let lines = Lines::new();
-    let (mut answered, mut swapped) = (0, 0);
+    let (mut answered, mut swapped, mut told) = (0, 0, 0);
     for session in 0..inputs.div_ceil(SESSION) as u64 {
         let mut chance = Chance(seed ^ (session << 32));
         let mut world = World::new();
@@ -257,9 +276,12 @@ fn whatever_comes_is_survived_within_bounds() {
                 std::panic::resume_unwind(panic);
             }
         }
-        (answered, swapped) = (answered + world.answered, swapped + world.swapped);
+        (answered, swapped, told) = (answered + world.answered, swapped + world.swapped, told + world.told);
     }
-    eprintln!("{inputs} inputs, {answered} requests answered by twins, {swapped} swaps");
+    eprintln!("{inputs} inputs, {answered} requests answered by twins and {told} by the front, {swapped} swaps");
     // A search that stays at the gate proves nothing.
-    assert!(answered > inputs / 100 && swapped > inputs / 1000, "{answered} answers, {swapped} swaps");
+    assert!(
+        answered > inputs / 100 && swapped > inputs / 1000 && told > inputs / 10_000,
+        "{answered} and {told} answers, {swapped} swaps"
+    );
 }

@@ -230,7 +230,14 @@ impl Rig {
         Self::new().opened(capabilities, tools)
     }
 
-    pub(super) fn opened(mut self, capabilities: &Value, tools: &Value) -> Self {
+    pub(super) fn opened(self, capabilities: &Value, tools: &Value) -> Self {
+        let mut rig = self.opened_quietly(capabilities, tools);
+        rig.events();
+        rig
+    }
+
+    /// The same, with what the relay says of it still to be read.
+    pub(super) fn opened_quietly(mut self, capabilities: &Value, tools: &Value) -> Self {
         self.relay.attach(A);
         self.relay.probe(A, false, self.now);
         self.initialize();
@@ -241,7 +248,6 @@ impl Rig {
         self.initialized();
         self.pass(Duration::from_secs(1));
         self.serve(A, capabilities, tools);
-        self.events();
         assert!(self.client_reads().is_empty());
         self
     }

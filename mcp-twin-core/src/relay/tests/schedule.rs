@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use world::{Checked, Step, World};
 
-fn run(mutant: Option<Mutant>, modern: bool, steps: Vec<Step>) -> Checked {
-    let mut world = World::new(mutant, modern);
+fn run(mutant: Option<Mutant>, modern: bool, agent: bool, steps: Vec<Step>) -> Checked {
+    let mut world = World::new(mutant, modern, agent);
     for step in steps {
         world.step(step)?;
     }
@@ -28,31 +28,38 @@ fn schedules() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
-fn search(mutant: Option<Mutant>, modern: bool, cases: u32) -> Result<(), String> {
+fn search(mutant: Option<Mutant>, modern: bool, agent: bool, cases: u32) -> Result<(), String> {
     // A mutant's schedule is of no interest, only that there is one.
     let max_shrink_iters = if mutant.is_some() { 0 } else { 20_000 };
     let config = Config { cases, max_shrink_iters, failure_persistence: None, ..Config::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     TestRunner::new_with_rng(config, rng)
-        .run(&schedules(), |steps| run(mutant, modern, steps).map_err(TestCaseError::fail))
+        .run(&schedules(), |steps| run(mutant, modern, agent, steps).map_err(TestCaseError::fail))
         .map_err(|error| error.to_string())
 }
 
 #[test]
 fn no_request_is_lost_doubled_or_changed() {
     // PROPTEST_CASES asks for more.
-    search(None, false, Config::default().cases.max(1000)).unwrap();
+    search(None, false, false, Config::default().cases.max(1000)).unwrap();
 }
 
 #[test]
 fn nor_in_the_modern_era_where_subscriptions_stay_open() {
-    search(None, true, Config::default().cases.max(1000)).unwrap();
+    search(None, true, false, Config::default().cases.max(1000)).unwrap();
+}
+
+#[test]
+fn nor_where_the_front_has_tools_of_its_own() {
+    for modern in [false, true] {
+        search(None, modern, true, Config::default().cases.max(1000)).unwrap();
+    }
 }
 
 /// A property that a broken rule passes proves nothing.
 fn is_caught(mutant: Mutant, how: &str) {
     for modern in [false, true] {
-        let found = search(Some(mutant), modern, 5000).expect_err("the property did not notice");
+        let found = search(Some(mutant), modern, false, 5000).expect_err("the property did not notice");
         assert!(found.contains(how), "{found}");
     }
 }

@@ -238,6 +238,8 @@ impl Inner {
         let waiters = &mut self.waiters;
         let listener = &hub.shared.options.listener;
         match event {
+            // Tools of the front's own are not offered over HTTP.
+            RelayEvent::Asked(..) | RelayEvent::Taken(_) => {}
             RelayEvent::Probing(_) | RelayEvent::Finished | RelayEvent::BakeFailed(..) => {}
             RelayEvent::Opened(last) => {
                 if hub.processes().is_some() {
