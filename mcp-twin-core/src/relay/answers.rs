@@ -42,6 +42,7 @@ impl Relay {
         }
         let Some(mut call) = self.close(number) else { return };
         let refused = frame.result.is_none();
+        self.measure(&call, frame.result, now);
         let told = if call.method == Method::ToolCall { self.told_in(frame) } else { None };
         let start = self.client.end();
         call.id.with_bytes(|id| {

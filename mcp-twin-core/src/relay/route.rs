@@ -162,7 +162,7 @@ impl Relay {
     /// Answers a call with an error of our own.
     pub(super) fn fail(&mut self, number: u64, fault: &Fault, now: Moment) {
         let Some(call) = self.close(number) else { return };
-        self.answer_error(&call.id, fault);
+        self.turn_away(&call.id, call.method, fault);
         self.after_close(call.method, call.owner(), now);
     }
 
