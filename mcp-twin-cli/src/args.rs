@@ -19,6 +19,7 @@ use clap_complete::engine::ArgValueCandidates;
 use mcp_twin_core::spec::{Options, Transport};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub(crate) use call::CallArgs;
 pub(crate) use config::{ConfigArgs, ConfigVerb};
@@ -70,6 +71,22 @@ pub(crate) enum Verb {
             add = ArgValueCandidates::new(complete::running)
         )]
         server: Option<String>,
+        /// Show it again and again until q or Ctrl-C: in place on a terminal, else one after the other; with --json one
+        /// document a line
+        #[arg(long)]
+        watch: bool,
+        /// How often
+        #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = interval, requires = "watch")]
+        interval: Duration,
+    },
+    /// Watch all servers on a screen: twins, calls, memory, swaps; reload, swap and roll back by a key
+    ///
+    /// Needs a terminal of 80 x 24 or more; colours are used unless NO_COLOR is set. `?` shows the keys. For scripts there is
+    /// `mcp-twin status --watch --json`.
+    Top {
+        /// How often the fronts are asked
+        #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = interval)]
+        interval: Duration,
     },
     /// Start a fresh standby from the files as they are and verify it; traffic stays where it is
     Reload {
@@ -235,9 +252,20 @@ pub(crate) enum Unparsed {
 }
 
 /// A duration, as the options read it.
-fn duration(text: &str) -> Result<std::time::Duration, String> {
+fn duration(text: &str) -> Result<Duration, String> {
     mcp_twin_core::spec::duration(text).map_err(|error| error.to_string())
 }
+
+/// How often somebody is asked: not so often that it would be work.
+fn interval(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        interval if (SHORTEST..=LONGEST).contains(&interval) => Ok(interval),
+        _ => Err("a duration between 100ms and 1h is wanted".to_owned()),
+    }
+}
+
+const SHORTEST: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// The whole command, with a flag for every option of a server under `run`.
 pub(crate) fn command() -> clap::Command {
@@ -309,7 +337,6 @@ fn switches(no_tell: bool, watch_files: Option<&'static str>) -> impl Iterator<I
 mod tests {
     use super::*;
     use mcp_twin_core::spec::{Breaking, Promote, Strategy};
-    use std::time::Duration;
 
     fn parsed(line: &str) -> (Cli, Options) {
         parse(&words(line)).unwrap_or_else(|error| panic!("{line}: {error:?}"))
