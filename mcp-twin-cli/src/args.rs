@@ -9,6 +9,7 @@ mod quick;
 mod replay;
 mod serve;
 mod verify;
+mod watch;
 mod wire;
 
 use crate::complete;
@@ -27,6 +28,7 @@ pub(crate) use detect::{DetectArgs, DoctorArgs};
 pub(crate) use replay::ReplayArgs;
 pub(crate) use serve::ServeArgs;
 pub(crate) use verify::VerifyArgs;
+pub(crate) use watch::{StatusArgs, TopArgs};
 pub(crate) use wire::{InitArgs, UnwireArgs, WhichArgs, WireArgs};
 
 /// Swap the code of a live MCP server without restarting its client.
@@ -65,29 +67,12 @@ pub(crate) enum Verb {
     /// Show what serves, what waits and what went wrong
     ///
     /// Without SERVER: every running server. Exits with 4 if a server is down or its newest code does not serve.
-    Status {
-        #[arg(
-            help = "Its name, the client's name for it, NAME@ROOT, its project folder or a front's id [default: all]",
-            add = ArgValueCandidates::new(complete::running)
-        )]
-        server: Option<String>,
-        /// Show it again and again until q or Ctrl-C: in place on a terminal, else one after the other; with --json one
-        /// document a line
-        #[arg(long)]
-        watch: bool,
-        /// How often
-        #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = interval, requires = "watch")]
-        interval: Duration,
-    },
+    Status(StatusArgs),
     /// Watch all servers on a screen: twins, calls, memory, swaps; reload, swap and roll back by a key
     ///
     /// Needs a terminal of 80 x 24 or more; colours are used unless NO_COLOR is set. `?` shows the keys. For scripts there is
     /// `mcp-twin status --watch --json`.
-    Top {
-        /// How often the fronts are asked
-        #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = interval)]
-        interval: Duration,
-    },
+    Top(TopArgs),
     /// Start a fresh standby from the files as they are and verify it; traffic stays where it is
     Reload {
         #[arg(help = SERVER, add = ArgValueCandidates::new(complete::running))]
@@ -255,17 +240,6 @@ pub(crate) enum Unparsed {
 fn duration(text: &str) -> Result<Duration, String> {
     mcp_twin_core::spec::duration(text).map_err(|error| error.to_string())
 }
-
-/// How often somebody is asked: not so often that it would be work.
-fn interval(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        interval if (SHORTEST..=LONGEST).contains(&interval) => Ok(interval),
-        _ => Err("a duration between 100ms and 1h is wanted".to_owned()),
-    }
-}
-
-const SHORTEST: Duration = Duration::from_millis(100);
-const LONGEST: Duration = Duration::from_secs(3600);
 
 /// The whole command, with a flag for every option of a server under `run`.
 pub(crate) fn command() -> clap::Command {

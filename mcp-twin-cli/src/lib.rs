@@ -88,11 +88,14 @@ fn dispatch(args: &[OsString]) -> u8 {
         Verb::Init(order) => home().and_then(|home| init::init(&home, order, json)),
         Verb::Wire(order) => home().and_then(|home| wire::wire(&home, &order, json)),
         Verb::Unwire(order) => home().and_then(|home| unwire::unwire(&home, &order, json)),
-        Verb::Status { server, watch, interval } => used_home().and_then(|home| {
-            let server = server.as_deref();
-            if watch { watch::watch(&home, server, interval, json) } else { status::status(&home, server, json) }
+        Verb::Status(wanted) => used_home().and_then(|home| {
+            let server = wanted.server.as_deref();
+            match wanted.watch {
+                true => watch::watch(&home, server, wanted.interval, json),
+                false => status::status(&home, server, json),
+            }
         }),
-        Verb::Top { interval } => used_home().and_then(|home| top::top(&home, interval, json)),
+        Verb::Top(wanted) => used_home().and_then(|home| top::top(&home, wanted.interval, json)),
         Verb::Logs(wanted) => used_home().and_then(|home| logs::logs(&home, &wanted, json)),
         Verb::History(wanted) => used_home().and_then(|home| history::history(&home, &wanted, json)),
         Verb::Call(order) => used_home().and_then(|home| call::call(&home, &order, json)),

@@ -1,7 +1,6 @@
 //! Amounts as people read them: memory, and how long a call took.
 
 /// `0 KiB`, `812 KiB`, `48.2 MiB`, `1.2 GiB`.
-#[allow(clippy::cast_precision_loss)] // One digit behind the point is shown.
 pub(crate) fn bytes(bytes: u64) -> String {
     const MIB: u64 = 1 << 20;
     const GIB: u64 = 1 << 30;
@@ -14,7 +13,6 @@ pub(crate) fn bytes(bytes: u64) -> String {
 }
 
 /// `0.4 ms`, `12 ms`, `1.2 s`, `75 s`: what was measured to within an eighth.
-#[allow(clippy::cast_precision_loss)] // The same.
 pub(crate) fn micros(micros: u64) -> String {
     match micros {
         0..9_950 => format!("{:.1} ms", micros as f64 / 1000.0),

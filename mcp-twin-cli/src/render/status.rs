@@ -411,6 +411,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn fronts_of_older_and_newer_releases_are_understood() {
+        let mut said = serde_json::to_value(serving()).expect("a status");
+        let members = said.as_object_mut().expect("an object");
+        assert!(members.remove("figures").is_some() && members.remove("loads").is_some());
+        members.insert("of_the_future".to_owned(), serde_json::json!({"more": 1}));
+        let heard: FrontStatus = serde_json::from_value(said).expect("it is understood");
+        assert_eq!((heard.figures, heard.loads.len()), (None, 0));
+        let text = status(&heard, 1_800_000_720);
+        assert!(!text.contains("Calls:") && !text.contains("Memory:"), "{text}");
+    }
+
+    #[test]
     fn a_front_that_says_nothing() {
         let text = silent("web", "/home/u/web", "the front (pid 12000) does not answer", "reconnect it");
         insta::assert_snapshot!(anstream::adapter::strip_str(&text).to_string());

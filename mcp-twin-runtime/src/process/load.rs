@@ -11,8 +11,7 @@ use std::time::Duration;
 const TICKS: u64 = 100;
 
 /// The load of each tree, given by its leaders; none where no leader lives any more. A few small reads for each process: it
-/// is done on the spot.
-#[allow(clippy::unused_async)] // Elsewhere it takes a thread.
+/// is done on the spot. Elsewhere it takes a thread.
 pub async fn loads(trees: Vec<Vec<u32>>) -> Vec<Option<Load>> {
     let adopted = children().into_iter().filter_map(|pid| Some((pid, Seen::of(pid)?.group)));
     let adopted: Vec<(u32, u32)> = adopted.collect();

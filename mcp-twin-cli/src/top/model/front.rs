@@ -105,7 +105,6 @@ impl Front {
     }
 }
 
-#[allow(clippy::cast_precision_loss)] // One digit of it is shown.
 fn share(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64
 }

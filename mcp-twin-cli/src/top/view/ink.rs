@@ -28,7 +28,6 @@ impl Ink {
     }
 
     /// What a part is about.
-    #[allow(clippy::unused_self)] // As the others are written.
     pub(super) fn name(self) -> Style {
         Style::new().add_modifier(Modifier::BOLD)
     }
