@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The front bounds every operation itself; this is only for a front that forgets us.
-const PATIENCE: Duration = Duration::from_secs(20 * 60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20 * 60);
 
 /// `mcp-twin reload`
 pub(crate) fn reload(home: &Home, server: Option<&str>, json: bool) -> Result<Exit, Failure> {
@@ -122,7 +122,7 @@ fn entry<'a>(verb: Verb, front: &'a FrontAddress, reply: &'a Result<Answer, AskE
     }
 }
 
-fn out_of_turn() -> AskError {
+pub(crate) fn out_of_turn() -> AskError {
     AskError::Unknown("an answer to another question".to_owned())
 }
 

@@ -9,6 +9,7 @@ mod quick;
 mod replay;
 mod serve;
 mod verify;
+mod watch;
 mod wire;
 
 use crate::complete;
@@ -19,6 +20,7 @@ use clap_complete::engine::ArgValueCandidates;
 use mcp_twin_core::spec::{Options, Transport};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub(crate) use call::CallArgs;
 pub(crate) use config::{ConfigArgs, ConfigVerb};
@@ -26,6 +28,7 @@ pub(crate) use detect::{DetectArgs, DoctorArgs};
 pub(crate) use replay::ReplayArgs;
 pub(crate) use serve::ServeArgs;
 pub(crate) use verify::VerifyArgs;
+pub(crate) use watch::{StatusArgs, TopArgs};
 pub(crate) use wire::{InitArgs, UnwireArgs, WhichArgs, WireArgs};
 
 /// Swap the code of a live MCP server without restarting its client.
@@ -64,13 +67,12 @@ pub(crate) enum Verb {
     /// Show what serves, what waits and what went wrong
     ///
     /// Without SERVER: every running server. Exits with 4 if a server is down or its newest code does not serve.
-    Status {
-        #[arg(
-            help = "Its name, the client's name for it, NAME@ROOT, its project folder or a front's id [default: all]",
-            add = ArgValueCandidates::new(complete::running)
-        )]
-        server: Option<String>,
-    },
+    Status(StatusArgs),
+    /// Watch all servers on a screen: twins, calls, memory, swaps; reload, swap and roll back by a key
+    ///
+    /// Needs a terminal of 80 x 24 or more; colours are used unless NO_COLOR is set. `?` shows the keys. For scripts there is
+    /// `mcp-twin status --watch --json`.
+    Top(TopArgs),
     /// Start a fresh standby from the files as they are and verify it; traffic stays where it is
     Reload {
         #[arg(help = SERVER, add = ArgValueCandidates::new(complete::running))]
@@ -239,7 +241,7 @@ pub(crate) enum Unparsed {
 }
 
 /// A duration, as the options read it.
-fn duration(text: &str) -> Result<std::time::Duration, String> {
+fn duration(text: &str) -> Result<Duration, String> {
     mcp_twin_core::spec::duration(text).map_err(|error| error.to_string())
 }
 
@@ -314,7 +316,6 @@ fn switches(no_tell: bool, tools: bool, watch_files: Option<&'static str>) -> im
 mod tests {
     use super::*;
     use mcp_twin_core::spec::{Breaking, Promote, Strategy};
-    use std::time::Duration;
 
     fn parsed(line: &str) -> (Cli, Options) {
         parse(&words(line)).unwrap_or_else(|error| panic!("{line}: {error:?}"))

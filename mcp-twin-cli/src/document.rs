@@ -4,7 +4,7 @@
 pub(crate) mod config;
 pub(crate) mod wiring;
 
-use mcp_twin_core::control::FrontStatus;
+use mcp_twin_core::control::{Figures, FrontStatus, TwinLoad};
 use mcp_twin_core::error::Fault;
 use mcp_twin_core::relay::diff::{ListDiff, ListKind};
 use mcp_twin_core::swap::{Outcome, ProbeReport, TwinView};
@@ -157,6 +157,8 @@ pub(crate) struct Front<'a> {
     pub(crate) sessions: Option<usize>,
     pub(crate) in_flight: usize,
     pub(crate) held: usize,
+    /// What was counted of the calls; none of a front of an older release.
+    pub(crate) figures: Option<&'a Figures>,
     pub(crate) watched: Option<usize>,
     /// Every setting that is no default, and where it comes from.
     pub(crate) settings: &'a [mcp_twin_core::control::Setting],
@@ -175,6 +177,15 @@ pub(crate) struct Twin {
     pub(crate) port: Option<u16>,
     /// 32 hexadecimal digits, where the files are known.
     pub(crate) source: Option<String>,
+    /// How many processes it has; this and what follows in `status` only, and where the system says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) processes: Option<usize>,
+    /// Their resident memory, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) memory: Option<u64>,
+    /// The time of a processor that they have taken, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cpu_ms: Option<u64>,
 }
 
 /// What differs in the lists.
@@ -250,6 +261,22 @@ impl From<&TwinView> for Twin {
             pid: view.pid,
             port: view.port,
             source: view.source.hash.map(|hash| hash.to_string()),
+            processes: None,
+            memory: None,
+            cpu_ms: None,
+        }
+    }
+}
+
+impl Twin {
+    /// A twin with what it takes of the machine.
+    fn under(view: &TwinView, loads: &[TwinLoad]) -> Self {
+        let load = loads.iter().find(|load| load.twin == view.twin);
+        Self {
+            processes: load.map(|load| load.processes),
+            memory: load.map(|load| load.memory),
+            cpu_ms: load.map(|load| load.cpu_ms),
+            ..Self::from(view)
         }
     }
 }
@@ -278,6 +305,7 @@ impl<'a> From<&'a ProbeReport> for Changes<'a> {
 impl<'a> From<&'a FrontStatus> for Front<'a> {
     fn from(status: &'a FrontStatus) -> Self {
         let swap = &status.swap;
+        let twin = |view: &TwinView| Twin::under(view, &status.loads);
         Self {
             server: &status.server,
             display: status.display.as_deref(),
@@ -291,12 +319,12 @@ impl<'a> From<&'a FrontStatus> for Front<'a> {
             release: &status.release,
             started: status.started,
             state: &swap.state,
-            active: swap.active.as_ref().map(Twin::from),
-            standby: swap.standby.as_ref().map(|(twin, _)| twin.into()),
+            active: swap.active.as_ref().map(twin),
+            standby: swap.standby.as_ref().map(|(standby, _)| twin(standby)),
             standby_stage: swap.standby.as_ref().map(|(_, stage)| stage.as_str()),
-            previous: swap.prev.as_ref().map(Twin::from),
-            warm: swap.warm.as_ref().filter(|_| swap.warm_ready).map(Twin::from),
-            retiring: swap.retiring.iter().map(Twin::from).collect(),
+            previous: swap.prev.as_ref().map(twin),
+            warm: swap.warm.as_ref().filter(|_| swap.warm_ready).map(twin),
+            retiring: swap.retiring.iter().map(twin).collect(),
             baking: swap.baking,
             degraded: swap.degraded.as_ref(),
             waiting: swap.waiting.as_ref().map(Changes::from),
@@ -309,6 +337,7 @@ impl<'a> From<&'a FrontStatus> for Front<'a> {
             sessions: status.sessions,
             in_flight: status.in_flight,
             held: status.held,
+            figures: status.figures.as_ref(),
             watched: status.watched,
             settings: &status.settings,
             warnings: &status.warnings,

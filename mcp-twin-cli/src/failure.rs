@@ -83,14 +83,24 @@ impl Failure {
     /// Shows it: as text on standard error, or as a document on standard output. Returns the exit status.
     pub(crate) fn show(&self, json: bool) -> Exit {
         if json {
-            let advice = self.advice.iter().map(|(label, text)| format!("{label}: {text}")).collect();
-            Screen::json(&document::Failed {
-                exit: self.exit.status(),
-                error: document::Error { code: self.code.to_owned(), message: self.message.clone(), advice },
-            });
+            Screen::json(&self.document());
         } else {
             Screen::error(&self.text());
         }
+        self.exit
+    }
+
+    /// It as a document.
+    pub(crate) fn document(&self) -> document::Failed {
+        let advice = self.advice.iter().map(|(label, text)| format!("{label}: {text}")).collect();
+        document::Failed {
+            exit: self.exit.status(),
+            error: document::Error { code: self.code.to_owned(), message: self.message.clone(), advice },
+        }
+    }
+
+    /// How the command ends.
+    pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
 

@@ -27,8 +27,11 @@ mod screen;
 mod serve;
 mod status;
 mod target;
+mod terminal;
+mod top;
 mod unwire;
 mod verify;
+mod watch;
 mod wire;
 
 pub use exit::Exit;
@@ -85,7 +88,14 @@ fn dispatch(args: &[OsString]) -> u8 {
         Verb::Init(order) => home().and_then(|home| init::init(&home, order, json)),
         Verb::Wire(order) => home().and_then(|home| wire::wire(&home, &order, json)),
         Verb::Unwire(order) => home().and_then(|home| unwire::unwire(&home, &order, json)),
-        Verb::Status { server } => used_home().and_then(|home| status::status(&home, server.as_deref(), json)),
+        Verb::Status(wanted) => used_home().and_then(|home| {
+            let server = wanted.server.as_deref();
+            match wanted.watch {
+                true => watch::watch(&home, server, wanted.interval, json),
+                false => status::status(&home, server, json),
+            }
+        }),
+        Verb::Top(wanted) => used_home().and_then(|home| top::top(&home, wanted.interval, json)),
         Verb::Logs(wanted) => used_home().and_then(|home| logs::logs(&home, &wanted, json)),
         Verb::History(wanted) => used_home().and_then(|home| history::history(&home, &wanted, json)),
         Verb::Call(order) => used_home().and_then(|home| call::call(&home, &order, json)),

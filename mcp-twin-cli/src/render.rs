@@ -1,6 +1,7 @@
 //! Everything a person reads, made of plain data: no terminal, clock, home or front in here.
 
 pub(crate) mod ago;
+pub(crate) mod amount;
 pub(crate) mod config;
 pub(crate) mod content;
 pub(crate) mod detect;

@@ -13,8 +13,7 @@ pub(crate) struct Screen;
 impl Screen {
     /// Writes to standard output.
     pub(crate) fn print(text: &str) {
-        let mut out = anstream::stdout().lock();
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let _ = Self::printed(text);
     }
 
     /// Writes to standard error.
@@ -29,6 +28,21 @@ impl Screen {
         if let Ok(text) = serde_json::to_string_pretty(document) {
             Self::print(&(text + "\n"));
         }
+    }
+}
+
+impl Screen {
+    /// Writes one JSON document in one line; whether somebody still reads.
+    pub(crate) fn json_line(document: &impl Serialize) -> bool {
+        let mut out = std::io::stdout().lock();
+        let text = serde_json::to_string(document).unwrap_or_default() + "\n";
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
+    }
+
+    /// Writes to standard output; whether somebody still reads.
+    pub(crate) fn printed(text: &str) -> bool {
+        let mut out = anstream::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
     }
 }
 

@@ -7,7 +7,7 @@
 
 use divan::{Bencher, counter::BytesCount};
 use mcp_twin_core::ids::TwinId;
-use mcp_twin_core::relay::Relay;
+use mcp_twin_core::relay::{Meter, Relay};
 use mcp_twin_core::spec::{Options, Transport};
 use mcp_twin_core::time::Moment;
 use std::cell::RefCell;
@@ -80,6 +80,8 @@ impl Session {
         let mut session =
             Self { relay: Relay::new(&Options::defaults(Transport::Stdio)), case, id: 0, open: VecDeque::new() };
         let now = Moment::ZERO;
+        // As every front has it.
+        session.relay.set_meter(Meter::default());
         session.relay.attach(TWIN);
         session.relay.probe(TWIN, false, now);
         let (method, params) = match case.modern {

@@ -10,7 +10,7 @@ pub use edit::Edit;
 
 use crate::config::Origin;
 use crate::error::Fault;
-use crate::ids::Generation;
+use crate::ids::{Generation, TwinId};
 use crate::swap::{Outcome, Status, TwinView};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -154,6 +154,48 @@ pub struct ToolAnswer {
     pub ms: u64,
 }
 
+/// What a front has counted of its clients' calls: tool calls, prompts, reads of resources, completions. Rates are the
+/// difference of two of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// When this was so, in milliseconds on the front's own clock.
+    pub at_ms: u64,
+    /// Calls that were answered, whichever way.
+    #[serde(default)]
+    pub calls: u64,
+    /// Those whose result says `isError`.
+    #[serde(default)]
+    pub tool_errors: u64,
+    /// Those that the server answered with a JSON-RPC error.
+    #[serde(default)]
+    pub refused: u64,
+    /// Those that the front had to answer with an error: no twin served, or it was lost with the call.
+    #[serde(default)]
+    pub failed: u64,
+    /// Calls that a twin answered in the last minute, half a minute at least.
+    #[serde(default)]
+    pub recent: u64,
+    /// How long half of those took at most, in microseconds, to within an eighth; absent: there were none.
+    #[serde(default)]
+    pub p50_us: Option<u64>,
+    /// The same of 99 in 100.
+    #[serde(default)]
+    pub p99_us: Option<u64>,
+}
+
+/// What the processes of a twin take of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TwinLoad {
+    /// The twin.
+    pub twin: TwinId,
+    /// How many processes it has.
+    pub processes: usize,
+    /// Their resident memory, in bytes.
+    pub memory: u64,
+    /// The time of a processor that they have taken since they were started, in milliseconds.
+    pub cpu_ms: u64,
+}
+
 /// A front, as shown by `mcp-twin status`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FrontStatus {
@@ -208,6 +250,12 @@ pub struct FrontStatus {
     /// Requests held.
     #[serde(default)]
     pub held: usize,
+    /// What was counted of the calls; absent: the front is of an older release.
+    #[serde(default)]
+    pub figures: Option<Figures>,
+    /// What each twin takes, as far as the system tells.
+    #[serde(default)]
+    pub loads: Vec<TwinLoad>,
     /// Every setting that is no default, and where it comes from; absent: the front was started without a configuration.
     #[serde(default)]
     pub settings: Vec<Setting>,

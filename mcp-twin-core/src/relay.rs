@@ -38,6 +38,7 @@ mod listens;
 mod lists;
 mod merge;
 mod message;
+mod meter;
 mod opening;
 mod outbox;
 mod owners;
@@ -53,6 +54,7 @@ pub use bake::is_worse;
 pub use edge::Edge;
 pub use event::{LastGood, Owed, RelayEvent};
 pub use message::{Message, NoMessage, one_line};
+pub use meter::Meter;
 pub use refusal::{error_line, oversize_line, unreadable_line};
 pub use shared::{SavedSession, Vouched};
 pub use tool::Called;
@@ -147,6 +149,8 @@ pub struct Relay {
     listed: [bool; 3],
     /// Answers and refusals of the twin that served before the one on trial.
     rate_before: (u32, u32),
+    /// Counts the calls, if somebody wants to know.
+    meter: Option<Meter>,
     eof: bool,
     finished: bool,
     /// Counts what a saved session would have to be written anew for.
@@ -229,6 +233,7 @@ impl Relay {
             stale: [false; 3],
             listed: [false; 3],
             rate_before: (0, 0),
+            meter: None,
             eof: false,
             finished: false,
             revision: 0,

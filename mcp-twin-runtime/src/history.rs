@@ -14,7 +14,7 @@ use crate::home::Home;
 use crate::servers::ServerKey;
 use mcp_twin_core::swap::HistoryEntry;
 use serde::{Deserialize, Serialize};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -76,6 +76,37 @@ pub fn read(home: &Home, server: &ServerKey) -> Result<Vec<HistoryLine>, FileErr
     Ok(lines(&bytes).filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
+/// So much of the end of a history is read for its last lines. A line may carry 32 KB of stderr.
+const END: u64 = 512 << 10;
+
+/// The last `n` lines of the history of a server at most, the oldest first: those that stand in the end of the file, so that
+/// it can be asked for often.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn last(home: &Home, server: &ServerKey, n: usize) -> Result<Vec<HistoryLine>, FileError> {
+    let path = home.history_of(server);
+    let mut end = Vec::new();
+    match File::open(&path) {
+        Ok(mut file) => {
+            let size = file.metadata().map_err(FileError::io("read", &path))?.len();
+            let from = file.seek(SeekFrom::Start(size.saturating_sub(END))).map_err(FileError::io("read", &path))?;
+            file.take(END).read_to_end(&mut end).map_err(FileError::io("read", &path))?;
+            if from > 0 {
+                // It begins within a line.
+                let whole = end.iter().position(|byte| *byte == b'\n').map_or(end.len(), |at| at + 1);
+                end.drain(..whole);
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(FileError::io("read", &path)(error)),
+    }
+    let mut found: Vec<HistoryLine> =
+        lines(&end).rev().filter_map(|line| serde_json::from_slice(line).ok()).take(n).collect();
+    found.reverse();
+    Ok(found)
+}
+
 /// Every server of this name that has a history: as many as there are project roots with it.
 #[must_use]
 pub fn servers(home: &Home, name: &str) -> Vec<ServerKey> {
@@ -94,7 +125,7 @@ fn lock_of(home: &Home, server: &ServerKey) -> PathBuf {
     lock::beside(&home.history_of(server))
 }
 
-fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn lines(bytes: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
 }
 
@@ -156,6 +187,22 @@ mod tests {
 
     fn generations(home: &Home) -> Vec<u32> {
         read(home, &key()).unwrap().iter().map(|line| line.entry.generation.0).collect()
+    }
+
+    #[test]
+    fn the_last_lines_are_those_at_the_end() {
+        let (_dir, home) = home();
+        assert_eq!(last(&home, &key(), 3).unwrap(), [], "there is no file");
+        for generation in 1..=20 {
+            let mut line = HistoryLine::now("f", None, entry(generation));
+            line.file = Some("x".repeat(40_000).into());
+            append(&home, &key(), &line).unwrap();
+        }
+        let all = read(&home, &key()).unwrap();
+        assert_eq!(last(&home, &key(), 3).unwrap(), all[17..]);
+        let end = last(&home, &key(), 100).unwrap();
+        assert!((10..20).contains(&end.len()), "only the end is read: {}", end.len());
+        assert_eq!(end, all[20 - end.len()..]);
     }
 
     #[test]

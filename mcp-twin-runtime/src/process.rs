@@ -15,6 +15,8 @@ mod identity;
 mod keep;
 #[cfg_attr(not(target_os = "linux"), path = "process/any_listener.rs")]
 mod listener;
+#[cfg_attr(not(target_os = "linux"), path = "process/polled_load.rs")]
+mod load;
 mod minder;
 #[cfg(target_os = "linux")]
 mod pages;
@@ -35,6 +37,7 @@ pub use detached::{Detached, spawn_detached};
 pub use identity::{boot_id, start_time};
 pub use keep::KEEP;
 pub use listener::{listeners, listens};
+pub use load::loads;
 pub use minder::{Minded, Minder, Pipes, StopOrder};
 #[cfg(target_os = "linux")]
 pub use pages::forget_the_code;
@@ -44,8 +47,24 @@ pub use survivor::{Survivor, prove};
 pub use sweep::{sweep_token, sweep_token_and_wait};
 pub use system::{Leader, become_command, fall_silent, leave_terminal, own_this_process, told_to_end};
 
+use std::time::Duration;
+
 /// The variable that carries the token of a twin into its environment, and so into those of its children.
 pub const TOKEN: &str = "MCP_TWIN_TOKEN";
+
+/// What a tree of processes takes of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// How many live.
+    pub processes: usize,
+    /// Their resident memory, in bytes.
+    pub memory: u64,
+    /// The time of a processor that they have taken, with that of descendants that have ended since.
+    pub cpu: Duration,
+}
+
+/// So many processes of a tree are looked at.
+const LOOKED_AT: usize = 512;
 
 /// A process of this user, as far as it can be looked into.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,6 +15,8 @@ pub mod client;
 #[cfg(unix)]
 pub mod conformance;
 #[cfg(unix)]
+pub mod console;
+#[cfg(unix)]
 pub mod http;
 pub mod http_client;
 #[cfg(unix)]
@@ -49,6 +51,8 @@ pub mod wait;
 pub use cable::Cable;
 pub use cli::Report;
 pub use client::Client;
+#[cfg(unix)]
+pub use console::Console;
 #[cfg(unix)]
 pub use http::{Http, Served};
 pub use http_client::HttpClient;

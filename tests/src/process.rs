@@ -71,6 +71,11 @@ pub fn terminate(pid: u32) {
     signal(pid, Signal::TERM);
 }
 
+/// Sends SIGINT, as Ctrl-C does.
+pub fn interrupt(pid: u32) {
+    signal(pid, Signal::INT);
+}
+
 /// Sends SIGUSR2.
 pub fn tell(pid: u32) {
     signal(pid, Signal::USR2);

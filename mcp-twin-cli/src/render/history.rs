@@ -1,12 +1,28 @@
 //! One line for each operation that ended.
 
 use super::style::{BAD, DIM, GOOD, WARN, harmless, paint};
+use anstyle::Style;
+use mcp_twin_core::ids::Generation;
 use mcp_twin_core::swap::{Outcome, TwinView};
 use mcp_twin_runtime::history::HistoryLine;
 
 /// The line of one operation.
 pub(crate) fn line(line: &HistoryLine) -> String {
-    let (style, word, what) = match &line.entry.outcome {
+    let (style, word, what) = outcome(&line.entry.outcome, Some(line.entry.generation));
+    let file = file(line).map_or_else(String::new, |file| format!(" {}", paint(DIM, &format!("({file})"))));
+    let time = paint(DIM, &line.time);
+    format!("{time}  {}  {what}{file}\n", paint(style, &format!("{word:<11}")))
+}
+
+/// The name of the file whose change caused it.
+pub(crate) fn file(line: &HistoryLine) -> Option<String> {
+    Some(harmless(&line.file.as_deref()?.file_name()?.to_string_lossy()))
+}
+
+/// An outcome in a word and in a line; `tried` is the generation that it is about, where that is known.
+pub(crate) fn outcome(outcome: &Outcome, tried: Option<Generation>) -> (Style, &'static str, String) {
+    let tried = tried.map_or_else(String::new, |tried| format!("generation {tried}: "));
+    match outcome {
         Outcome::Started { active } => (GOOD, "started", format!("{} serves", who(active))),
         Outcome::Verified { standby, .. } => (GOOD, "verified", format!("{} stands by", who(standby))),
         Outcome::Swapped { previous, active, diff } => {
@@ -25,19 +41,10 @@ pub(crate) fn line(line: &HistoryLine) -> String {
                 Some(active) => format!("{} goes on serving", who(active)),
                 None => "nothing serves".to_owned(),
             };
-            let tried = line.entry.generation;
-            (BAD, "failed", format!("generation {tried}: {}; {serves}", harmless(&fault.message)))
+            (BAD, "failed", format!("{tried}{}; {serves}", harmless(&fault.message)))
         }
-        Outcome::Superseded { by } => {
-            (DIM, "superseded", format!("generation {}: generation {by} took its place", line.entry.generation))
-        }
-    };
-    let file = line.file.as_deref().and_then(|file| file.file_name());
-    let file = file.map_or_else(String::new, |file| {
-        format!(" {}", paint(DIM, &format!("({})", harmless(&file.to_string_lossy()))))
-    });
-    let time = paint(DIM, &line.time);
-    format!("{time}  {}  {what}{file}\n", paint(style, &format!("{word:<11}")))
+        Outcome::Superseded { by } => (DIM, "superseded", format!("{tried}generation {by} took its place")),
+    }
 }
 
 fn who(twin: &TwinView) -> String {

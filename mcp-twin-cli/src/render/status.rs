@@ -1,6 +1,7 @@
 //! `mcp-twin status`.
 
 use super::ago::{ago, span};
+use super::amount::{bytes, micros};
 use super::style::{BAD, DIM, GOOD, NAME, WARN, harmless, paint};
 use super::{count, diff, fault, started, twin};
 use crate::exit::Exit;
@@ -115,6 +116,8 @@ fn traffic(text: &mut String, status: &FrontStatus, now: i64) {
         }
         (None, _) => line(text, "Client:", &format!("{client}, {} in flight{held}", count(status.in_flight, "call"))),
     }
+    calls(text, status);
+    memory(text, status);
     let command = shell_words::join(&status.command);
     line(text, "Command:", &harmless(&command));
     let up = span(Duration::from_secs(u64::try_from(now - status.started).unwrap_or(0)));
@@ -123,6 +126,36 @@ fn traffic(text: &mut String, status: &FrontStatus, now: i64) {
         .filter(|files| *files > 0)
         .map_or_else(|| "no files watched".to_owned(), |files| format!("{} watched", count(files, "file")));
     line(text, "Front:", &paint(DIM, &format!("PID {}, up {up}, {watched}", status.pid)).to_string());
+}
+
+/// How the calls ended and how long they took, once there were any.
+fn calls(text: &mut String, status: &FrontStatus) {
+    let Some(figures) = status.figures.filter(|figures| figures.calls > 0) else { return };
+    let bad = [(figures.tool_errors, "with isError"), (figures.refused, "refused"), (figures.failed, "failed")];
+    let bad = bad.iter().filter(|(calls, _)| *calls > 0);
+    let bad: String = bad.map(|(calls, how)| format!(", {}", paint(WARN, &format!("{calls} {how}")))).collect();
+    let took = match (figures.p50_us, figures.p99_us) {
+        (Some(p50), Some(p99)) => format!(" | p50 {}, p99 {}", micros(p50), micros(p99)),
+        _ => String::new(),
+    };
+    line(text, "Calls:", &format!("{} answered{bad}{took}", figures.calls));
+}
+
+/// What each twin takes.
+fn memory(text: &mut String, status: &FrontStatus) {
+    let swap = &status.swap;
+    let standby = swap.standby.as_ref().map(|(standby, _)| standby);
+    let twins = [swap.active.as_ref(), standby, swap.warm.as_ref(), swap.prev.as_ref()];
+    let twins = twins.into_iter().flatten().chain(&swap.retiring);
+    let each = twins.filter_map(|twin| {
+        let load = status.loads.iter().find(|load| load.twin == twin.twin)?;
+        let more = if load.processes > 1 { format!(" in {} processes", load.processes) } else { String::new() };
+        Some(format!("{} {}{more}", twin.slot, bytes(load.memory)))
+    });
+    let each = each.collect::<Vec<_>>();
+    if !each.is_empty() {
+        line(text, "Memory:", &each.join(", "));
+    }
 }
 
 fn trouble(text: &mut String, status: &FrontStatus) {
@@ -188,14 +221,15 @@ fn line(text: &mut String, label: &str, value: &str) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::render::fixture;
+    use mcp_twin_core::control::{Figures, TwinLoad};
     use mcp_twin_core::error::{Code, Fault};
-    use mcp_twin_core::ids::Slot;
+    use mcp_twin_core::ids::{Slot, TwinId};
     use mcp_twin_core::swap::{ProbeReport, Status};
 
-    fn serving() -> FrontStatus {
+    pub(crate) fn serving() -> FrontStatus {
         FrontStatus {
             release: "2.0.0".to_owned(),
             front: "inbox-collab-7f3a".to_owned(),
@@ -230,12 +264,27 @@ mod tests {
             stale_lists: Vec::new(),
             in_flight: 1,
             held: 0,
+            figures: Some(Figures {
+                at_ms: 720_000,
+                calls: 1204,
+                tool_errors: 3,
+                refused: 1,
+                failed: 0,
+                recent: 64,
+                p50_us: Some(2_432),
+                p99_us: Some(41_984),
+            }),
+            loads: vec![load(3, 1, 50_541_363, 41_250), load(2, 2, 47_185_920, 38_020)],
             watched: Some(14),
             warnings: Vec::new(),
             log: Some("/home/u/.mcp-twin/logs/inbox-collab".to_owned()),
             settings: Vec::new(),
             stderr_tail: String::new(),
         }
+    }
+
+    pub(crate) fn load(twin: u32, processes: usize, memory: u64, cpu_ms: u64) -> TwinLoad {
+        TwinLoad { twin: TwinId(twin), processes, memory, cpu_ms }
     }
 
     fn states() -> Vec<(&'static str, FrontStatus)> {
@@ -299,6 +348,8 @@ mod tests {
                     status.swap.swaps = 0;
                     status.last_swap_ms_ago = None;
                     status.client = None;
+                    status.figures = Some(Figures { at_ms: 900, ..Figures::default() });
+                    status.loads.clear();
                     status.display = None;
                     status.watched = None;
                 }),
@@ -333,6 +384,9 @@ mod tests {
                 "stopped",
                 with(&|status| {
                     status.swap.state = "stopped".to_owned();
+                    // A front of an older release.
+                    status.figures = None;
+                    status.loads.clear();
                     status.swap.active = None;
                     status.swap.prev = None;
                 }),
@@ -354,6 +408,18 @@ mod tests {
         for (name, one) in states() {
             insta::assert_json_snapshot!(format!("{name}_json"), crate::document::Front::from(&one));
         }
+    }
+
+    #[test]
+    fn fronts_of_older_and_newer_releases_are_understood() {
+        let mut said = serde_json::to_value(serving()).expect("a status");
+        let members = said.as_object_mut().expect("an object");
+        assert!(members.remove("figures").is_some() && members.remove("loads").is_some());
+        members.insert("of_the_future".to_owned(), serde_json::json!({"more": 1}));
+        let heard: FrontStatus = serde_json::from_value(said).expect("it is understood");
+        assert_eq!((heard.figures, heard.loads.len()), (None, 0));
+        let text = status(&heard, 1_800_000_720);
+        assert!(!text.contains("Calls:") && !text.contains("Memory:"), "{text}");
     }
 
     #[test]

@@ -42,6 +42,7 @@ impl Relay {
         }
         let Some(mut call) = self.close(number) else { return };
         let refused = frame.result.is_none();
+        self.measure(&call, frame.result, now);
         let told = match call.method {
             Method::ToolCall => self.told_in(frame),
             Method::List(ListKind::Tools) => self.menu_in(twin, &call, frame),

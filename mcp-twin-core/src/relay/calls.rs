@@ -26,6 +26,8 @@ pub(super) struct Call {
     /// The capability that it needs of the server.
     pub(super) needs: Option<Capability>,
     pub(super) place: Place,
+    /// When it came.
+    pub(super) began: Moment,
     /// When it is answered with an error, if nothing happens until then.
     pub(super) deadline: Option<Moment>,
     /// The client's progress token.

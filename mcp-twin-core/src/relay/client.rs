@@ -61,7 +61,7 @@ impl Relay {
         self.join_batch(&mut id);
         let method = Method::of(name);
         if let Some(fault) = self.too_many().or_else(|| self.refused_as_too_much(method)) {
-            return self.answer_error(&id, &fault);
+            return self.turn_away(&id, method, &fault);
         }
         match method {
             // Never forwarded: a server that has chosen the handshake may refuse it.
@@ -92,7 +92,7 @@ impl Relay {
         let mut target = match self.owner_of(method, frame.params) {
             Owner::Any => self.target(),
             Owner::Twin(twin) => Target::To(twin),
-            Owner::Gone(fault) => return self.answer_error(&id, &fault),
+            Owner::Gone(fault) => return self.turn_away(&id, method, &fault),
         };
         if let Some(twins) = self.task_listers(method, frame.params) {
             return self.merge_tasks(id, frame.params, &twins, now);
@@ -111,7 +111,7 @@ impl Relay {
             }
             Target::To(twin) => {
                 if let Some(fault) = self.refused_by_loss(twin, needs) {
-                    return self.answer_error(&id, &fault);
+                    return self.turn_away(&id, method, &fault);
                 }
                 if self.is_closed(twin) {
                     return self.hold_request(frame, id, raw_id, method, needs, now);
@@ -119,7 +119,7 @@ impl Relay {
                 if self.is_stuck(twin) {
                     let message = "the server does not read its input and too much waits for it; the request was not delivered \
                                    and can be repeated safely";
-                    return self.answer_error(&id, &Fault::new(Code::Busy, message));
+                    return self.turn_away(&id, method, &Fault::new(Code::Busy, message));
                 }
                 let number = self.number();
                 let digits = Digits::new(number);
@@ -132,7 +132,7 @@ impl Relay {
                     let line = state.out.last_line(start);
                     line.into()
                 });
-                self.open_call(number, id, method, needs, frame.params, again);
+                self.open_call(number, id, (method, needs), frame.params, again, now);
                 self.assign(number, twin, now);
             }
             Target::Hold if method == Method::Ping => self.answer(&id, "result", "{}"),
@@ -141,7 +141,7 @@ impl Relay {
             Target::Refuse => {
                 if let Route::Refusing(fault) = &self.route {
                     let fault = refusal::down(fault);
-                    self.answer_error(&id, &fault);
+                    self.turn_away(&id, method, &fault);
                 }
             }
         }
@@ -179,13 +179,13 @@ impl Relay {
         let line = respell(frame, raw_id, number);
         let again = self.keeps_line(method).then(|| line.clone());
         if self.keep(number, line) {
-            self.open_call(number, id, method, needs, frame.params, again);
+            self.open_call(number, id, (method, needs), frame.params, again, now);
             let at = self.hold_deadline(now);
             self.set_deadline(number, at);
         } else {
             let message =
                 "too many requests wait for the server to start; this one was not delivered and can be repeated safely";
-            self.answer_error(&id, &Fault::new(Code::Busy, message));
+            self.turn_away(&id, method, &Fault::new(Code::Busy, message));
         }
     }
 
@@ -203,10 +203,10 @@ impl Relay {
         &mut self,
         number: u64,
         id: ClientId,
-        method: Method,
-        needs: Option<Capability>,
+        (method, needs): (Method, Option<Capability>),
         params: Option<&str>,
         again: Option<Box<[u8]>>,
+        now: Moment,
     ) {
         let token = progress_token(params).map(Token::read);
         if let Some(token) = &token {
@@ -226,8 +226,20 @@ impl Relay {
         let settles = if method == Method::Discover { None } else { self.settling(params) };
         let state = self.state_of(method, params);
         let place = Place::Held;
-        let call =
-            Call { id, method, needs, place, deadline: None, token, again, deliveries: 0, entry, state, settles };
+        let call = Call {
+            id,
+            method,
+            needs,
+            place,
+            began: now,
+            deadline: None,
+            token,
+            again,
+            deliveries: 0,
+            entry,
+            state,
+            settles,
+        };
         self.calls_bytes += call.weight();
         self.calls.insert(number, call);
     }

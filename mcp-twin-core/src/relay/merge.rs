@@ -48,7 +48,7 @@ impl Relay {
     /// Asks all of them.
     pub(super) fn merge_tasks(&mut self, id: ClientId, params: Option<&str>, twins: &[TwinId], now: Moment) {
         let number = self.number();
-        self.open_call(number, id, Method::TaskList, None, params, None);
+        self.open_call(number, id, (Method::TaskList, None), params, None, now);
         self.set_deadline(number, Some(now + WAIT));
         self.merges.insert(number, Merge { left: twins.len(), ..Merge::default() });
         for twin in twins {

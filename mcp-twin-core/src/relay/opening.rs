@@ -82,7 +82,7 @@ impl Relay {
     pub(super) fn ask_opening(&mut self, frame: &Frame<'_>, id: ClientId, raw_id: &str, method: Method, now: Moment) {
         let number = self.number();
         let line = respell(frame, raw_id, number);
-        self.open_call(number, id, method, None, frame.params, None);
+        self.open_call(number, id, (method, None), frame.params, None, now);
         self.opening = Opening::Asked(Asked { call: number, line, early: None });
         if self.failure.is_some() {
             self.timers.insert((now + GRACE, Timer::Opening));

@@ -163,7 +163,7 @@ impl Relay {
     pub(super) fn fail(&mut self, number: u64, fault: &Fault, now: Moment) {
         let Some(call) = self.close(number) else { return };
         if !self.list_in_place(&call, true) {
-            self.answer_error(&call.id, fault);
+            self.turn_away(&call.id, call.method, fault);
         }
         self.after_close(call.method, call.owner(), now);
     }

@@ -12,6 +12,7 @@ mod fuzz;
 mod hold;
 mod ledger;
 mod listens;
+mod meter;
 mod modern;
 mod opening;
 mod owners;

@@ -4,13 +4,15 @@ use super::files::ServerFiles;
 use super::living::Living;
 use super::tool::ToolCaller;
 use super::voice::Voice;
+use crate::process::{self, Load};
 use crate::run::RunOrder;
 use crate::store::FileStore;
-use mcp_twin_core::control::{Answer, Ask, Edit, FrontStatus};
+use mcp_twin_core::control::{Answer, Ask, Edit, Figures, FrontStatus, TwinLoad};
 use mcp_twin_core::drive::Handle;
 use mcp_twin_core::host::{Clock, Sources as _};
-use mcp_twin_core::swap::{Command, Outcome};
+use mcp_twin_core::swap::{Command, Outcome, Status, TwinView};
 use mcp_twin_core::{Code, Fault, Generation, TwinId};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +43,10 @@ pub struct View {
     pub held: usize,
     /// Sessions of clients, over HTTP.
     pub sessions: Option<usize>,
+    /// What was counted of the calls.
+    pub figures: Figures,
+    /// Processes of twins beside those that the machine knows, by their leaders.
+    pub processes: Vec<(TwinId, u32)>,
     /// Whether a front over HTTP speaks to its twins over stdio.
     pub stdio_twins: bool,
     /// The last lines of the serving twin's stderr.
@@ -197,6 +203,7 @@ impl Answers {
         let mut warnings = self.voice.warnings();
         warnings.extend(view.warnings);
         let (command, cwd) = self.living.command();
+        let loads = loads(&swap, &view.processes).await;
         Answer::Status(Box::new(FrontStatus {
             release: env!("CARGO_PKG_VERSION").to_owned(),
             front: self.front.clone(),
@@ -217,6 +224,8 @@ impl Answers {
             stale_lists: view.stale_lists,
             in_flight: view.in_flight,
             held: view.held,
+            figures: Some(view.figures),
+            loads,
             url: self.url.clone(),
             sessions: view.sessions,
             watched: self.living.watching().then(|| self.files.count()),
@@ -225,4 +234,25 @@ impl Answers {
             stderr_tail: view.stderr_tail,
         }))
     }
+}
+
+/// What the twins take of the machine; `more` are processes beside those that the machine knows. Looked at when somebody
+/// asks, and only then.
+async fn loads(swap: &Status, more: &[(TwinId, u32)]) -> Vec<TwinLoad> {
+    let standby = swap.standby.as_ref().map(|(standby, _)| standby);
+    let some = [swap.active.as_ref(), standby, swap.warm.as_ref(), swap.prev.as_ref()];
+    let known = some.into_iter().flatten().chain(&swap.retiring);
+    let mut leaders: BTreeMap<TwinId, Vec<u32>> = BTreeMap::new();
+    let known = known.filter_map(|view: &TwinView| Some((view.twin, view.pid?)));
+    for (twin, pid) in known.chain(more.iter().copied()) {
+        leaders.entry(twin).or_default().push(pid);
+    }
+    let (twins, trees): (Vec<TwinId>, Vec<Vec<u32>>) = leaders.into_iter().unzip();
+    let loads = twins.into_iter().zip(process::loads(trees).await);
+    loads
+        .filter_map(|(twin, load)| {
+            let Load { processes, memory, cpu } = load?;
+            Some(TwinLoad { twin, processes, memory, cpu_ms: u64::try_from(cpu.as_millis()).unwrap_or(u64::MAX) })
+        })
+        .collect()
 }

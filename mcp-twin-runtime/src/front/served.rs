@@ -443,6 +443,8 @@ fn view_of(hub: Hub, stdio: bool) -> impl Fn(Option<TwinId>) -> View {
             in_flight,
             held,
             sessions: Some(sessions),
+            figures: hub.figures(),
+            processes: hub.pids(),
             stderr_tail: active.map(|twin| HealthProbe::last_words(&hub, twin)).unwrap_or_default(),
             stdio_twins: stdio,
             warnings: hub.refused(),

@@ -30,7 +30,7 @@ use mcp_twin_core::detect::shown_words;
 use mcp_twin_core::drive::Driver;
 use mcp_twin_core::host::Host;
 use mcp_twin_core::redact::Redaction;
-use mcp_twin_core::relay::Relay;
+use mcp_twin_core::relay::{Meter, Relay};
 use mcp_twin_core::spec::Transport;
 use mcp_twin_core::swap::{Command, Swap};
 use mcp_twin_core::watch::Debounce;
@@ -109,6 +109,8 @@ impl Stdio {
         let mut relay = Relay::new(&order.options);
         relay.set_last_good(last_good::load(&order.home, &key));
         relay.offer_tools(agent::prefix(&order.options), Moment::ZERO);
+        let meter = Meter::default();
+        relay.set_meter(meter.clone());
         let wire = Wire::new(relay, Output::new(client)?, Arc::clone(&voice) as Arc<_>);
         record(&order, &name, &wire, &voice);
         let told = wire.finder();
@@ -220,7 +222,7 @@ impl Stdio {
             logs: order.home.logs_of(&key),
             living: Arc::clone(&living),
             handle: handle.clone(),
-            view: Box::new(view_of(wire.clone())),
+            view: Box::new(view_of(wire.clone(), meter)),
             tools: Arc::new(wire.clone()),
             clock: Arc::new(wire.clone()),
             url: None,
@@ -312,15 +314,16 @@ fn record(order: &RunOrder, name: &str, wire: &Wire, voice: &Arc<Voice>) {
 }
 
 /// What is seen of the one session of a stdio front.
-fn view_of(wire: Wire) -> impl Fn(Option<mcp_twin_core::TwinId>) -> View {
+fn view_of(wire: Wire, meter: Meter) -> impl Fn(Option<mcp_twin_core::TwinId>) -> View {
     move |active| {
         let stderr_tail = active.and_then(|twin| wire.stderr_tail(twin)).unwrap_or_default();
-        wire.with(|relay, _| View {
+        wire.with(|relay, now| View {
             client: relay.client_info().map(|(name, version)| format!("{name} {version}").trim_end().to_owned()),
             protocol: relay.version().map(str::to_owned),
             stale_lists: relay.stale_lists().into_iter().map(|kind| kind.word().to_owned()).collect(),
             in_flight: relay.in_flight(),
             held: relay.held(),
+            figures: meter.figures(now),
             stderr_tail,
             ..View::default()
         })

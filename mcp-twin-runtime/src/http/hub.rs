@@ -30,7 +30,7 @@ use crate::wire::Listener;
 use family::Family;
 use hyper::header::HeaderMap;
 use link::Link;
-use mcp_twin_core::relay::{Called, Edge, LastGood, Relay};
+use mcp_twin_core::relay::{Called, Edge, LastGood, Meter, Relay};
 use mcp_twin_core::spec::Options;
 use mcp_twin_core::swap::ProbeReport;
 use mcp_twin_core::{Fault, Moment, TwinId};
@@ -176,7 +176,7 @@ struct Inner {
     /// Processes that run, by a number of ours.
     pipes: BTreeMap<u64, Pipe>,
     /// All processes that are minded, also those of which only a container or a child is still to be ended.
-    minded: BTreeMap<u64, (TwinId, Minder)>,
+    minded: BTreeMap<u64, (TwinId, u32, Minder)>,
     /// To which twins they belong.
     families: BTreeMap<TwinId, Family>,
     /// Which arguments are mirrored in headers, where the front has to see to it.
@@ -185,6 +185,8 @@ struct Inner {
     mute: bool,
     /// What the server last answered to openings, by what was asked.
     last_good: BTreeMap<(String, bool), LastGood>,
+    /// Counts the calls of all sessions.
+    meter: Meter,
 }
 
 /// Whether requests go to the twin that serves.

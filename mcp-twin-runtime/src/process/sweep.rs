@@ -72,7 +72,12 @@ fn sweep(prefix: &str, spare: impl Fn(&str) -> bool, leaders: &[ProcessIdentity]
 
 /// The children of this process, adopted ones too.
 pub(super) fn children() -> Vec<u32> {
-    let Ok(threads) = fs::read_dir("/proc/self/task") else { return Vec::new() };
+    children_of("self")
+}
+
+/// The children of a process, named as `/proc` does.
+pub(super) fn children_of(process: &str) -> Vec<u32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else { return Vec::new() };
     let lists = threads.flatten().filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
     lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>()).collect()
 }

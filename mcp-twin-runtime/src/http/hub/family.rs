@@ -90,7 +90,7 @@ impl Inner {
     fn end_family(&mut self, twin: TwinId, order: StopOrder) {
         if let Some(family) = self.families.get_mut(&twin) {
             family.ending = true;
-            for (_, minder) in self.minded.values().filter(|(of, _)| *of == twin) {
+            for (_, _, minder) in self.minded.values().filter(|(of, ..)| *of == twin) {
                 minder.stop(order);
             }
             self.settle_family(twin);
@@ -107,7 +107,7 @@ impl Inner {
     pub(super) fn settle_family(&mut self, twin: TwinId) {
         let over = self.families.get(&twin).is_some_and(|family| family.ending);
         if over
-            && !self.minded.values().any(|(of, _)| *of == twin)
+            && !self.minded.values().any(|(of, ..)| *of == twin)
             && let Some(family) = self.families.remove(&twin)
         {
             let _ = family.exit.send(Some(family.last));

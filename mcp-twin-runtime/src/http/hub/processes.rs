@@ -101,7 +101,12 @@ impl Hub {
     /// The minders of all processes.
     #[must_use]
     pub fn minders(&self) -> Vec<Minder> {
-        self.lock().minded.values().map(|(_, minder)| minder.clone()).collect()
+        self.lock().minded.values().map(|(.., minder)| minder.clone()).collect()
+    }
+
+    /// All processes that the hub minds, by their twins.
+    pub(crate) fn pids(&self) -> Vec<(TwinId, u32)> {
+        self.lock().minded.values().map(|(twin, pid, _)| (*twin, *pid)).collect()
     }
 
     fn heard_line(&self, number: u64, line: Line<'_>) {
@@ -149,10 +154,11 @@ impl Inner {
         let hear = hub.processes().map(|processes| processes.stderr());
         let hear = hear.unwrap_or_else(|| Arc::new(|_, _: &str| ()));
         let holder = Held { hub: hub.clone(), number };
+        let pid = launched.leader.pid();
         let mut minder = join(&holder, twin, launched, container, hub.max_message(), hear, |end| {
             self.pipes.insert(number, Pipe { sid: Some(sid), twin, end, starting });
         })?;
-        self.minded.insert(number, (twin, minder.clone()));
+        self.minded.insert(number, (twin, pid, minder.clone()));
         let hub = hub.clone();
         tokio::spawn(async move {
             minder.exited().await;

@@ -5,6 +5,7 @@ use super::{Gate, Hub, Inner, Kind, Session, Sid};
 use crate::http::headers;
 use crate::http::stream::{Events, Reply};
 use hyper::header::HeaderMap;
+use mcp_twin_core::control::Figures;
 use mcp_twin_core::relay::{Edge, Message, Relay, SavedSession};
 use mcp_twin_core::{Fault, TwinId};
 use std::net::SocketAddr;
@@ -234,6 +235,13 @@ impl Hub {
             Kind::Canary => 0,
         });
         (inner.by_name.len(), in_flight + passing, held.sum())
+    }
+
+    /// What was counted of the calls of all sessions, and of those before.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let now = self.now();
+        self.lock().meter.figures(now)
     }
 
     /// Sessions that the serving twin does not take, and why.

@@ -144,7 +144,8 @@ impl Hub {
 }
 
 impl Inner {
-    pub(super) fn add(&mut self, session: Session) -> Sid {
+    pub(super) fn add(&mut self, mut session: Session) -> Sid {
+        session.relay.set_meter(self.meter.clone());
         self.last += 1;
         let sid = Sid(self.last);
         self.sessions.insert(sid, session);
