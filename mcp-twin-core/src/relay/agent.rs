@@ -171,7 +171,7 @@ impl Relay {
         let number = self.number();
         let form = self.form_of(frame.params);
         let ask = menu::read(index, frame.params.and_then(|params| frame::member(params, "arguments")));
-        self.open_call(number, id, Method::Agent, None, frame.params, None);
+        self.open_call(number, id, (Method::Agent, None), frame.params, None, now);
         self.agent.open.insert(number, form);
         if self.is_undecided() {
             let line = respell(frame, raw_id, number);
