@@ -6,7 +6,7 @@ pub(crate) mod wiring;
 
 use mcp_twin_core::control::{Figures, FrontStatus, TwinLoad};
 use mcp_twin_core::error::Fault;
-use mcp_twin_core::relay::diff::{ListDiff, ListKind};
+use mcp_twin_core::relay::diff::{ListDiff, ListKind, Tokens};
 use mcp_twin_core::swap::{Outcome, ProbeReport, TwinView};
 use mcp_twin_runtime::fronts::FrontAddress;
 use serde::Serialize;
@@ -194,6 +194,9 @@ pub(crate) struct Changes<'a> {
     /// By `tools`, `prompts`, `resources`, `templates`: only those that differ.
     pub(crate) lists: BTreeMap<&'static str, Change<'a>>,
     pub(crate) breaking: &'a [String],
+    /// What the lists cost a model that reads them, `before` and `after`: an estimate. Only where something differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tokens: Option<Tokens>,
 }
 
 /// What differs in one list.
@@ -292,7 +295,7 @@ impl<'a> From<&'a ListDiff> for Changes<'a> {
         let lists = diff.lists.iter().map(|(kind, diff)| {
             (name(*kind), Change { added: &diff.added, removed: &diff.removed, changed: &diff.changed })
         });
-        Self { lists: lists.collect(), breaking: &diff.breaking }
+        Self { lists: lists.collect(), breaking: &diff.breaking, tokens: diff.tokens }
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) mod fixture {
 
     use mcp_twin_core::error::{Code, Fault};
     use mcp_twin_core::ids::{Generation, Slot, Source, SourceHash, TwinId};
-    use mcp_twin_core::relay::diff::{KindDiff, ListDiff, ListKind};
+    use mcp_twin_core::relay::diff::{KindDiff, ListDiff, ListKind, Tokens};
     use mcp_twin_core::swap::TwinView;
     use mcp_twin_runtime::fronts::FrontAddress;
 
@@ -88,6 +88,7 @@ pub(crate) mod fixture {
                 (ListKind::Templates, KindDiff { added: names(&["mail://{id}"]), ..KindDiff::default() }),
             ],
             breaking: names(&["tool `add`: new required argument `c`", "tool `whisper` is gone"]),
+            tokens: Some(Tokens { before: 2100, after: 2340 }),
         }
     }
 

@@ -23,6 +23,9 @@ pub(crate) fn diff(diff: &ListDiff) -> String {
     for why in &diff.breaking {
         let _ = writeln!(text, "  {} {}", paint(BAD, "Breaking:"), harmless(why));
     }
+    if let Some(tokens) = diff.tokens {
+        let _ = writeln!(text, "  {}", paint(DIM, &format!("The lists cost {} (an estimate)", tokens.describe())));
+    }
     text
 }
 

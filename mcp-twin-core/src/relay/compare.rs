@@ -2,7 +2,7 @@
 
 mod schema;
 
-use super::diff::{KindDiff, ListDiff, ListKind};
+use super::diff::{KindDiff, ListDiff, ListKind, Tokens};
 use super::lists::{KINDS, List, Lists};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -15,6 +15,7 @@ const DEPTH: usize = 64;
 pub(super) fn diff(old: &Lists, new: &Lists) -> ListDiff {
     let empty = List::default();
     let mut diff = ListDiff::default();
+    let mut bytes = (0, 0);
     for kind in KINDS {
         let Some(before) = old.list(kind) else { continue };
         let after = new.list(kind).unwrap_or(&empty);
@@ -22,7 +23,9 @@ pub(super) fn diff(old: &Lists, new: &Lists) -> ListDiff {
         if !of.is_empty() {
             diff.lists.push((kind, of));
         }
+        bytes = (bytes.0 + before.bytes(), bytes.1 + after.bytes());
     }
+    diff.tokens = (!diff.is_empty()).then(|| Tokens::of_bytes(bytes.0, bytes.1));
     diff
 }
 
@@ -200,6 +203,21 @@ mod tests {
         let (diff, breaking) = tools(&[a, b.clone()], &[json!({"name": "a", "description": "y"}), c]);
         assert_eq!((diff.added, diff.removed, diff.changed), (vec!["c".into()], vec!["b".into()], vec!["a".into()]));
         assert_eq!(breaking, ["tool `b`: removed"]);
+    }
+
+    #[test]
+    fn what_differs_says_what_the_lists_cost() {
+        let of = |entries: &[Value]| {
+            let mut lists = Lists::default();
+            lists.set(ListKind::Tools, list(entries, "name"), false);
+            lists
+        };
+        let (small, large) = (json!({"name": "a"}), json!({"name": "b", "description": "x".repeat(400)}));
+        let tokens = diff(&of(&[small.clone()]), &of(&[small.clone(), large])).tokens.unwrap();
+        // {"name":"a"} has 12 bytes, the other 429.
+        assert_eq!((tokens.before, tokens.after), (3, 111));
+        assert_eq!(tokens.describe(), "about 111 tokens, 3 before");
+        assert_eq!(diff(&of(&[small.clone()]), &of(&[small])).tokens, None);
     }
 
     #[test]

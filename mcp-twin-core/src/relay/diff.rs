@@ -55,6 +55,38 @@ pub struct ListDiff {
     pub lists: Vec<(ListKind, KindDiff)>,
     /// Each breaking change with its exact reason, such as ``tool `add`: new required argument `c` ``.
     pub breaking: Vec<String>,
+    /// What the lists cost a model that reads them; only where something differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Tokens>,
+}
+
+/// What the lists of a server cost a model that reads them, in tokens. An estimate: a token for each four bytes of their
+/// JSON, as a rule of thumb for English has it. Each model counts in its own way; the difference is what says something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Tokens {
+    /// The lists that the client was told of.
+    pub before: u64,
+    /// The lists of the new twin.
+    pub after: u64,
+}
+
+impl Tokens {
+    /// From the bytes of the lists.
+    pub(super) fn of_bytes(before: usize, after: usize) -> Self {
+        let tokens = |bytes: usize| u64::try_from(bytes.div_ceil(4)).unwrap_or(u64::MAX);
+        Self { before: tokens(before), after: tokens(after) }
+    }
+
+    /// In words: `about 2300 tokens, 2100 before`.
+    #[must_use]
+    pub fn describe(self) -> String {
+        let Self { before, after } = self;
+        if before == after {
+            format!("about {after} tokens, as before")
+        } else {
+            format!("about {after} tokens, {before} before")
+        }
+    }
 }
 
 impl ListDiff {

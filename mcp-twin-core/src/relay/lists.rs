@@ -41,6 +41,13 @@ pub(super) struct List {
     pub(super) entries: Vec<(String, String)>,
 }
 
+impl List {
+    /// How much a client reads for it.
+    pub(super) fn bytes(&self) -> usize {
+        self.entries.iter().map(|(_, json)| json.len()).sum()
+    }
+}
+
 /// A list that is being fetched.
 #[derive(Debug, Default)]
 pub(super) struct Fetch {
@@ -102,7 +109,7 @@ impl Lists {
         }
     }
 
-    fn set(&mut self, kind: ListKind, list: List, touched: bool) {
+    pub(super) fn set(&mut self, kind: ListKind, list: List, touched: bool) {
         self.lists[index(kind)] = Some(Arc::new(list));
         self.touched[index(kind)] = touched;
     }

@@ -30,7 +30,7 @@ impl Check {
     }
 }
 
-/// As [`read`] reads it.
+/// As [`Options::set`](crate::spec::Options::set) reads it.
 impl fmt::Display for Check {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

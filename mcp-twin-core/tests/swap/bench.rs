@@ -310,7 +310,7 @@ impl Bench {
                 } else if self.live.contains(&twin) {
                     let breaks = manners.breaking.contains(&generation);
                     let breaking = if breaks { vec!["tool `add` removed".to_owned()] } else { Vec::new() };
-                    let diff = ListDiff { lists: Vec::new(), breaking };
+                    let diff = ListDiff { breaking, ..ListDiff::default() };
                     let report = ProbeReport { lists_hash: u64::from(generation), diff, server: None };
                     self.todo.push_back(Event::Healthy { twin, report });
                 }

@@ -292,5 +292,5 @@ pub(super) fn fault() -> Fault {
 
 pub(super) fn report(breaks: bool) -> ProbeReport {
     let breaking = if breaks { vec!["x".to_owned()] } else { Vec::new() };
-    ProbeReport { lists_hash: 0, diff: ListDiff { lists: Vec::new(), breaking }, server: None }
+    ProbeReport { lists_hash: 0, diff: ListDiff { breaking, ..ListDiff::default() }, server: None }
 }

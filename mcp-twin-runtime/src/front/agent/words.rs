@@ -315,6 +315,9 @@ fn changes(text: &mut String, diff: Option<&ListDiff>) {
     for breaking in &diff.breaking {
         let _ = write!(text, "\nBreaking: {breaking}");
     }
+    if let Some(tokens) = diff.tokens {
+        let _ = write!(text, "\nThe lists cost {}.", tokens.describe());
+    }
 }
 
 fn trouble(text: &mut String, fault: Option<&Fault>) {
@@ -393,7 +396,11 @@ mod tests {
     fn every_outcome_says_what_serves_and_what_to_do() {
         let (old, new) = (twin(Slot::A, 3), twin(Slot::B, 4));
         let added = KindDiff { added: vec!["t".to_owned()], ..KindDiff::default() };
-        let diff = ListDiff { lists: vec![(ListKind::Tools, added)], breaking: vec!["tool `u` is gone".to_owned()] };
+        let diff = ListDiff {
+            lists: vec![(ListKind::Tools, added)],
+            breaking: vec!["tool `u` is gone".to_owned()],
+            tokens: None,
+        };
         let report = ProbeReport { diff: diff.clone(), ..ProbeReport::default() };
         let syntax =
             Fault::new(Code::ExitedEarly, "the server exited").with_help("repair it").with_stderr("SyntaxError\n");
