@@ -101,7 +101,6 @@ impl Hook {
     }
 
     /// What came, once so many requests have.
-    #[must_use]
     pub fn until(&self, count: usize) -> Vec<Received> {
         until_right(&format!("{count} requests at the hook"), || {
             let received = self.received();

@@ -4,7 +4,7 @@
 
 use mcp_twin_tests::hook::{Hook, Received, Reply};
 use mcp_twin_tests::wait::until_right;
-use mcp_twin_tests::{Client, Project, Served, Server, http::Http, tools};
+use mcp_twin_tests::{Client, Project, Server, http::Http, tools};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -286,7 +286,6 @@ fn a_crash_of_a_server_over_http_is_told_to_slack_and_discord() {
     assert_eq!(told["allowed_mentions"], json!({"parse": []}));
     assert!(told["embeds"][0]["title"].as_str().unwrap().contains("crashed"), "{told:#}");
     project.finish_http(&front);
-    let _: &Served = &front;
 }
 
 #[test]

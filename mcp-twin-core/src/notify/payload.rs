@@ -136,7 +136,7 @@ fn fenced(text: &str) -> String {
 
 /// Escaped as Discord's Markdown wants it. What stands in backticks stays code, if they come in pairs.
 fn marked(text: &str) -> String {
-    let paired = text.matches('`').count() % 2 == 0;
+    let paired = text.matches('`').count().is_multiple_of(2);
     let mut code = false;
     let mut marked = String::with_capacity(text.len() + 8);
     for c in text.chars() {

@@ -15,6 +15,9 @@ const MOST: usize = 16;
 /// What people write where a secret is not to stand.
 const INLINE: [&str; 5] = ["secret", "token", "headers", "hmac", "key"];
 
+/// Names of headers, and the variables that hold their values.
+type Headers = Vec<(String, String)>;
+
 /// What was read of one table before it is known to make sense.
 #[derive(Default)]
 struct Found {
@@ -22,7 +25,7 @@ struct Found {
     addresses: Vec<(&'static str, Range<usize>, Address)>,
     secrets: Vec<(&'static str, Range<usize>, Given)>,
     events: Option<(Range<usize>, Vec<Event>)>,
-    headers: Option<(Range<usize>, Vec<(String, String)>)>,
+    headers: Option<(Range<usize>, Headers)>,
     /// Whether something of it was wrong already.
     wrong: bool,
 }
@@ -156,7 +159,7 @@ impl Reader<'_> {
         Some(events)
     }
 
-    fn headers(&mut self, entry: &Entry<'_>) -> Option<Vec<(String, String)>> {
+    fn headers(&mut self, entry: &Entry<'_>) -> Option<Headers> {
         let table = self.table(entry, "such as headers_env = { Authorization = \"HOOK_AUTH\" }")?;
         let mut headers = Vec::new();
         for entry in entries(table) {
