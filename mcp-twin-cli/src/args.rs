@@ -4,6 +4,7 @@ mod call;
 mod config;
 mod correct;
 mod detect;
+mod notify;
 mod options;
 mod quick;
 mod replay;
@@ -25,6 +26,7 @@ use std::time::Duration;
 pub(crate) use call::CallArgs;
 pub(crate) use config::{ConfigArgs, ConfigVerb};
 pub(crate) use detect::{DetectArgs, DoctorArgs};
+pub(crate) use notify::{NotifyArgs, NotifyVerb};
 pub(crate) use replay::ReplayArgs;
 pub(crate) use serve::ServeArgs;
 pub(crate) use verify::VerifyArgs;
@@ -135,6 +137,8 @@ pub(crate) enum Verb {
     Doctor(DoctorArgs),
     /// Configuration files: look for mistakes, show what counts, write a first one
     Config(ConfigArgs),
+    /// Try whether messages reach those who are told of what happens ([[notify]] in a configuration file)
+    Notify(NotifyArgs),
     /// Check a server, for CI: it opens, its lists are well-formed, it survives swaps under load, it ends cleanly
     Verify(VerifyArgs),
     /// Play a recording of `run --record` to a server and compare its answers with the recorded ones

@@ -9,6 +9,7 @@ use crate::render::config as render;
 use crate::screen::Screen;
 use mcp_twin_core::config::{Asked, Origin, PROJECT_FILE, Scope, Wanted, schema, sketch};
 use mcp_twin_core::detect::detect;
+use mcp_twin_core::notify::Target;
 use mcp_twin_core::spec::{OPTIONS, ServerName, Transport, slug};
 use mcp_twin_runtime::config::{ConfigFault, Places, read};
 use mcp_twin_runtime::machine::ThisMachine;
@@ -45,6 +46,14 @@ fn check(file: Option<PathBuf>, json: bool) -> Result<Exit, Failure> {
         }
     }
     let exit = if faults.is_empty() { Exit::Fine } else { Exit::Configuration };
+    let targets: Vec<Target> = files
+        .iter()
+        .filter_map(|path| read(path).ok().flatten())
+        .flat_map(|file| file.notify.into_iter().map(|table| table.target))
+        .collect();
+    for text in mcp_twin_runtime::notices::warnings(&targets) {
+        Screen::error(&format!("mcp-twin: {text}\n"));
+    }
     if json {
         Screen::json(&document::Checked::new(exit, &files, &faults));
     } else if faults.is_empty() {
@@ -130,6 +139,7 @@ fn rows(wanted: &Wanted, transport: Transport) -> Vec<Row> {
         own("session_idle", format!("{}s", wanted.session_idle.unwrap_or_default().as_secs_f64())),
         own("watch", wanted.watch.join(" ")),
         own("ignore", wanted.ignore.join(" ")),
+        own("notify", wanted.notify.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
     ]
     .into_iter()
     .flatten()

@@ -2,6 +2,7 @@
 //! `exit`, the exit status of the command.
 
 pub(crate) mod config;
+pub(crate) mod notify;
 pub(crate) mod wiring;
 
 use mcp_twin_core::control::{Figures, FrontStatus, TwinLoad};

@@ -20,6 +20,7 @@ mod hook;
 mod init;
 mod logs;
 mod named;
+mod notify;
 mod render;
 mod replay;
 mod run;
@@ -104,6 +105,7 @@ fn dispatch(args: &[OsString]) -> u8 {
         Verb::Rollback { server, to } => used_home().and_then(|home| act::rollback(&home, server.as_deref(), to, json)),
         Verb::Stop { server, all } => used_home().and_then(|home| act::stop(&home, server.as_deref(), all, json)),
         Verb::Config(wanted) => config::config(wanted, json),
+        Verb::Notify(wanted) => home().and_then(|home| notify::notify(&home, &wanted, json)),
         Verb::Detect(wanted) => detect::detect(&wanted, json),
         Verb::Doctor(wanted) => doctor::doctor(&wanted, json),
         Verb::Replay(order) => replay::replay(order, json),

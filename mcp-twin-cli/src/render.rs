@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod fault;
 pub(crate) mod history;
 pub(crate) mod named;
+pub(crate) mod notify;
 pub(crate) mod outcome;
 pub(crate) mod replay;
 pub(crate) mod served;

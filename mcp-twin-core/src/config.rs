@@ -16,13 +16,13 @@ mod table;
 mod value;
 
 pub use error::{ConfigError, ConfigErrors};
-pub use key::{KEYS, KeyInfo, KeyKind};
+pub use key::{KEYS, KeyInfo, KeyKind, NOTIFY_KEYS};
 pub use layers::{Asked, Layer, Layers, Origin, Scope, Wanted};
 pub use place::{Place, Placed};
 pub use read::{LARGEST, read};
 pub use schema::{SCHEMA_ID, schema};
 pub use sketch::sketch;
-pub use table::{ConfigFile, ServerTable, Settings};
+pub use table::{ConfigFile, NotifyTable, ServerTable, Settings};
 
 /// The file of a project.
 pub const PROJECT_FILE: &str = "mcp-twin.toml";

@@ -35,6 +35,7 @@ pub use shown::words as shown_words;
 pub use site::{Shape, Site, Step, Syntax};
 pub use source::{Source, sources};
 pub use start::Start;
+pub(crate) use url::is_loopback;
 
 #[cfg(test)]
 mod tests;

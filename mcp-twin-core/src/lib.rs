@@ -18,6 +18,7 @@ pub mod drive;
 pub mod error;
 pub mod host;
 pub mod ids;
+pub mod notify;
 pub mod port;
 pub mod redact;
 pub mod relay;

@@ -9,6 +9,7 @@ use mcp_twin_core::config::{
     self, Asked, ConfigErrors, ConfigFile, LARGEST, Layer, Layers, Origin, PROJECT_FILE, Scope, USER_FILE, Wanted,
 };
 use mcp_twin_core::detect::launch::{Launch, Place};
+use mcp_twin_core::notify::Target;
 use mcp_twin_core::spec::{ServerName, Transport, default_name};
 use std::fs::File;
 use std::io::{self, Read};
@@ -128,13 +129,15 @@ pub struct Config {
     pub fixed: Vec<(&'static str, String)>,
     /// Of those, the keys that the command line gives: what files say of them does not count.
     pub given: Vec<&'static str>,
+    /// Who is told of what happens.
+    pub notify: Vec<Target>,
 }
 
 impl Config {
     /// What the command line asks for, with these files.
     #[must_use]
     pub fn new(places: Places, asked: Asked, env: Variables) -> Self {
-        Self { places, asked, env, origins: Vec::new(), fixed: Vec::new(), given: Vec::new() }
+        Self { places, asked, env, origins: Vec::new(), fixed: Vec::new(), given: Vec::new(), notify: Vec::new() }
     }
 
     /// What is wanted now that the files say this.
@@ -151,6 +154,7 @@ impl Config {
     #[must_use]
     pub fn order(mut self, order: RunOrder, wanted: &Wanted) -> RunOrder {
         self.origins.clone_from(&wanted.origins);
+        self.notify.clone_from(&wanted.notify);
         for (key, origin) in &mut self.origins {
             if self.given.contains(key) {
                 *origin = Origin::CommandLine;

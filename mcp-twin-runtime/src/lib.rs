@@ -13,6 +13,7 @@ pub mod home;
 pub mod http;
 pub mod logs;
 pub mod machine;
+pub mod notices;
 pub mod pipes;
 pub mod ports;
 pub mod process;

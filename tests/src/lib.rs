@@ -14,6 +14,7 @@ pub mod cli;
 pub mod client;
 #[cfg(unix)]
 pub mod conformance;
+pub mod hook;
 #[cfg(unix)]
 pub mod console;
 #[cfg(unix)]

@@ -1,4 +1,6 @@
-//! What a server's table holds beside the options.
+//! What a server's table holds beside the options, and what a table of `[[notify]]` holds.
+
+use crate::notify::{Event, Kind};
 
 /// One key.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,8 @@ pub enum KeyKind {
     Variables,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// A list of these words.
+    Words(&'static [&'static str]),
     /// A text with an address, or a port as a number.
     Address,
     /// A whole number, 1 to 100000.
@@ -66,4 +70,32 @@ pub const KEYS: &[KeyInfo] = &[
     ),
     key("max_sessions", KeyKind::Count, "over HTTP: how many sessions there may be at once"),
     key("session_idle", KeyKind::Duration, "over HTTP: how long a session may lie idle before it makes room"),
+];
+
+/// Every key of a table of `[[notify]]`.
+pub const NOTIFY_KEYS: &[KeyInfo] = &[
+    key(
+        "kind",
+        KeyKind::Choice(&Kind::WORDS),
+        "how it wants its messages: a JSON document by POST, as Slack or as Discord, on the desktop",
+    ),
+    key(
+        "url",
+        KeyKind::Text,
+        "where messages go; that of Slack or Discord is a secret and belongs into url_env or url_file",
+    ),
+    key("url_env", KeyKind::Text, "the variable of mcp-twin's environment that holds the URL"),
+    key("url_file", KeyKind::Text, "a file whose first line is the URL, as seen from this file"),
+    key(
+        "events",
+        KeyKind::Words(&Event::WORDS),
+        "what is told: failed, rolled_back, crashed, down, swapped, waiting [default: all but swapped]",
+    ),
+    key("secret_env", KeyKind::Text, "of a webhook: the variable that holds the secret which signs its messages"),
+    key("secret_file", KeyKind::Text, "of a webhook: a file whose first line is that secret, as seen from this file"),
+    key(
+        "headers_env",
+        KeyKind::Variables,
+        "of a webhook: headers, each by the variable that holds its value, such as { Authorization = \"HOOK_AUTH\" }",
+    ),
 ];

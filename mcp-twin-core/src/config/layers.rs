@@ -3,6 +3,7 @@
 
 use super::place::{Place, Placed};
 use super::table::{ConfigFile, ServerTable, Settings};
+use crate::notify::{Address, Given, Target};
 use crate::spec::{OPTIONS, Options, ServerName, Transport, slug};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -133,6 +134,8 @@ pub struct Wanted {
     pub options: Options,
     /// The keys of the options that somebody chose.
     pub chosen: Vec<&'static str>,
+    /// Who is told of what happens: those of the project's file, then those of the user's.
+    pub notify: Vec<Target>,
     /// Where each value comes from that is no default: options and other keys.
     pub origins: Vec<(&'static str, Origin)>,
 }
@@ -146,6 +149,7 @@ impl fmt::Debug for Wanted {
             .field("command", &self.command)
             .field("cwd", &self.cwd)
             .field("env", &names)
+            .field("notify", &self.notify)
             .field("origins", &self.origins)
             .finish_non_exhaustive()
     }
@@ -218,6 +222,33 @@ impl Layers {
     #[must_use]
     pub fn has(&self, name: &ServerName) -> bool {
         self.0.iter().any(|layer| layer.table(name).is_some())
+    }
+
+    /// Who is told, with the file of each: all of the project's, then the user's that the project has not. Files that are named
+    /// are as seen from the file that names them.
+    #[must_use]
+    pub fn notify(&self, home: Option<&Path>) -> Vec<(&Layer, Placed<Target>)> {
+        let mut all: Vec<(&Layer, Placed<Target>)> = Vec::new();
+        for layer in &self.0 {
+            for table in &layer.file.notify {
+                let mut target = table.target.clone();
+                let kept = target.address.iter_mut().filter_map(|address| match address {
+                    Address::Kept(given) => Some(given),
+                    Address::Url(_) => None,
+                });
+                for given in kept.chain(&mut target.secret) {
+                    if let Given::File(path) = given {
+                        *path = layer.resolved(&path.to_string_lossy(), home);
+                    }
+                }
+                let same = |known: &Target| known.kind == target.kind && known.address == target.address;
+                // Within one file two tables may choose different events for one target.
+                if !all.iter().any(|(other, known)| other.scope != layer.scope && same(&known.value)) {
+                    all.push((layer, Placed { value: target, place: table.place }));
+                }
+            }
+        }
+        all
     }
 
     /// The only server that runs this very command.
@@ -319,6 +350,10 @@ impl Layers {
             options.watch_files = true;
             origins.extend(watch_from.clone().map(|from| ("watch_files", from)));
         }
+        let notify = self.notify(home);
+        let notify_from = notify.first().map(|(layer, found)| layer.origin(found.place));
+        origins.extend(notify_from.map(|from| ("notify", from)));
+        let notify = notify.into_iter().map(|(_, found)| found.value).collect();
         origins.extend(watch_from.map(|from| ("watch", from)));
         origins.extend(ignore_from.map(|from| ("ignore", from)));
         Wanted {
@@ -336,6 +371,7 @@ impl Layers {
             ignore,
             options,
             chosen,
+            notify,
             origins,
         }
     }

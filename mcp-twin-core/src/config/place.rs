@@ -1,6 +1,7 @@
 //! Where in a file something stands.
 
 use super::key::KEYS;
+use super::read::NOTIFY;
 use crate::spec::{OPTIONS, nearest};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -88,6 +89,10 @@ fn is_harmless(text: &str, number: usize) -> bool {
     let Some(line) = text.lines().nth(number - 1) else { return true };
     let Some((key, value)) = line.split_once('=') else { return line.trim_start().starts_with('[') };
     let key = key.trim().trim_matches(['"', '\'']);
+    if below_notify(text, number) {
+        // A URL is a secret there, and a name may be one that was meant as a value.
+        return nearest(key, ["kind", "events"]).is_some() && !value.contains("://");
+    }
     let own = KEYS.iter().map(|known| known.key).filter(|key| !matches!(*key, "command" | "args" | "env"));
     let known = nearest(key, own.chain(OPTIONS.iter().map(|option| option.key))).is_some();
     known && !value.contains('=') && !below_env(text, number)
@@ -101,6 +106,12 @@ fn below_env(text: &str, number: usize) -> bool {
         found |= line.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).any(|word| word == "env");
     }
     found
+}
+
+/// Whether the table in which this line stands is one of those who are told.
+fn below_notify(text: &str, number: usize) -> bool {
+    let head = text.lines().take(number).filter(|line| line.trim_start().starts_with('[')).last();
+    head.is_some_and(|head| head.trim_start().trim_start_matches(['[', ' ']).starts_with(NOTIFY))
 }
 
 /// The line with everything hidden behind its first `=`.

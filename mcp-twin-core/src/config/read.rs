@@ -1,5 +1,7 @@
 //! From a text to what it says. Every mistake is found in one go, so that a file is corrected once.
 
+mod notify;
+
 use super::error::{ConfigError, ConfigErrors};
 use super::key::{KEYS, KeyInfo, KeyKind};
 use super::place::{Place, Placed};
@@ -15,6 +17,7 @@ pub const LARGEST: u64 = 1 << 20;
 /// The tables of a file.
 const DEFAULTS: &str = "defaults";
 const SERVERS: &str = "servers";
+pub(super) const NOTIFY: &str = "notify";
 
 /// Reads a file.
 ///
@@ -78,6 +81,7 @@ impl Reader<'_> {
                         }
                     }
                 }
+                NOTIFY => self.notify(&mut file.notify, &entry),
                 key => self.stray(key, &entry.span),
             }
         }
@@ -88,9 +92,9 @@ impl Reader<'_> {
     /// A key at the top of the file, where there are only tables.
     fn stray(&mut self, key: &str, span: &Range<usize>) {
         let known = OPTIONS.iter().map(|option| option.key).chain(KEYS.iter().map(|known| known.key));
-        let meant = nearest(key, [DEFAULTS, SERVERS].into_iter().chain(known));
+        let meant = nearest(key, [DEFAULTS, SERVERS, NOTIFY].into_iter().chain(known));
         let error = match meant {
-            Some(DEFAULTS | SERVERS) | None => {
+            Some(DEFAULTS | SERVERS | NOTIFY) | None => {
                 self.error("config::unknown_key", span, format!("there is no table `{key}`")).meant(meant)
             }
             Some(option) => {

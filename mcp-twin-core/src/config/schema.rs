@@ -1,6 +1,6 @@
 //! The JSON Schema of a configuration file, for editors: made from the very tables by which files are read.
 
-use super::key::{KEYS, KeyKind};
+use super::key::{KEYS, KeyKind, NOTIFY_KEYS};
 use crate::spec::{Kind, OPTIONS, OptionInfo, Transport};
 use serde_json::{Map, Value, json};
 
@@ -28,6 +28,9 @@ pub fn schema() -> Value {
     let server = table(keys(true).chain(options.clone()).collect(), "One server");
     let mut server = server;
     server["dependentRequired"] = json!({"args": ["command"]});
+    let of_notify = NOTIFY_KEYS.iter().map(|known| (known.key.to_owned(), described(of_key(known.kind), known.help)));
+    let mut notify = table(of_notify.collect(), "One that is told");
+    notify["required"] = json!(["kind"]);
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": SCHEMA_ID,
@@ -43,8 +46,13 @@ pub fn schema() -> Value {
                 "propertyNames": {"pattern": "^[a-z0-9_][a-z0-9._-]{0,39}$"},
                 "additionalProperties": {"$ref": "#/$defs/server"},
             },
+            "notify": {
+                "description": "Who is told of what happens to the servers, beside those of the other file",
+                "type": "array",
+                "items": {"$ref": "#/$defs/notify"},
+            },
         },
-        "$defs": {"server": server},
+        "$defs": {"server": server, "notify": notify},
     })
 }
 
@@ -80,6 +88,7 @@ fn of_key(kind: KeyKind) -> Value {
     match kind {
         KeyKind::Text => json!({"type": "string"}),
         KeyKind::Texts => json!({"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}]}),
+        KeyKind::Words(words) => json!({"type": "array", "minItems": 1, "items": {"type": "string", "enum": words}}),
         KeyKind::Variables => json!({"type": "object", "additionalProperties": {"type": "string"}}),
         KeyKind::Address => json!({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0, "maximum": 65535}]}),
         KeyKind::Choice(words) => json!({"type": "string", "enum": words}),

@@ -32,6 +32,11 @@ pub fn sketch(server: Option<(&ServerName, &[String])>) -> String {
         let over_http = if run == serve { String::new() } else { format!("  # over HTTP {serve}") };
         let _ = writeln!(text, "# {} = {run}{over_http}", option.key);
     }
+    text += "\n# Who is told of what happens; `mcp-twin notify test` tries it. Of a URL that is a secret only the variable is named.\n\
+             # [[notify]]\n\
+             # kind = \"slack\"         # or \"discord\", \"webhook\", \"desktop\"\n\
+             # url_env = \"SLACK_WEBHOOK_URL\"\n\
+             # events = [\"failed\", \"rolled_back\", \"crashed\", \"down\", \"waiting\"]\n";
     text
 }
 

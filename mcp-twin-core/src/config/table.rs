@@ -1,6 +1,7 @@
 //! What a configuration file says, with the place of each key.
 
 use super::place::{Place, Placed};
+use crate::notify::Target;
 use crate::spec::{OptionInfo, ServerName, Transport};
 use std::fmt;
 use std::time::Duration;
@@ -12,6 +13,17 @@ pub struct ConfigFile {
     pub defaults: Settings,
     /// Servers, in the order of the file.
     pub servers: Vec<ServerTable>,
+    /// Who is told, in the order of the file.
+    pub notify: Vec<NotifyTable>,
+}
+
+/// One table of `[[notify]]`.
+#[derive(Clone, Debug)]
+pub struct NotifyTable {
+    /// Where its `kind` stands.
+    pub place: Place,
+    /// Who; its files are as they are written.
+    pub target: Target,
 }
 
 /// What may be said of one server, or of all.

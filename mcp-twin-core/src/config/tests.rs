@@ -1,4 +1,5 @@
 use super::*;
+use crate::notify::{Event, Given};
 use crate::spec::{OPTIONS, Options, ServerName, Strategy, Transport};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -213,6 +214,7 @@ fn every_key_of_the_table_is_read() {
             KeyKind::Text | KeyKind::Address => "\"x\"",
             KeyKind::Texts => "[\"x\"]",
             KeyKind::Variables => "{ X = \"x\" }",
+            KeyKind::Words(_) => "[]",
             KeyKind::Choice(_) => "\"http\"",
             KeyKind::Count => "7",
             KeyKind::Duration => "\"7s\"",
@@ -240,6 +242,7 @@ fn the_sketch_is_a_file_and_each_of_its_defaults_too() {
     let whole = text.split_once("[defaults]\n").unwrap().1;
     let lines = whole
         .lines()
+        .take_while(|line| !line.contains("[[notify]]"))
         .filter_map(|line| line.strip_prefix("# "))
         .filter(|line| line.contains(" = ") && !line.contains("under promote"));
     let set = format!("[defaults]\n{}\n", lines.collect::<Vec<_>>().join("\n"));
@@ -251,7 +254,7 @@ fn the_sketch_is_a_file_and_each_of_its_defaults_too() {
 proptest! {
     #[test]
     fn nothing_panics_on_spoiled_files(cuts in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..9, any::<char>()), 0..12)) {
-        let mut text: Vec<char> = WHOLE.chars().collect();
+        let mut text: Vec<char> = WHOLE.chars().chain(TOLD.chars()).collect();
         for (at, length, put) in cuts {
             let at = at.index(text.len().max(1)).min(text.len());
             let end = (at + length).min(text.len());
@@ -278,4 +281,82 @@ proptest! {
         let table = if server { "servers.a" } else { "defaults" };
         let _ = read(&format!("[{table}]\n{} = {value}\n", keys[at.index(keys.len())])).map_err(|errors| errors.text("f"));
     }
+}
+
+/// Who is told, in every form that is taken.
+const TOLD: &str = r#"
+[[notify]]
+kind = "webhook"
+url = "https://hooks.example/in/s3cr3t"
+events = ["failed", "down", "failed"]
+secret_file = "keys/hook"
+headers_env = { Authorization = "HOOK_AUTH" }
+
+[[notify]]
+kind = "slack"
+url_env = "SLACK_URL"
+
+[[notify]]
+kind = "discord"
+url_file = "~/discord"
+
+[[notify]]
+kind = "desktop"
+"#;
+
+#[test]
+fn those_of_both_files_are_told_and_nobody_twice() {
+    let user = "notify = [{ kind = \"slack\", url_env = \"SLACK_URL\", events = [\"swapped\"] }, { kind = \"slack\", url_env = \"MINE\" }]";
+    let layers = Layers::new(vec![layer(Scope::User, user), layer(Scope::Project, TOLD)]);
+    let wanted = layers.apply(&asked(None, &["x"]));
+    let shown: Vec<String> = wanted.notify.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        ["webhook hooks.example", "slack $SLACK_URL", "discord /home/dana/discord", "desktop", "slack $MINE"]
+    );
+    let webhook = &wanted.notify[0];
+    assert_eq!(webhook.events, [Event::Failed, Event::Down]);
+    assert_eq!(webhook.secret, Some(Given::File("/srv/shop/keys/hook".into())));
+    assert_eq!(webhook.headers, [("Authorization".to_owned(), "HOOK_AUTH".to_owned())]);
+    assert_eq!(wanted.notify[1].events, Event::DEFAULT);
+    assert_eq!(from(&wanted, "notify"), "/srv/shop/mcp-twin.toml:3:1");
+    assert!(!format!("{wanted:?}").contains("s3cr3t"));
+}
+
+#[test]
+fn mistakes_of_who_is_told_as_people_see_them() {
+    let shown = |text: &str| read(text).expect_err(text).text("mcp-twin.toml");
+    let all = [
+        "[notify]\nkind = \"slack\"\n",
+        "[[notfy]]\nkind = \"slack\"\n",
+        "[[notify]]\nurl_env = \"X\"\n",
+        "[[notify]]\nkind = \"slak\"\nurl = \"https://hooks.slack.com/s3cr3t\"\n",
+        "[[notify]]\nkind = \"slack\"\nurl = \"http://hooks.slack.com/s3cr3t\"\n",
+        "[[notify]]\nkind = \"slack\"\nurl_env = \"https://hooks.slack.com/s3cr3t\"\n",
+        "[[notify]]\nkind = \"slack\"\nurls = \"https://hooks.slack.com/s3cr3t\"\n",
+        "[[notify]]\nkind = \"slack\"\n",
+        "[[notify]]\nkind = \"webhook\"\nurl = \"hooks.example/s3cr3t\"\nsecret = \"s3cr3t\"\n",
+        "[[notify]]\nkind = \"webhook\"\nurl = \"https://u:s3cr3t@h/\"\nurl_env = \"U\"\nsecret_env = \"A\"\nsecret_file = \"b\"\n",
+        "[[notify]]\nkind = \"webhook\"\nurl_env = \"U\"\nevents = [\"failed\", \"swaped\"]\n",
+        "[[notify]]\nkind = \"webhook\"\nurl_env = \"U\"\nevents = []\n",
+        "[[notify]]\nkind = \"webhook\"\nurl_env = \"U\"\nheaders_env = { Host = \"A\", \"A B\" = \"A\", Authorization = \"Bearer s3cr3t\" }\n",
+        "[[notify]]\nkind = \"webhook\"\nurl_env = \"U\"\nheaders = { Authorization = \"Bearer s3cr3t\" }\n",
+        "[[notify]]\nkind = \"discord\"\nurl_env = \"U\"\nsecret_env = \"A\"\n",
+        "[[notify]]\nkind = \"desktop\"\nurl = \"https://hooks.example/s3cr3t\"\n",
+        "notify = [{ kind = \"slack\", url = \"s3cr3t\" }]\n",
+        "[[notify]]\nkind = \"slack\"\nurl = \"https://hooks.slack.com/s3cr3t\n",
+    ];
+    let text = all.map(shown).join("\n\n");
+    assert!(!text.contains("s3cr3t"), "{text}");
+    insta::assert_snapshot!(text);
+    let many = "[[notify]]\nkind = \"desktop\"\n".repeat(17);
+    assert!(shown(&many).contains("at most 16 targets"));
+}
+
+#[test]
+fn the_schema_says_what_those_who_are_told_may_have() {
+    let notify = &schema()["$defs"]["notify"];
+    assert_eq!(notify["required"], serde_json::json!(["kind"]));
+    assert!(NOTIFY_KEYS.iter().all(|known| notify["properties"][known.key]["description"] == known.help));
+    assert_eq!(notify["properties"].as_object().unwrap().len(), NOTIFY_KEYS.len());
 }

@@ -17,6 +17,7 @@ use mcp_twin_core::config::{Layers, Origin};
 use mcp_twin_core::control::Setting;
 use mcp_twin_core::detect::launch::ContainerRun;
 use mcp_twin_core::drive::Handle;
+use mcp_twin_core::notify::Target;
 use mcp_twin_core::spec::{OPTIONS, OptionInfo, Options, Transport};
 use mcp_twin_core::watch::Debounce;
 use std::path::PathBuf;
@@ -132,6 +133,7 @@ impl Living {
                 "watch" => list(&now.order.watch),
                 "ignore" => list(&now.order.ignore),
                 "cwd" => Some(now.order.cwd.display().to_string()),
+                "notify" => Some(shown(&config.notify)),
                 _ => config.fixed.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone()),
             };
             Setting::new(key, value, origin)
@@ -175,6 +177,15 @@ impl Living {
         let fixed_before = config.fixed.clone();
         let old_origins = config.origins.clone();
         let mut order = config.order(before.clone(), &wanted);
+        let others = told_of(&before) != told_of(&order);
+        if others || before.env != order.env {
+            self.parts.voice.aim(&order);
+        }
+        if others {
+            let told = shown(told_of(&order));
+            let told = if told.is_empty() { "nobody".to_owned() } else { told };
+            self.parts.voice.say(&format!("the configuration changed: notify = {told}"));
+        }
         if same(&before, &order) {
             self.lock().order = order;
             return Reread::default();
@@ -299,6 +310,15 @@ fn same(before: &RunOrder, after: &RunOrder) -> bool {
         && before.options == after.options
         && before.chosen == after.chosen
         && fixed(before) == fixed(after)
+}
+
+/// Who is told by an order.
+fn told_of(order: &RunOrder) -> &[Target] {
+    order.config.as_ref().map(|config| &config.notify[..]).unwrap_or_default()
+}
+
+fn shown(targets: &[Target]) -> String {
+    targets.iter().map(Target::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// What only a fresh twin takes over, in words of the file.

@@ -19,6 +19,7 @@ use crate::fronts::{FrontInfo, FrontSeat, SeatError};
 use crate::history::Numbers;
 use crate::http::{Book, Hub, HubOptions, ListenOptions, Listener};
 use crate::logs::LogFile;
+use crate::notices;
 use crate::process::{self, Containers, StopOrder};
 use crate::serve::{ServeError, ServeOrder};
 use crate::servers::ServerKey;
@@ -148,6 +149,7 @@ impl Served {
             let _ = last_good::save(&home, &last_good_key, found);
         };
         let voice = Voice::new(ground.clone(), Some(log), run.options.tell, off, Box::new(keep));
+        voice.tell_others(notices::sender(&name, &plan.root, &front), &as_given);
         let heard = Arc::clone(&voice);
         let (store, loaded) = FileStore::open(&run.home, &front, &key, &plan.root, move |off| match off {
             Some(text) => heard.warn_of(Part::History, text),
@@ -340,6 +342,7 @@ impl Served {
         end(&self.hub, &self.twins, &self.handle, self.close, drain).await;
         self.driver.abort();
         let _ = self.driver.await;
+        self.voice.last_words().await;
         let _ = self.listening.await;
         match &self.twins {
             Twins::Ports(ports) => drop(ports.sweep_all()),

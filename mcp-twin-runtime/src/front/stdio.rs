@@ -18,6 +18,7 @@ use crate::control;
 use crate::fronts::{FrontInfo, FrontSeat, seconds_now};
 use crate::history::Numbers;
 use crate::logs::LogFile;
+use crate::notices;
 use crate::pipes::{Descriptor, Input, Output};
 use crate::process::{self, Containers, StopOrder};
 use crate::record::{self, Header, RecordOrder, Recorder};
@@ -102,6 +103,7 @@ impl Stdio {
             let _ = last_good::save(&home, &last_good_key, found);
         };
         let voice = Voice::new(ground.clone(), Some(log), order.options.tell, off, Box::new(keep));
+        voice.tell_others(notices::sender(&name, &plan.root, &front), &as_given);
         if swept > 0 {
             voice.say(&format!("ended {swept} process(es) that a killed front had left behind"));
         }
@@ -273,7 +275,7 @@ impl Stdio {
         // Nothing is to be started any more.
         self.driver.abort();
         let _ = self.driver.await;
-        let all_gone = end_twins(&self.wire, stop).await;
+        let (all_gone, ()) = tokio::join!(end_twins(&self.wire, stop), self.voice.last_words());
         if let Some(recorder) = self.wire.recorder() {
             recorder.finish();
         }

@@ -4,8 +4,11 @@
 use super::ground::Ground;
 use super::off::{Off, Part};
 use crate::logs::LogFile;
+use crate::notices::{self, Heard, MISSING, Notices, system_notifier};
+use crate::run::RunOrder;
 use crate::wire::Listener;
 use mcp_twin_core::host::Observer;
+use mcp_twin_core::notify::{Sender, Target};
 use mcp_twin_core::relay::LastGood;
 use mcp_twin_core::relay::diff::ListDiff;
 use mcp_twin_core::swap::Notice;
@@ -21,6 +24,9 @@ const WARNINGS: usize = 8;
 
 /// How the warning begins that the record cannot be written.
 const STATE_OFF: &str = "the state cannot be written";
+
+/// How the warning begins that a message did not arrive.
+const NOT_TOLD: &str = "a message did not arrive at";
 
 /// Tells clients of a failure.
 type Tell = Box<dyn Fn(String) + Send + Sync>;
@@ -42,6 +48,8 @@ pub struct Voice {
     told: Notify,
     clients: OnceLock<Tell>,
     tell: AtomicBool,
+    /// Tells those who do not sit before it.
+    notices: OnceLock<Notices>,
     /// Whether what changes nothing is logged too (`MCP_TWIN_DEBUG`).
     debug: bool,
     keep_last_good: Box<dyn Fn(&LastGood) + Send + Sync>,
@@ -68,6 +76,7 @@ impl Voice {
             told: Notify::new(),
             clients: OnceLock::new(),
             tell: AtomicBool::new(tell),
+            notices: OnceLock::new(),
             debug: std::env::var_os("MCP_TWIN_DEBUG").is_some(),
             keep_last_good,
         })
@@ -81,6 +90,53 @@ impl Voice {
     /// From now on failures are told to the clients in this way.
     pub fn speak_through(&self, tell: impl Fn(String) + Send + Sync + 'static) {
         let _ = self.clients.set(Box::new(tell));
+    }
+
+    /// From now on notices go to those of this order who are told, too. Must be called on the runtime of the front.
+    pub fn tell_others(self: &Arc<Self>, sender: Sender, order: &RunOrder) {
+        let voice = Arc::downgrade(self);
+        let hear = move |target: &Target, heard: Heard| {
+            if let Some(voice) = voice.upgrade() {
+                voice.heard(target, heard);
+            }
+        };
+        let notices = Notices::new(sender, Arc::new(hear), system_notifier());
+        if self.notices.set(notices).is_ok() {
+            self.aim(order);
+        }
+    }
+
+    /// Those who are told are those of this order.
+    pub fn aim(&self, order: &RunOrder) {
+        let (Some(notices), Some(config)) = (self.notices.get(), &order.config) else { return };
+        // What did not arrive at one who is told no longer is nothing to mend.
+        lock(&self.warnings).retain(|known| !known.starts_with(NOT_TOLD) && known != MISSING);
+        for text in notices::warnings(&config.notify) {
+            self.warn(&text);
+        }
+        notices.aim(&config.notify, order.env.clone());
+    }
+
+    /// What became of a message to one of them.
+    fn heard(&self, target: &Target, heard: Heard) {
+        // With the colon: one host's name may be the beginning of another's.
+        let beginning = format!("{NOT_TOLD} {target}:");
+        match heard {
+            Heard::Arrived => self.mended(&beginning, &format!("messages to {target} arrive again")),
+            Heard::Lost(why) => {
+                self.warn_instead(&beginning, &format!("{beginning} {why} (`mcp-twin notify test` tries it)"));
+            }
+            Heard::Dropped => self.write_log(&format!("too many messages wait for {target}: the oldest was dropped")),
+        }
+    }
+
+    /// The front ends: what is on its way to others gets a moment.
+    pub async fn last_words(&self) {
+        let Some(notices) = self.notices.get() else { return };
+        let left = notices.finish().await;
+        if left > 0 {
+            self.write_log(&format!("{left} target(s) were not told everything before the front ended"));
+        }
     }
 
     /// Names a twin.
@@ -206,6 +262,9 @@ impl Observer for Voice {
             *lock(&self.swapped) = Some((*active, diff.clone()));
         }
         self.told.notify_waiters();
+        if let Some(notices) = self.notices.get() {
+            notices.tell(notice);
+        }
         match notice {
             Notice::ReloadFailed { generation, fault } => {
                 self.fail(&format!("generation {generation} does not serve, the old code goes on"), fault);
