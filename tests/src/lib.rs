@@ -14,9 +14,9 @@ pub mod cli;
 pub mod client;
 #[cfg(unix)]
 pub mod conformance;
-pub mod hook;
 #[cfg(unix)]
 pub mod console;
+pub mod hook;
 #[cfg(unix)]
 pub mod http;
 pub mod http_client;

@@ -27,7 +27,7 @@ fn fault() -> Fault {
 }
 
 fn every_notice() -> Vec<Notice> {
-    let diff = ListDiff { lists: Vec::new(), breaking: vec!["tool `add_all`: removed".into()] };
+    let diff = ListDiff { breaking: vec!["tool `add_all`: removed".into()], ..ListDiff::default() };
     vec![
         Notice::ReloadFailed { generation: Generation(4), fault: fault() },
         Notice::RolledBack { left: Generation(4), active: Generation(3), why: Some(fault()) },
@@ -167,7 +167,7 @@ proptest! {
     #[test]
     fn no_text_is_longer_than_the_documented_limits(text in "(?s)[&<>`*_x\u{1f600}\\n]{0,5000}", name in "[&<_a]{0,200}") {
         let fault = Fault::new(Code::Crashed, text.clone()).with_help(text.clone()).with_stderr(format!("error {text}"));
-        let diff = ListDiff { lists: Vec::new(), breaking: vec![text; 30] };
+        let diff = ListDiff { breaking: vec![text; 30], ..ListDiff::default() };
         let notices = [
             Notice::Crashed { generation: Generation(1), fault },
             Notice::Swapped { previous: None, active: Generation(2), diff },
