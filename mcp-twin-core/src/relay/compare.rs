@@ -162,6 +162,7 @@ fn prompt(old: &Value, new: &Value) -> Vec<String> {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::slice::from_ref;
 
     fn list(entries: &[Value], key: &str) -> List {
         let mut entries: Vec<_> = entries
@@ -213,11 +214,11 @@ mod tests {
             lists
         };
         let (small, large) = (json!({"name": "a"}), json!({"name": "b", "description": "x".repeat(400)}));
-        let tokens = diff(&of(&[small.clone()]), &of(&[small.clone(), large])).tokens.unwrap();
+        let tokens = diff(&of(from_ref(&small)), &of(&[small.clone(), large])).tokens.unwrap();
         // {"name":"a"} has 12 bytes, the other 429.
         assert_eq!((tokens.before, tokens.after), (3, 111));
         assert_eq!(tokens.describe(), "about 111 tokens, 3 before");
-        assert_eq!(diff(&of(&[small.clone()]), &of(&[small])).tokens, None);
+        assert_eq!(diff(&of(from_ref(&small)), &of(from_ref(&small))).tokens, None);
     }
 
     #[test]
