@@ -32,8 +32,11 @@ struct Words<'a> {
 pub(crate) fn call(home: &Home, args: &CallArgs, json: bool) -> Result<Exit, Failure> {
     let words = words(&args.words)?;
     // A check before a swap asks at its own front, and so does a server that calls itself.
-    let own = std::env::var("MCP_TWIN_FRONT").ok().filter(|_| words.server.is_none());
-    let front = front(home, words.server, args.front.as_deref().or(own.as_deref()))?;
+    let own = std::env::var("MCP_TWIN_FRONT").ok().filter(|_| words.server.is_none() && args.front.is_none());
+    let front = match &own {
+        Some(id) => own_front(home, id)?,
+        None => front(home, words.server, args.front.as_deref())?,
+    };
     let ask = Ask::Call {
         standby: args.standby,
         tool: words.tool.to_owned(),
@@ -66,6 +69,14 @@ fn words(words: &[String]) -> Result<Words<'_>, Failure> {
         [server, tool] => Ok(Words { server: Some(server), tool, arguments }),
         _ => Err(Failure::usage("a tool is needed: mcp-twin call [SERVER] TOOL [JSON]")),
     }
+}
+
+/// The front that has started this process, whatever else runs.
+fn own_front(home: &Home, id: &str) -> Result<FrontAddress, Failure> {
+    fronts::running(home).into_iter().find(|front| front.front == id).ok_or_else(|| {
+        let message = format!("the front that started this, {id} by MCP_TWIN_FRONT, does not run any more");
+        Failure::no_front(message).advise("to call another one", "mcp-twin call SERVER TOOL")
+    })
 }
 
 /// The front that is meant. A tool may change things, so it is never called at two.

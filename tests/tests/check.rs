@@ -47,6 +47,18 @@ fn refuses_v2(project: &Project) {
     assert_eq!(after["active"]["pid"], tried[1], "who serves is who was tried");
 }
 
+#[test]
+fn a_command_asks_at_its_own_front_also_where_other_servers_run() {
+    let project = Project::new(Server::Plain);
+    let other = project.beside(Server::Plain, "other");
+    let (client, theirs) = (project.open_with(&["--check", &command()]), other.open());
+    project.save_version("v3");
+    client.until_version("v3");
+    assert_eq!((asked(&project).len(), asked(&other).len()), (1, 0));
+    assert!(theirs.close().success());
+    project.finish(&client);
+}
+
 fn over_stdio(pair: Pair) {
     let mut led = Led::over_stdio(pair, &["--check", &command(), "--bake", "0s"]);
     refuses_v2(&led.project);

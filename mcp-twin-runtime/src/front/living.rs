@@ -32,6 +32,9 @@ type Relays = Box<dyn Fn(&Options) + Send + Sync>;
 /// Gives the next twin what it is started from: the order, its options, and the container that its command starts.
 pub type Recipes = Box<dyn Fn(&RunOrder, Option<ContainerRun>) + Send + Sync>;
 
+/// What `tools` comes to over HTTP.
+pub const NO_TOOLS: &str = "`tools` counts for `run` only: over HTTP no tools of mcp-twin's own are offered";
+
 /// All that hears of a change.
 pub struct LivingParts {
     /// How clients speak to the front.
@@ -253,6 +256,10 @@ impl Living {
         if self.parts.transport == Transport::Stdio && options.max_message != old.max_message {
             options.max_message = old.max_message;
             stays.push("max_message");
+        }
+        if self.parts.transport == Transport::Http && options.tools != old.tools {
+            options.tools = old.tools;
+            self.parts.voice.warn(NO_TOOLS);
         }
         if let Some(config) = order.config.as_mut() {
             config.origins.retain(|(key, _)| !stays.contains(key));

@@ -8,7 +8,7 @@ use super::families::{Families, Verdicts};
 use super::files::{Before, ServerFiles};
 use super::first::First;
 use super::ground::Ground;
-use super::living::{Living, LivingParts};
+use super::living::{Living, LivingParts, NO_TOOLS};
 use super::off::{Off, Part};
 use super::plan::Plan;
 use super::spawner::{Recipe, ServerCommand};
@@ -125,7 +125,7 @@ impl Served {
         }
         warnings.extend(off.line());
         if run.options.tools {
-            warnings.push("`tools` counts for `run` only: over HTTP no tools of mcp-twin's own are offered".to_owned());
+            warnings.push(NO_TOOLS.to_owned());
         }
         let name = registered(&run, &plan, Kind { transport: Transport::Http, stdio }, &off, &mut warnings);
         let key = ServerKey::new(&name, &plan.root);
