@@ -30,7 +30,7 @@ impl Swap {
 
     /// Whether what is being prepared is committed before anything newer is tried: a first twin that has answered well, for
     /// the client has its answers; and one of unknown code, for nothing newer would fare better.
-    fn goes_first(&self) -> bool {
+    pub(super) fn goes_first(&self) -> bool {
         match &self.state {
             State::Starting(op) => self.memory.twins.get(&op.twin).is_some_and(|twin| twin.report.is_some()),
             State::Serving(_) => {

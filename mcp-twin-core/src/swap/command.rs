@@ -31,11 +31,23 @@ impl Swap {
         if command == Command::Stop {
             return self.stop(id, now);
         }
-        if self.in_window() {
+        if self.in_window() || self.comes_second(&command, &source) {
             self.memory.files = Some(source);
             return self.memory.deferred.push_back(Deferred { id, command, source });
         }
         self.obey(id, command, source, now);
+    }
+
+    /// Whether the command is about other code than a first twin's that has answered well, which serves before it: the
+    /// client has its answers, and broken files must not take them away.
+    fn comes_second(&self, command: &Command, source: &Source) -> bool {
+        let other = self.op().is_some_and(|op| !holds(&op.source, source));
+        match command {
+            Command::Reload | Command::Swap { .. } | Command::Rollback { .. } => {
+                other && matches!(self.state, State::Starting(_)) && self.goes_first()
+            }
+            Command::Start | Command::Stop => false,
+        }
     }
 
     /// How many commands wait for their answer.
@@ -49,6 +61,10 @@ impl Swap {
         let Some(Deferred { id, command, source }) = self.memory.deferred.pop_front() else { return false };
         // Only the latest files count; a word about others approves nothing.
         let files = self.memory.files.unwrap_or(source);
+        if self.comes_second(&command, &files) {
+            self.memory.deferred.push_front(Deferred { id, command, source });
+            return false;
+        }
         match command {
             Command::Swap { .. } if !holds(&source, &files) => self.swap(id, files, Approval::Outdated, now),
             command => self.obey(id, command, files, now),

@@ -20,6 +20,10 @@ impl Swap {
         let stopped = Fault::new(Code::Stopped, "the server was stopped").with_help("start it with `mcp-twin reload`");
         let refused = Outcome::Failed { active: None, fault: stopped };
         self.drop_op(&refused, now);
+        // A command that came before the stop, and waited for the route, starts nothing after it.
+        for earlier in std::mem::take(&mut self.memory.deferred) {
+            self.reply(earlier.id, refused.clone());
+        }
         if let Some(flip) = self.serving_mut().and_then(|serving| serving.flip.take())
             && let super::state::Why::Command(waiting) = flip.why
         {

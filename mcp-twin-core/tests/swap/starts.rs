@@ -179,6 +179,40 @@ fn a_first_twin_that_answered_serves_though_its_files_moved() {
 }
 
 #[test]
+fn a_command_about_newer_files_waits_for_a_first_twin_that_answered() {
+    for command in [SWAP, Command::Reload] {
+        let mut bench = Bench::stdio(|_| {});
+        bench.manners.silent.insert("rehash");
+        let started = bench.say(Command::Start);
+        let first = bench.swap.status().standby.unwrap().0.twin;
+        // Broken code is saved and asked for between the answer to the opening and the commit.
+        bench.manners.stillborn.insert(2);
+        bench.files = source(2);
+        let asked = bench.say(command.clone());
+        assert!(bench.replies.is_empty(), "{:?}", bench.replies);
+        bench.tell(Event::Hashed { twin: first, source: source(2), touched: true });
+        assert!(matches!(bench.reply(started), Outcome::Started { active } if active.twin == first));
+        let Outcome::Failed { active: Some(active), .. } = bench.reply(asked) else {
+            panic!("{command:?} {:?}", bench.replies)
+        };
+        assert_eq!(active.twin, first);
+        assert_eq!((bench.state().as_str(), bench.twin()), ("serving", first));
+    }
+}
+
+#[test]
+fn a_stop_refuses_what_waited_for_the_first_twin() {
+    let mut bench = Bench::stdio(|_| {});
+    bench.manners.silent.insert("rehash");
+    bench.say(Command::Start);
+    bench.files = source(2);
+    let asked = bench.say(SWAP);
+    bench.ask(Command::Stop);
+    let Outcome::Failed { fault, active: None } = bench.reply(asked) else { panic!("{:?}", bench.replies) };
+    assert_eq!((fault.code, bench.state().as_str()), (Code::Stopped, "stopped"));
+}
+
+#[test]
 fn the_longest_pause_is_thirty_seconds() {
     // Each start takes twenty seconds to fail, so that five never fall into one minute.
     let mut bench = Bench::stdio(|_| {});

@@ -44,6 +44,8 @@ pub struct ServerFiles {
     numbers: tokio::sync::Mutex<Numbers>,
     before: Mutex<Arc<Before>>,
     inner: Mutex<Inner>,
+    /// One look at a time, so that what is told last was seen last.
+    looking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -67,7 +69,16 @@ impl ServerFiles {
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
         let (numbers, before) = (tokio::sync::Mutex::new(numbers), Mutex::new(Arc::new(before)));
-        Arc::new(Self { tree, debounce, voice, clock, numbers, before, inner: Mutex::default() })
+        Arc::new(Self {
+            tree,
+            debounce,
+            voice,
+            clock,
+            numbers,
+            before,
+            inner: Mutex::default(),
+            looking: tokio::sync::Mutex::default(),
+        })
     }
 
     /// What is done with new code from now on.
@@ -159,6 +170,7 @@ impl ServerFiles {
     }
 
     async fn look(&self) -> Arc<Snapshot> {
+        let _alone = self.looking.lock().await;
         let tree = Arc::clone(&self.tree);
         let before = Arc::clone(&self.lock().seen);
         // Off this thread: a large tree must not hold up the client's calls.
