@@ -221,6 +221,10 @@ impl Driver {
 
     fn event(&mut self, event: Event) {
         let now = self.host.clock.now();
+        // These two may start a copy.
+        if matches!(event, Event::Exited { .. } | Event::Command { command: Command::Rollback { .. }, .. }) {
+            self.swap.handle(Event::Kept { copies: self.host.sources.kept() }, now);
+        }
         self.swap.handle(event, now);
         // Effects are performed before the next event goes in, so that none acts on a state that has moved on.
         self.perform_all();
@@ -287,8 +291,8 @@ impl Driver {
                     abort.abort();
                 }
             }
-            Effect::Spawn { twin, slot, source } => {
-                let order = SpawnOrder { twin, slot, source };
+            Effect::Spawn { twin, slot, source, kept } => {
+                let order = SpawnOrder { twin, slot, source, kept };
                 if self.sweeping { self.unspawned.push(order) } else { self.spawn(order) }
             }
             Effect::Probe { twin, force } => {

@@ -3,7 +3,7 @@
 
 use crate::error::Fault;
 use crate::ids::{OpId, ProcessIdentity, Slot, Source, TwinId};
-use crate::swap::{ExitReport, HistoryEntry, Notice, ProbeReport, Record};
+use crate::swap::{ExitReport, HistoryEntry, Kept, Notice, ProbeReport, Record};
 use crate::time::Moment;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -18,6 +18,8 @@ pub struct SpawnOrder {
     pub slot: Slot,
     /// The source it is to run.
     pub source: Source,
+    /// Whether that is a copy which was kept ([`Sources::kept`]), for the files hold other code.
+    pub kept: bool,
 }
 
 /// Starts twins.
@@ -143,6 +145,11 @@ pub trait Sources: Send + Sync {
     async fn mark(&self, twin: TwinId);
     /// What the files are now, and whether any was touched since the mark.
     async fn compare(&self, twin: TwinId) -> (Source, bool);
+    /// Whose code is kept so that it can be started again once the files hold other code. Called often: it tells what is
+    /// known, and waits for nothing.
+    fn kept(&self) -> Vec<Kept> {
+        Vec::new()
+    }
     /// Runs the build step.
     ///
     /// # Errors

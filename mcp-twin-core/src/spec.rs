@@ -116,6 +116,8 @@ pub struct Options {
     pub bake: Duration,
     /// How long the previous twin is kept warm after the bake.
     pub keep_old: Duration,
+    /// How many generations' code is kept on the disk for `rollback --to`.
+    pub keep_copies: usize,
     /// How long a verified standby waits for a `swap` under `promote = manual`.
     pub standby_ttl: Duration,
     /// How long a handoff waits for the open calls of the old twin.
@@ -172,6 +174,7 @@ impl Options {
             drain: if stdio { None } else { Some(Duration::from_secs(30)) },
             bake: secs(10, 300),
             keep_old: secs(60, 600),
+            keep_copies: 10,
             standby_ttl: Duration::from_secs(30 * 60),
             handoff_wait: Duration::from_secs(30),
             state_ttl: Duration::from_secs(600),

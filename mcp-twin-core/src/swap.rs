@@ -29,7 +29,7 @@ mod timers;
 mod verify;
 
 pub use effect::{Cause, Effect, HistoryEntry, Notice, Outcome, PhaseName, TwinView};
-pub use event::{Command, Event, ExitReport, ProbeReport};
+pub use event::{Command, Event, ExitReport, Kept, ProbeReport};
 pub use record::Record;
 
 use crate::error::Fault;
@@ -145,6 +145,7 @@ impl Swap {
             Event::Touched => self.touched(),
             Event::Changed { source } => self.changed(source, now),
             Event::Command { id, command, source } => self.command(id, command, source, now),
+            Event::Kept { copies } => self.memory.kept = copies,
             Event::Built { op, source } => self.built(op, source, now),
             Event::BuildFailed { op, fault } => self.build_failed(op, fault, now),
             Event::Spawned { twin, process, port } => self.spawned(twin, process, port, now),

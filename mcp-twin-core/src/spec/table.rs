@@ -278,6 +278,13 @@ pub const OPTIONS: &[OptionInfo] = &[
         "how long the old twin is kept for a rollback after the trial"
     ),
     option!(
+        keep_copies,
+        Kind::Count,
+        count,
+        |n: usize| n.to_string(),
+        "how many generations' code is kept on the disk for `rollback --to`; 0 keeps none"
+    ),
+    option!(
         standby_ttl,
         Kind::Duration,
         positive,
@@ -338,7 +345,7 @@ const fn flag(key: &'static str) -> &'static str {
         "watch_max" => "--watch-max", "build_timeout" => "--build-timeout", "start_timeout" => "--start-timeout",
         "probe_interval" => "--probe-interval", "probe_timeout" => "--probe-timeout", "settle" => "--settle",
         "hold" => "--hold", "hold_requests" => "--hold-requests", "hold_bytes" => "--hold-bytes",
-        "drain" => "--drain", "bake" => "--bake", "keep_old" => "--keep-old", "standby_ttl" => "--standby-ttl",
+        "drain" => "--drain", "bake" => "--bake", "keep_old" => "--keep-old", "keep_copies" => "--keep-copies", "standby_ttl" => "--standby-ttl",
         "handoff_wait" => "--handoff-wait", "state_ttl" => "--state-ttl", "max_message" => "--max-message",
         "stop_term" => "--stop-term", "stop_kill" => "--stop-kill", "backoff" => "--backoff",
         "backoff_max" => "--backoff-max", "call_timeout" => "--call-timeout", "keep_children" => "--keep-children", "build" => "--build",
@@ -474,7 +481,7 @@ mod tests {
             tell true true|tools false false|tools_prefix twin_ twin_|watch_files true false|watch_quiet 100ms 100ms|\
             watch_max 2s 2s|build none none|build_timeout 2m 10m|\
             check none none|check_timeout 30s 30s|start_timeout 1m 2m|probe_interval 50ms 50ms|probe_timeout 5s 5s|settle 0 5s|hold 5s 2s|\
-            hold_requests 256 256|hold_bytes 8MiB 8MiB|drain none 30s|bake 10s 5m|keep_old 1m 10m|\
+            hold_requests 256 256|hold_bytes 8MiB 8MiB|drain none 30s|bake 10s 5m|keep_old 1m 10m|keep_copies 10 10|\
             standby_ttl 30m 30m|handoff_wait 30s 30s|state_ttl 10m 10m|max_message 64MiB 64MiB|stop_term 2s 10s|\
             stop_kill 3s 10s|backoff 200ms 200ms|backoff_max 30s 30s|call_timeout none none|\
             keep_children none none";

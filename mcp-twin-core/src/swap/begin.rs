@@ -29,6 +29,7 @@ pub(super) struct Order {
     pub(super) again: u8,
     pub(super) pause: Option<Duration>,
     pub(super) replaced: Option<super::TwinView>,
+    pub(super) instead_of: Option<Source>,
 }
 
 impl Order {
@@ -41,7 +42,8 @@ impl Swap {
     /// Begins an operation beside the serving twin, or as a start if none serves. The one under way must have been ended.
     pub(super) fn begin(&mut self, source: Source, order: Order, now: Moment) {
         if !order.spare {
-            self.memory.attempted = Some(source);
+            // What the files hold beside a copy counts as tried: it was passed over.
+            self.memory.attempted = Some(order.instead_of.unwrap_or(source));
             self.end_warm(now);
         }
         if self.mistake(Mistake::IntentEndsBake)
@@ -60,6 +62,7 @@ impl Swap {
             id,
             twin,
             source,
+            instead_of: order.instead_of,
             causes: order.causes,
             auto: order.auto,
             approved: order.approved,
@@ -119,6 +122,7 @@ impl Swap {
                 again: if cause.is_none() { op.again + 1 } else { 0 },
                 pause: None,
                 replaced: op.replaced,
+                instead_of: None,
             },
             now,
         );

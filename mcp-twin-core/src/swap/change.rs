@@ -52,6 +52,14 @@ impl Swap {
     }
 
     fn take_in(&mut self, source: Source, now: Moment) {
+        if let Some(files) = self.op().and_then(|op| op.instead_of) {
+            if holds(&files, &source) {
+                return self.ignored("these files were passed over for a copy");
+            }
+            if self.serving().is_some() {
+                self.drop_op(&Outcome::Superseded { by: source.generation }, now);
+            }
+        }
         match &self.state {
             State::Stopped if self.mistake(Mistake::ChangeStartsStopped) => {
                 self.begin(source, Order { auto: true, ..Order::because(Cause::Change) }, now);

@@ -3,7 +3,7 @@
 use super::Swap;
 use super::begin::{Order, holds};
 use super::effect::{Cause, Outcome};
-use super::event::Command;
+use super::event::{Command, Kept};
 use super::mistake::Mistake;
 use super::state::{Ask, Deferred, Stage, State, Waiter};
 use crate::error::{Code, Fault};
@@ -153,12 +153,19 @@ impl Swap {
         let force = approval == Approval::Given { force: true };
         let waiter = Waiter { id, ask: Ask::Swap };
         match &self.state {
+            State::Stopped | State::Stopping(_) | State::Down(_)
+                if approval == Approval::Outdated && !self.may_start(&source) =>
+            {
+                let outcome = self.failed(super::change::unapproved());
+                self.reply(id, outcome);
+            }
             State::Stopped | State::Stopping(_) | State::Down(_) => {
                 self.begin_start(source, Cause::Swap, waiter, force, now);
             }
             State::Starting(op) => {
                 let unforced = force && !op.force && !probed(&op.stage);
-                if !holds(&op.source, &source) || unforced {
+                let started = approval != Approval::Outdated || self.may_start(&source);
+                if started && (!holds(&op.source, &source) || unforced) {
                     self.restart(source, Cause::Swap, approval, now);
                 }
                 self.wait(waiter);
@@ -281,11 +288,18 @@ impl Swap {
             return self.reply(id, outcome);
         };
         if source.hash.is_none() || source.generation != wanted {
+            let copy = self.memory.kept.iter().rev().find(|kept| kept.source.generation == wanted);
+            let why_not = match copy {
+                Some(Kept { source: kept, why_not: None }) => return self.go_back_to_copy(id, *kept, source, now),
+                Some(Kept { why_not: Some(why), .. }) => why.clone(),
+                None => "no copy of it was kept".to_owned(),
+            };
             let mut help = "restore its files, for example with git, then `mcp-twin swap`".to_owned();
             if let Some(kept) = prev_source {
                 help += &format!("; generation {} is kept and can be gone back to at once", kept.generation);
             }
-            let fault = Fault::new(Code::CodeGone, format!("the code of generation {wanted} is no longer there"));
+            let fault =
+                Fault::new(Code::CodeGone, format!("the code of generation {wanted} is no longer there: {why_not}"));
             let outcome = self.failed(fault.with_help(help));
             return self.reply(id, outcome);
         }
@@ -307,6 +321,29 @@ impl Swap {
         } else {
             self.begin_start(source, Cause::Rollback, waiter, false, now);
         }
+    }
+
+    /// The copy that was kept of this code is started, whatever the files hold.
+    fn go_back_to_copy(&mut self, id: CommandId, kept: Source, files: Source, now: Moment) {
+        let mut waiting = vec![Waiter { id, ask: Ask::Rollback }];
+        self.memory.change = None;
+        if self.serving().is_some() {
+            self.end_op_for_rollback(kept.generation, now);
+        } else if matches!(self.state, State::Starting(_))
+            && let Some(op) = self.take_op(now)
+        {
+            // Who waits for a start hears of this one.
+            waiting.splice(0..0, op.waiting);
+        }
+        let order = Order {
+            auto: self.serving().is_none(),
+            approved: true,
+            accept_breaking: true,
+            waiting,
+            instead_of: Some(files),
+            ..Order::because(Cause::Rollback)
+        };
+        self.begin(kept, order, now);
     }
 
     /// A rollback ends what is being prepared, and what the files hold counts as seen.

@@ -183,7 +183,6 @@ impl Swap {
             self.memory.prev_source = Some(served);
         }
         let left = before.as_ref().and_then(|serving| self.memory.twins.get(&serving.active)).map(|twin| twin.source);
-        let left = left.or(op.replaced.as_ref().map(|view| view.source));
         let bake = bakes.then(|| Bake { until: now + self.policy.options.bake, failed: None });
         self.state = State::Serving(Serving {
             active: op.twin,
@@ -192,20 +191,16 @@ impl Swap {
             op: None,
             flip: None,
             bake,
-            degraded: None,
+            degraded: op.instead_of.map(|files| passed_over(&files)),
             lost: false,
         });
         let memory = &mut self.memory;
         memory.active_source = Some(op.source);
-        memory.rejected = None;
-        memory.passed_over = None;
+        (memory.rejected, memory.passed_over) = op.leaves(left);
         memory.open_to_saves = false;
         memory.warm_after = None;
         memory.warm_failures = 0;
         memory.failed = None;
-        if op.causes.contains(&Cause::Rollback) {
-            memory.rejected = left.filter(|left| !left.same_code(&op.source));
-        }
         if memory.last_good.is_none() {
             memory.last_good = Some(op.source);
         }
@@ -311,4 +306,10 @@ impl Swap {
             self.out(Effect::Handover { from: Some(active), to: active, bake: false });
         }
     }
+}
+
+/// Why the code that serves is not what the files hold.
+fn passed_over(files: &crate::ids::Source) -> Fault {
+    let why = format!("a copy serves instead of generation {}, which the files hold", files.generation);
+    Fault::new(Code::Superseded, why).with_help("change them, or take them all the same with `mcp-twin swap`")
 }

@@ -173,6 +173,9 @@ impl Swap {
         }
         let files = self.memory.files.unwrap_or(source);
         let files = if self.mistake(Mistake::RespawnEdited) { source } else { files };
+        if self.respawn_copy(source, files, now) {
+            return;
+        }
         // Other files than those that crashed have not failed yet.
         match self.pause_after_failures(&files) {
             Some(pause) if self.may_start(&files) => {
@@ -182,6 +185,19 @@ impl Swap {
             Some(_) if !holds(&source, &files) => self.go_down(super::change::unapproved(), None, now),
             retry => self.go_down(fault, retry, now),
         }
+    }
+
+    /// The code that crashed is started again from its copy, where the files hold other code that may not start by itself, or
+    /// that was left by a rollback.
+    fn respawn_copy(&mut self, source: Source, files: Source, now: Moment) -> bool {
+        let kept = self.memory.kept.iter().any(|kept| kept.why_not.is_none() && kept.source.same_code(&source));
+        if !kept || holds(&source, &files) || self.may_start(&files) && !self.is_rejected(&files) {
+            return false;
+        }
+        let Some(pause) = self.pause_after_failures(&source) else { return false };
+        let (pause, instead_of) = (Some(pause), Some(files));
+        self.begin(source, Order { auto: true, pause, instead_of, ..Order::because(Cause::Crash) }, now);
+        true
     }
 
     /// An approved operation that runs while the serving twin dies becomes the start.

@@ -39,6 +39,8 @@ pub enum Effect {
         slot: Slot,
         /// The source it is to run; the host hashes the files again just before the spawn and remembers their stamps.
         source: Source,
+        /// Whether its code is a copy that was kept, for the files hold other code.
+        kept: bool,
     },
     /// Prove a spawned twin healthy. A later `Stop` of the twin takes it back. Answers: `Probing` when the first byte can be sent, then `Healthy` or `Unhealthy`.
     Probe {

@@ -31,6 +31,11 @@ pub enum Event {
         /// What the files are now.
         source: Source,
     },
+    /// Whose code is kept, and may be started again though the files hold other code. Replaces what was said before.
+    Kept {
+        /// One for each generation that something is known of.
+        copies: Vec<Kept>,
+    },
     /// The build step of this operation ended well; its inputs hash to `source` after it.
     Built {
         /// The operation.
@@ -195,6 +200,15 @@ pub enum Command {
     },
     /// End all twins.
     Stop,
+}
+
+/// A copy of a generation's code, or why there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Kept {
+    /// Its code.
+    pub source: Source,
+    /// Why it cannot be started again; `None`: it can.
+    pub why_not: Option<String>,
 }
 
 /// What a probe found out.

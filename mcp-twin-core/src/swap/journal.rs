@@ -36,6 +36,12 @@ impl Swap {
             None => memory.active_source,
         };
         let op = self.op().filter(|op| !op.stage.in_window() && phase != Phase::Stopped);
+        // As soon as it is being written, a commit counts, and with it what it leaves behind.
+        let committing = self.op().filter(|op| op.stage.in_window() && phase == Phase::Commit);
+        let (rejected, passed_over) = match committing {
+            Some(op) => op.leaves(self.active_source()),
+            None => (memory.rejected, memory.passed_over),
+        };
         Record {
             schema: SCHEMA,
             epoch: memory.epoch,
@@ -43,8 +49,8 @@ impl Swap {
             active,
             active_source,
             prev,
-            rejected: memory.rejected,
-            passed_over: memory.passed_over,
+            rejected,
+            passed_over,
             baking: match phase {
                 // A first twin has no trial: there is nothing to go back to.
                 Phase::Commit => self.op_bakes(),

@@ -75,6 +75,8 @@ enum Word {
     Swap,
     Force,
     Rollback,
+    /// Back to the first code, of which a copy is kept.
+    Copy,
     Stop,
 }
 
@@ -120,6 +122,8 @@ struct World {
 struct Proc {
     stage: ProcStage,
     claimed: u8,
+    /// It is started from a copy: what the files hold is nothing to it.
+    copy: bool,
     loaded: Option<u8>,
     call: bool,
     /// The spawn is not answered yet.
@@ -216,6 +220,7 @@ impl Proc {
         Self {
             stage: ProcStage::Booting,
             claimed,
+            copy: false,
             loaded: None,
             call: false,
             unanswered: true,

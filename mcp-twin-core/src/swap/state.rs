@@ -1,7 +1,7 @@
 //! What the machine remembers. Enum states carry their data, so that what cannot be cannot be written down either.
 
 use super::effect::{Cause, Effect, PhaseName, TwinView};
-use super::event::{Command, ExitReport, ProbeReport};
+use super::event::{Command, ExitReport, Kept, ProbeReport};
 use crate::error::Fault;
 use crate::ids::{CommandId, OpId, PersistSeq, ProcessIdentity, Slot, Source, TwinId};
 use crate::time::Moment;
@@ -122,6 +122,8 @@ pub(crate) struct Op {
     /// The id of its twin; in the table only from the spawn on.
     pub(crate) twin: TwinId,
     pub(crate) source: Source,
+    /// Its code is a copy that was kept; the files held this when it began.
+    pub(crate) instead_of: Option<Source>,
     pub(crate) causes: BTreeSet<Cause>,
     /// May be promoted because of a change under `promote = auto`.
     pub(crate) auto: bool,
@@ -279,6 +281,8 @@ pub(crate) struct Memory {
     /// What the files are, as far as known.
     pub(crate) files: Option<Source>,
     pub(crate) last_good: Option<Source>,
+    /// Whose code is kept, as far as known.
+    pub(crate) kept: Vec<Kept>,
     /// A change that came while the route was being moved.
     pub(crate) change: Option<Source>,
     pub(crate) deferred: VecDeque<Deferred>,
@@ -325,6 +329,18 @@ impl Stage {
 }
 
 impl Op {
+    /// What a rollback leaves behind once it is committed: the code that served (`left`), and what else the files hold.
+    pub(crate) fn leaves(&self, left: Option<Source>) -> (Option<Source>, Option<Source>) {
+        if !self.causes.contains(&Cause::Rollback) {
+            // A copy that is started after a crash leaves the files where they were left.
+            return (None, self.instead_of);
+        }
+        let left = left.or(self.replaced.as_ref().map(|view| view.source));
+        let rejected = left.filter(|left| !left.same_code(&self.source));
+        let known = |files: &Source| rejected.is_some_and(|left| left.same_code(files)) || self.source.same_code(files);
+        (rejected, self.instead_of.filter(|files| !known(files)))
+    }
+
     /// Ends the phase that runs and begins the next.
     pub(crate) fn phase_done(&mut self, name: PhaseName, now: Moment) {
         self.phases.push((name, now.since(self.phase_began)));

@@ -27,7 +27,10 @@ impl Swap {
         let handoff = self.policy.options.strategy == Strategy::Handoff;
         let Some(op) = self.op_mut() else { return };
         let (id, source) = (op.id, op.source);
-        if self.policy.builds || self.policy.options.build.is_some() || handoff {
+        if op.instead_of.is_some() {
+            // A copy is built already.
+            self.ready_to_spawn(now);
+        } else if self.policy.builds || self.policy.options.build.is_some() || handoff {
             let deadline = now + self.policy.options.build_timeout.saturating_add(MARGIN);
             self.set_stage(Stage::Building { deadline });
             self.out(Effect::Build { op: id, source });
@@ -72,7 +75,7 @@ impl Swap {
     /// A spawn that waited for its place.
     pub(super) fn spawn_where_room(&mut self, now: Moment) -> bool {
         let Some(op) = self.op().filter(|op| matches!(op.stage, Stage::Room { .. })) else { return false };
-        let (twin, source) = (op.twin, op.source);
+        let (twin, source, kept) = (op.twin, op.source, op.instead_of.is_some());
         // Under `handoff` no two may live side by side.
         let handoff = self.policy.options.strategy == Strategy::Handoff && !self.mistake(Mistake::TwoCopies);
         let most = if handoff { 1 } else { self.policy.live_twins };
@@ -103,7 +106,7 @@ impl Swap {
             op.touched = false;
             op.stage = Stage::Spawning { deadline: now + SPAWN_WAIT };
         }
-        self.out(Effect::Spawn { twin, slot, source });
+        self.out(Effect::Spawn { twin, slot, source, kept });
         true
     }
 
@@ -250,6 +253,10 @@ impl Swap {
     pub(super) fn check_files(&mut self, now: Moment) {
         if let Some(op) = self.op() {
             let twin = op.twin;
+            if op.instead_of.is_some() {
+                // It is a copy: what the files hold says nothing about it.
+                return self.pass(twin, now);
+            }
             self.set_stage(Stage::Checking { deadline: now + HASH_WAIT });
             self.out(Effect::Rehash { twin });
         }

@@ -58,7 +58,7 @@ pub struct Stopping {
 /// use mcp_twin_core::{Slot, TwinId};
 ///
 /// let spawner = FakeSpawner::default();
-/// let order = SpawnOrder { twin: TwinId(3), slot: Slot::A, source: source(1) };
+/// let order = SpawnOrder { twin: TwinId(3), slot: Slot::A, source: source(1), kept: false };
 /// let mut instance = block_on(spawner.spawn(&order)).unwrap();
 /// assert_eq!(spawner.running(), [TwinId(3)]);
 ///

@@ -5,6 +5,7 @@
 
 mod bench;
 mod checks;
+mod copies;
 mod ends;
 mod random;
 mod recovery;

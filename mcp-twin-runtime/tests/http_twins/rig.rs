@@ -210,7 +210,7 @@ impl Drop for Rig {
 }
 
 pub fn order(twin: u32, slot: Slot) -> SpawnOrder {
-    SpawnOrder { twin: TwinId(twin), slot, source: source(7) }
+    SpawnOrder { twin: TwinId(twin), slot, source: source(7), kept: false }
 }
 
 /// A twin that is up.

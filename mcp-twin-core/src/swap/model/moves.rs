@@ -3,7 +3,7 @@
 use super::super::state::{Stage, State};
 use super::world::{code, fault, gone, identity, report, source};
 use super::*;
-use crate::swap::Event;
+use crate::swap::{Event, Kept};
 
 impl Scene {
     /// Everything that may happen in this state.
@@ -243,7 +243,10 @@ impl Scene {
             Move::FrontRestarts => self.restart(world),
             Move::Boots(twin) => {
                 let files = world.files;
-                world.proc(twin, |proc| (proc.stage, proc.loaded) = (ProcStage::Ready, Some(files)));
+                world.proc(twin, |proc| {
+                    let code = if proc.copy { proc.claimed } else { files };
+                    (proc.stage, proc.loaded) = (ProcStage::Ready, Some(code));
+                });
             }
             Move::CallOpens => {
                 if let Some(route) = world.route {
@@ -322,7 +325,10 @@ impl Scene {
     fn dies(&self, world: &mut World, twin: TwinId) {
         let Some(proc) = world.procs.get_mut(&twin) else { return };
         let bad = proc.loaded.is_some_and(|code| !code.is_multiple_of(2));
+        // A rollback that failed leaves nothing behind.
+        let failed = proc.copy && world.route != Some(twin);
         *proc = Proc { stage: ProcStage::Dead, unanswered: proc.unanswered, ..Proc::new(proc.claimed) };
+        world.pinned = world.pinned.filter(|_| !failed);
         if !bad {
             world.budget.deaths -= 1;
         }
@@ -337,7 +343,7 @@ impl Scene {
         world.watch = true;
         (world.pinned, world.rolling) = (None, None);
         for proc in world.procs.values_mut() {
-            proc.touched = true;
+            proc.touched = !proc.copy;
         }
         if self.touch {
             self.tell(world, Event::Touched);
@@ -360,6 +366,7 @@ impl Scene {
             *proc = Proc {
                 stage: proc.stage,
                 loaded: proc.loaded,
+                copy: proc.copy,
                 unanswered: false,
                 unbaked: proc.unbaked,
                 ..Proc::new(proc.claimed)
@@ -381,6 +388,7 @@ impl Scene {
             Word::Swap => Command::Swap { force: false },
             Word::Force => Command::Swap { force: true },
             Word::Rollback => Command::Rollback { to: None },
+            Word::Copy => Command::Rollback { to: Some(source(0).generation) },
             Word::Stop => Command::Stop,
         };
         if matches!(word, Word::Swap | Word::Force) || (rests && matches!(word, Word::Start | Word::Reload)) {
@@ -388,12 +396,26 @@ impl Scene {
             (world.pinned, world.rolling) =
                 (world.pinned.filter(|code| *code != world.files), world.rolling.filter(|code| *code != world.files));
         }
-        if word == Word::Rollback {
+        if word == Word::Copy {
+            self.note_copy(world);
+        } else if word == Word::Rollback {
             self.note_rollback(world);
         } else if word != Word::Stop {
             world.stopped = false;
         }
         self.tell(world, Event::Command { id, command, source: source(world.files) });
+    }
+
+    fn note_copy(&self, world: &mut World) {
+        let copies = vec![Kept { source: source(0), why_not: None }];
+        self.tell(world, Event::Kept { copies });
+        let Some(front) = &world.front else { return };
+        if !matches!(front.state, State::Stopped | State::Stopping(_)) {
+            world.approved.insert(0);
+        }
+        let serves = front.active_source().is_some_and(|active| code(&active) == 0);
+        let now = !front.in_window() && front.serving().is_some() && !serves;
+        world.pinned = Some(world.files).filter(|files| *files != 0 && now);
     }
 
     fn note_rollback(&self, world: &mut World) {

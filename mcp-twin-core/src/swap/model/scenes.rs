@@ -149,6 +149,14 @@ impl Scene {
                 .budget([1, 0, 0, 0, 0, 0]),
             base("first start and crash").codes(&[2]).with(fresh).budget([1, 1, 1, 0, 0, 0]),
             base("first start and write").codes(&[2]).with(fresh).budget([1, 0, 1, 0, 1, 0]),
+            base("copies").stdio().codes(&[2]).commands(&[Word::Copy, Word::Swap]).budget([1, 0, 0, 2, 0, 0]),
+            base("copies and death").stdio().codes(&[1, 2]).commands(&[Word::Copy]).budget([1, 0, 1, 2, 0, 0]),
+            base("copies by hand")
+                .stdio()
+                .manual()
+                .codes(&[2, 4])
+                .commands(&[Word::Copy, Word::Swap])
+                .budget([2, 0, 1, 2, 0, 0]),
             base("handoff").handoff().codes(&[1, 2]).with(|s| s.calls = true).budget([1, 0, 1, 0, 0, 0]),
             base("handoff and crash").handoff().codes(&[2, 4]).budget([2, 1, 1, 1, 0, 0]),
             base("handoff by hand").handoff().manual().stdio().codes(&[1, 2]).budget([2, 0, 0, 1, 0, 0]),

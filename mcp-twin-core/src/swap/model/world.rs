@@ -133,11 +133,11 @@ impl Scene {
             Effect::Persist { seq, record } => world.writes.push_back((seq, Arc::new(*record))),
             Effect::Build { op, .. } => world.build = Some(op),
             Effect::AbandonBuild { .. } => world.build = None,
-            Effect::Spawn { twin, source, .. } => {
+            Effect::Spawn { twin, source, kept, .. } => {
                 if self.options.strategy == Strategy::Handoff && world.procs.values().any(Proc::alive) {
                     world.breaks("two copies run though they may not");
                 }
-                world.procs.insert(twin, Proc::new(code(&source)));
+                world.procs.insert(twin, Proc { copy: kept, ..Proc::new(code(&source)) });
             }
             Effect::Probe { twin, .. } => world.proc(twin, |proc| proc.probing = true),
             Effect::Examine { twin } => world.proc(twin, |proc| proc.examining = true),
