@@ -26,7 +26,7 @@ enum Done {
     /// The probe of this twin can begin.
     Wanted(TwinId),
     Spawned(TwinId, Result<Box<dyn Instance>, Fault>),
-    Command(CommandId, Command, Source),
+    Command(CommandId, Command, Source, Vec<Source>),
     Saved(Save, Result<(), String>),
     /// The sweep after a recovery has ended.
     Swept,
@@ -162,7 +162,12 @@ impl Driver {
                 self.next_command += 1;
                 self.replies.insert(id, reply);
                 let sources = Arc::clone(&self.host.sources);
-                self.push(async move { Done::Command(id, command, sources.now().await) });
+                self.push(async move {
+                    let source = sources.now().await;
+                    let back = matches!(command, Command::Rollback { .. });
+                    let served = if back { sources.served().await } else { Vec::new() };
+                    Done::Command(id, command, source, served)
+                });
             }
         }
     }
@@ -170,7 +175,13 @@ impl Driver {
     fn done(&mut self, done: Done) {
         match done {
             Done::Nothing => {}
-            Done::Command(id, command, source) => self.event(Event::Command { id, command, source }),
+            Done::Command(id, command, source, served) => {
+                if matches!(command, Command::Rollback { .. }) {
+                    self.event(Event::Served { sources: served });
+                    self.tell_copies();
+                }
+                self.event(Event::Command { id, command, source });
+            }
             Done::Saved(Save { first, last, .. }, result) => {
                 self.saving = false;
                 if let Some(next) = self.next_save.take() {
@@ -210,7 +221,10 @@ impl Driver {
             }
             Done::Event(event) => {
                 match &event {
-                    Event::Exited { twin, .. } => self.forget(*twin),
+                    Event::Exited { twin, .. } => {
+                        self.forget(*twin);
+                        self.tell_copies();
+                    }
                     Event::Built { op, .. } | Event::BuildFailed { op, .. } => drop(self.builds.remove(op)),
                     _ => {}
                 }
@@ -219,12 +233,13 @@ impl Driver {
         }
     }
 
+    /// Before what may start one.
+    fn tell_copies(&mut self) {
+        self.event(Event::Kept { copies: self.host.sources.kept() });
+    }
+
     fn event(&mut self, event: Event) {
         let now = self.host.clock.now();
-        // These two may start a copy.
-        if matches!(event, Event::Exited { .. } | Event::Command { command: Command::Rollback { .. }, .. }) {
-            self.swap.handle(Event::Kept { copies: self.host.sources.kept() }, now);
-        }
         self.swap.handle(event, now);
         // Effects are performed before the next event goes in, so that none acts on a state that has moved on.
         self.perform_all();

@@ -145,6 +145,10 @@ pub trait Sources: Send + Sync {
     async fn mark(&self, twin: TwinId);
     /// What the files are now, and whether any was touched since the mark.
     async fn compare(&self, twin: TwinId) -> (Source, bool);
+    /// The sources that served last, the latest first, also in earlier lives of the front: a few.
+    async fn served(&self) -> Vec<Source> {
+        Vec::new()
+    }
     /// Whose code is kept so that it can be started again once the files hold other code. Called often: it tells what is
     /// known, and waits for nothing.
     fn kept(&self) -> Vec<Kept> {

@@ -146,6 +146,7 @@ impl Swap {
             Event::Changed { source } => self.changed(source, now),
             Event::Command { id, command, source } => self.command(id, command, source, now),
             Event::Kept { copies } => self.memory.kept = copies,
+            Event::Served { sources } => self.memory.served = sources,
             Event::Built { op, source } => self.built(op, source, now),
             Event::BuildFailed { op, fault } => self.build_failed(op, fault, now),
             Event::Spawned { twin, process, port } => self.spawned(twin, process, port, now),

@@ -21,11 +21,12 @@ mod stdio;
 mod tool;
 mod voice;
 
+use crate::copies::Copies;
 use crate::fronts::{self, seconds_now, token_prefix};
 use crate::pipes::{self, Input};
 use crate::process::{self, left_containers, sweep_containers, sweep_token};
 use crate::run::RunOrder;
-use crate::servers::{self, ServerEntry};
+use crate::servers::{self, ServerEntry, ServerKey};
 use crate::store::FileStore;
 use crate::watcher::{Seen, Watch, WatchOrder};
 pub(crate) use answers::Answers;
@@ -79,6 +80,13 @@ struct Kind {
     transport: Transport,
     /// Over stdio by a front that its clients reach over HTTP.
     stdio: bool,
+}
+
+/// The copies of a server's code, as this front sees them.
+fn copies_of(order: &RunOrder, key: &ServerKey, front: &str, plan: &Plan, voice: &Arc<Voice>) -> Arc<Copies> {
+    let heard = Arc::clone(voice);
+    let (tree, shape, most) = (Arc::clone(&plan.tree), plan.shape.clone(), order.options.keep_copies);
+    Copies::new(order.home.copies_of(key), front, tree, shape, most, Arc::new(move |text| heard.write_log(text)))
 }
 
 /// The name under which other commands know this server.

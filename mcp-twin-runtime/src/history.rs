@@ -12,7 +12,8 @@ use crate::files::lock::{self, LOCK_WAIT, Lock};
 use crate::files::{self, FileError, Flush};
 use crate::home::Home;
 use crate::servers::ServerKey;
-use mcp_twin_core::swap::HistoryEntry;
+use mcp_twin_core::ids::Source;
+use mcp_twin_core::swap::{HistoryEntry, Outcome};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -74,6 +75,29 @@ pub async fn append_async(home: &Home, server: &ServerKey, line: &HistoryLine) -
 pub fn read(home: &Home, server: &ServerKey) -> Result<Vec<HistoryLine>, FileError> {
     let bytes = files::read(&home.history_of(server))?.unwrap_or_default();
     Ok(lines(&bytes).filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
+
+/// How many of the sources that served last are told.
+const SERVED: usize = 4;
+
+/// The sources that served last, the latest first, each once. None where the history cannot be read.
+#[must_use]
+pub fn served(home: &Home, server: &ServerKey) -> Vec<Source> {
+    let mut served: Vec<Source> = Vec::new();
+    for line in last(home, server, usize::MAX).unwrap_or_default().iter().rev() {
+        let took_over = matches!(
+            line.entry.outcome,
+            Outcome::Started { .. } | Outcome::Swapped { .. } | Outcome::RolledBack { .. }
+        );
+        let source = numbers::outcome_source(&line.entry.outcome).filter(|source| took_over && source.hash.is_some());
+        if let Some(source) = source.filter(|source| !served.contains(source)) {
+            served.push(source);
+        }
+        if served.len() == SERVED {
+            break;
+        }
+    }
+    served
 }
 
 /// So much of the end of a history is read for its last lines. A line may carry 32 KB of stderr.

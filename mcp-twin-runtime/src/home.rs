@@ -149,6 +149,12 @@ impl Home {
         self.state().join(format!("{server}.build.json"))
     }
 
+    /// The copies of the code of one server.
+    #[must_use]
+    pub fn copies_of(&self, server: &ServerKey) -> PathBuf {
+        self.0.join("copies").join(server.to_string())
+    }
+
     /// What is known of every server.
     #[must_use]
     pub fn servers(&self) -> PathBuf {

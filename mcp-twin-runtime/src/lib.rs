@@ -4,6 +4,7 @@ pub mod bare;
 pub mod bridge;
 pub mod config;
 pub mod control;
+mod copies;
 pub mod embedded;
 pub mod files;
 mod front;

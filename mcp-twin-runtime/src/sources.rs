@@ -216,6 +216,11 @@ impl Snapshot {
         touched.chain(removed).map(PathBuf::as_path).collect()
     }
 
+    /// The files, in order, with the hash of what each holds.
+    pub fn contents(&self) -> impl Iterator<Item = (&Path, u128)> {
+        self.files.iter().map(|(path, (_, hash))| (path.as_path(), *hash))
+    }
+
     /// The files, in order.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.files.keys().map(PathBuf::as_path)

@@ -20,6 +20,7 @@ pub use output::TwinsListener;
 pub(crate) use output::remove_output;
 pub(crate) use variables::{name_of, variables};
 
+use crate::copies::{Copies, Start};
 use crate::fronts::{seat::nonce, token_prefix};
 use crate::home::{Home, make_private};
 use crate::ports::{Claim, claim};
@@ -41,7 +42,7 @@ use output::TwinOutput;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tailing::Tailing;
 use tokio::net::TcpStream;
@@ -112,6 +113,8 @@ pub struct HttpTwins {
     order: TwinsOrder,
     /// What the next twin is started from.
     recipe: Mutex<Arc<TwinRecipe>>,
+    /// Copies of its code.
+    copies: OnceLock<Arc<Copies>>,
     /// Tells the tokens of this front's life from those of its earlier lives.
     nonce: String,
     lease: Lease,
@@ -171,6 +174,7 @@ impl HttpTwins {
         Ok(Arc::new(Self {
             order,
             recipe,
+            copies: OnceLock::new(),
             nonce: nonce(),
             lease,
             logs,
@@ -209,6 +213,11 @@ impl HttpTwins {
         self.order.listener.named(twin.twin, name);
         let output = TwinOutput::go_on(twin.twin, output_path(&self.logs, &identity.token), &self.order.listener);
         Some(self.mind(twin.twin, identity.clone(), port, survivor, output))
+    }
+
+    /// Twins of code that the files no longer hold are started from these.
+    pub(crate) fn set_copies(&self, copies: Arc<Copies>) {
+        let _ = self.copies.set(copies);
     }
 
     /// Twins are started from this from now on; those that run stay as they are.
@@ -325,6 +334,13 @@ impl HttpTwins {
 #[async_trait]
 impl ProcessSpawner for HttpTwins {
     async fn spawn(&self, order: &SpawnOrder) -> Result<Box<dyn Instance>, Fault> {
+        let recipe = Arc::clone(&self.recipe.lock().unwrap_or_else(PoisonError::into_inner));
+        let keep = recipe.keep.clone();
+        let start = Start { command: recipe.command.clone(), cwd: recipe.cwd.clone(), env: recipe.env.clone() };
+        let start = match self.copies.get() {
+            Some(copies) => copies.start(start, order.source, order.kept).await?,
+            None => start,
+        };
         let (twin, token) = (order.twin, self.token(order.twin));
         let port = {
             let mut live = self.live.lock();
@@ -342,13 +358,12 @@ impl ProcessSpawner for HttpTwins {
                 (None, None)
             }
         };
-        let recipe = Arc::clone(&self.recipe.lock().unwrap_or_else(PoisonError::into_inner));
         let launch = Launch {
-            command: variables::filled_command(&recipe.command, port),
-            cwd: recipe.cwd.clone(),
+            command: variables::filled_command(&start.command, port),
+            cwd: start.cwd,
             token,
-            env: variables::of_http(&self.order, &recipe.env, order, port),
-            keep: recipe.keep.clone(),
+            env: variables::of_http(&self.order, &start.env, order, port),
+            keep,
         };
         match spawn_detached(&launch, file.as_ref(), self.order.bound) {
             Ok(process::Detached { identity, leader }) => Ok(self.mind(twin, identity, port, leader, output)),

@@ -281,7 +281,10 @@ impl Swap {
             self.pass_over(source, &known, now);
             return self.flip_to(prev, super::state::Why::Command(id), now);
         }
-        let wanted = to.or(self.memory.prev_source.map(|source| source.generation));
+        let serves = self.active_source().or(self.memory.active_source);
+        let other = |source: &&Source| !serves.is_some_and(|serves| serves.same_code(source));
+        let before = self.memory.prev_source.or_else(|| self.memory.served.iter().find(other).copied());
+        let wanted = to.or(before.map(|source| source.generation));
         let Some(wanted) = wanted else {
             let fault = Fault::new(Code::NoPrevious, "nothing served before this generation");
             let outcome = self.failed(fault);

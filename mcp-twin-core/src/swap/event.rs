@@ -36,6 +36,11 @@ pub enum Event {
         /// One for each generation that something is known of.
         copies: Vec<Kept>,
     },
+    /// What served last, the latest first, also in earlier lives of the front. Wanted before a rollback that names no generation.
+    Served {
+        /// At most a few.
+        sources: Vec<Source>,
+    },
     /// The build step of this operation ended well; its inputs hash to `source` after it.
     Built {
         /// The operation.

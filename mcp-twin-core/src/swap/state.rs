@@ -281,6 +281,8 @@ pub(crate) struct Memory {
     /// What the files are, as far as known.
     pub(crate) files: Option<Source>,
     pub(crate) last_good: Option<Source>,
+    /// What served last, the latest first, as far as the host knows.
+    pub(crate) served: Vec<Source>,
     /// Whose code is kept, as far as known.
     pub(crate) kept: Vec<Kept>,
     /// A change that came while the route was being moved.

@@ -5,6 +5,7 @@
 //! build is built again, and so is output that lies among the watched files, until it stays the same.
 
 use super::shell::{Running, ShellLine, short};
+use crate::copies::Copies;
 use crate::files::{self, Flush, Lock};
 use crate::fronts::token_prefix;
 use crate::home::Home;
@@ -14,7 +15,7 @@ use mcp_twin_core::{Code, Fault, SourceHash};
 use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -81,11 +82,15 @@ impl Build {
         &self.what.line
     }
 
-    /// Sees to it that what the files say is built. `look` hashes them. Dropped, a build that runs is ended.
+    /// Sees to it that what the files say is built, and set aside in `copies`. `look` hashes them. Dropped, a build that runs is ended.
     ///
     /// # Errors
     /// It fails, with its output; or it cannot be begun.
-    pub async fn run<F: Future<Output = Option<SourceHash>>>(&self, look: impl Fn() -> F) -> Result<(), Fault> {
+    pub async fn run<F: Future<Output = Option<SourceHash>>>(
+        &self,
+        look: impl Fn() -> F,
+        copies: &Arc<Copies>,
+    ) -> Result<(), Fault> {
         let asked = now_ms();
         let lock = Lock::take_async(&files::lock::beside(&self.place.record), self.patience).await;
         let lock = lock.map_err(|error| {
@@ -95,7 +100,10 @@ impl Build {
         let before = look().await;
         if let Some(built) = self.recorded(before) {
             match built.fault {
-                None if self.what.makes.as_ref().is_none_or(|file| file.exists()) => return Ok(()),
+                None if self.what.makes.as_ref().is_none_or(|file| file.exists()) => {
+                    copies.set_aside(built.source, false).await;
+                    return Ok(());
+                }
                 // Another front has just tried the same. Who asks later may have mended what no file shows.
                 Some(fault) if built.ended >= asked => return Err(fault),
                 _ => {}
@@ -106,6 +114,9 @@ impl Build {
         if let Some(source) = before.filter(|_| before == after) {
             self.settled();
             self.write_down(source, built.as_ref().err());
+            if built.is_ok() {
+                copies.set_aside(source, true).await;
+            }
         } else if before.is_some() && built.is_ok() && self.changed_again() >= UNSETTLED {
             self.settled();
             let advice = "leave what it writes out with --ignore PATH, or name the sources with --watch";

@@ -135,7 +135,8 @@ impl ProcessSpawner for FamilySpawner {
     async fn spawn(&self, order: &SpawnOrder) -> Result<Box<dyn Instance>, Fault> {
         let twin = order.twin;
         self.families.command.voice.name(twin, name_of(order.slot, order.source.generation));
-        self.families.lock().orders.insert(twin, (order.clone(), self.families.command.recipe()));
+        let recipe = self.families.command.recipe_for(order).await?;
+        self.families.lock().orders.insert(twin, (order.clone(), recipe));
         match self.hub.start_family(twin) {
             Ok((identity, exit)) => Ok(Box::new(FamilyTwin {
                 twin,

@@ -4,11 +4,13 @@ use super::build::Build;
 use super::check::Check;
 use super::off::Part;
 use super::voice::Voice;
+use crate::copies::Copies;
 use crate::history::Numbers;
 use crate::sources::{MAX_FILES, Snapshot, Tree};
 use async_trait::async_trait;
 use mcp_twin_core::host::{Clock, Sources};
 use mcp_twin_core::ids::OpId;
+use mcp_twin_core::swap::Kept;
 use mcp_twin_core::watch::Debounce;
 use mcp_twin_core::{Fault, Generation, Source, SourceHash, TwinId};
 use std::collections::BTreeMap;
@@ -39,6 +41,8 @@ pub struct ServerFiles {
     pub tree: Arc<Tree>,
     /// The debouncer, to be told of boots.
     pub debounce: Arc<Mutex<Debounce>>,
+    /// Copies of what was verified.
+    pub copies: Arc<Copies>,
     voice: Arc<Voice>,
     clock: Arc<dyn Clock>,
     numbers: tokio::sync::Mutex<Numbers>,
@@ -65,6 +69,7 @@ impl ServerFiles {
         debounce: Arc<Mutex<Debounce>>,
         numbers: Numbers,
         before: Before,
+        copies: Arc<Copies>,
         voice: Arc<Voice>,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
@@ -72,6 +77,7 @@ impl ServerFiles {
         Arc::new(Self {
             tree,
             debounce,
+            copies,
             voice,
             clock,
             numbers,
@@ -174,7 +180,12 @@ impl ServerFiles {
         let tree = Arc::clone(&self.tree);
         let before = Arc::clone(&self.lock().seen);
         // Off this thread: a large tree must not hold up the client's calls.
-        let now = tokio::task::spawn_blocking(move || Arc::new(tree.look(&before))).await.unwrap_or_default();
+        let copies = Arc::clone(&self.copies);
+        let look = move || {
+            copies.refresh();
+            Arc::new(tree.look(&before))
+        };
+        let now = tokio::task::spawn_blocking(look).await.unwrap_or_default();
         if now.too_many {
             self.voice.warn(&format!(
                 "more than {MAX_FILES} files would be watched, so the rest is not; name the server's own folder with --watch"
@@ -231,17 +242,26 @@ impl Sources for ServerFiles {
         // What each boot writes anew says nothing about this one.
         if touched.iter().all(|path| noisy.iter().any(|(noisy, _)| noisy == path)) {
             let source = self.source(mark.hash()).await;
+            self.copies.keep(source, Arc::clone(&mark));
             self.lock().made_of.insert(twin, mark);
             return (source, false);
         }
         (self.source(now.hash()).await, true)
     }
 
+    async fn served(&self) -> Vec<Source> {
+        self.numbers.lock().await.served().await
+    }
+
+    fn kept(&self) -> Vec<Kept> {
+        self.copies.known()
+    }
+
     async fn build(&self, _op: OpId) -> Result<Source, Fault> {
         let before = Arc::clone(&self.before.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(build) = &before.build {
             self.voice.write_log(&format!("build: {}", build.line()));
-            build.run(async || self.look().await.hash()).await?;
+            build.run(async || self.look().await.hash(), &self.copies).await?;
         }
         if let Some(check) = &before.check {
             check.run().await?;

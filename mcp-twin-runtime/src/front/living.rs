@@ -225,6 +225,7 @@ impl Living {
         }
         let build = plan.build.take().map(|what| self.parts.builds.build(what, &order));
         self.parts.files.set_before(Before { build, check: plan.check.take() });
+        self.parts.files.copies.set(plan.shape.clone(), options.keep_copies);
         self.parts.examiner.set(Examination::new(&order, &options));
         self.parts.voice.set_tell(options.tell);
         (self.parts.recipes)(&RunOrder { options: options.clone(), ..order.clone() }, plan.container.take());

@@ -2,6 +2,7 @@
 
 use super::build::BuildLine;
 use super::check::Check;
+use crate::copies::Shape;
 use crate::machine::Disk;
 use crate::process::{Containers, not_runnable};
 use crate::run::RunOrder;
@@ -27,6 +28,8 @@ pub struct Plan {
     pub options: Options,
     /// What builds new code before a twin is started on it.
     pub build: Option<BuildLine>,
+    /// What makes its code.
+    pub shape: Shape,
     /// What looks at new code before the old twin is stopped for it.
     pub check: Option<Check>,
     /// What it starts, if that is a container.
@@ -116,6 +119,11 @@ impl Plan {
             .chain(order.ignore.iter().flat_map(|argument| variants(argument)))
             .collect();
         let output = hint.map(|hint| hint.output);
+        let folders = asked.iter().map(|asked| asked.folder().0).chain(build.as_ref().map(|build| build.cwd.as_path()));
+        let whole = folders.fold(root.clone(), |above, folder| common(&above, folder));
+        // Nobody's project is the whole disk, or all that a person has.
+        let whole = if whole.parent().is_none() || home.as_deref() == Some(&whole) { &root } else { &whole };
+        let shape = Shape::of(&launch, whole, build.is_some(), output.as_deref());
         let forbidden = [Some(order.home.path().to_owned()), fs::canonicalize(order.home.path()).ok(), output];
         let filter = Filter::new(asked, order.ignore.clone(), &order.cwd).forbid(forbidden.into_iter().flatten());
         let (tree, wrong) = Tree::new(filter, patterns.iter().map(String::as_str));
@@ -151,8 +159,24 @@ impl Plan {
                 launch.reason.as_deref().unwrap_or("as its command line says")
             ));
         }
-        Self { name, root, options, build, check, container, script: launch.script, tree: Arc::new(tree), warnings }
+        Self {
+            name,
+            root,
+            options,
+            build,
+            shape,
+            check,
+            container,
+            script: launch.script,
+            tree: Arc::new(tree),
+            warnings,
+        }
     }
+}
+
+/// The folder that holds both.
+fn common(one: &Path, other: &Path) -> PathBuf {
+    one.components().zip(other.components()).take_while(|(one, other)| one == other).map(|(part, _)| part).collect()
 }
 
 /// The forms in which the filter asks for an `--ignore` pattern.

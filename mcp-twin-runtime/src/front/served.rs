@@ -174,6 +174,8 @@ impl Served {
             listener: Arc::clone(&listening) as Arc<_>,
         };
         let ports = HttpTwins::start(twins_order, record.as_ref()).await?;
+        let copies = super::copies_of(&run, &key, &front, &plan, &voice);
+        ports.set_copies(Arc::clone(&copies));
         let lease = ports.lease();
         let watching = Arc::new(AtomicBool::new(run.options.watch_files && !plan.tree.is_empty()));
         let verdicts = Verdicts::new(Arc::clone(&voice));
@@ -191,6 +193,7 @@ impl Served {
                 front: front.clone(),
                 server: name.clone(),
                 voice: Arc::clone(&voice),
+                copies: Arc::clone(&copies),
             };
             Twins::Families(Families::new(command, Arc::clone(&watching), Arc::clone(&verdicts)))
         } else {
@@ -230,6 +233,7 @@ impl Served {
             Arc::clone(&debounce),
             Numbers::new(&run.home, &key),
             Before { build, check: plan.check.take() },
+            copies,
             Arc::clone(&voice),
             Arc::new(hub.clone()),
         );

@@ -2,6 +2,7 @@
 
 use super::files::ServerFiles;
 use super::voice::Voice;
+use crate::copies::{Copies, Start};
 use crate::fronts::token_prefix;
 use crate::process::{self, Container, Containers, Launch, Launched, Minder, StopOrder, sweep_token};
 use crate::run::{RunOrder, Variables};
@@ -54,6 +55,8 @@ pub struct ServerCommand {
     pub server: String,
     /// What speaks for it.
     pub voice: Arc<Voice>,
+    /// Copies of its code.
+    pub copies: Arc<Copies>,
 }
 
 impl ServerCommand {
@@ -65,6 +68,22 @@ impl ServerCommand {
     /// What a twin is started from now.
     pub fn recipe(&self) -> Arc<Recipe> {
         Arc::clone(&self.recipe.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What this twin is started from: the files, or a copy.
+    ///
+    /// # Errors
+    /// Why the copy cannot be started.
+    pub async fn recipe_for(&self, order: &SpawnOrder) -> Result<Arc<Recipe>, Fault> {
+        let recipe = self.recipe();
+        let start = Start { command: recipe.command.clone(), cwd: recipe.cwd.clone(), env: recipe.env.clone() };
+        let chosen = self.copies.start(start.clone(), order.source, order.kept).await?;
+        if chosen == start {
+            return Ok(recipe);
+        }
+        let Start { command, cwd, env } = chosen;
+        // What starts a container is never started from a copy.
+        Ok(Arc::new(Recipe { command, cwd, env, keep: recipe.keep.clone(), containers: None }))
     }
 
     /// Twins are started from this from now on.
@@ -147,7 +166,8 @@ impl ProcessSpawner for TwinSpawner {
         if let Some(recorder) = self.wire.recorder() {
             recorder.starts(order.twin, order.source.generation);
         }
-        let (launched, container) = self.command.start(&self.command.recipe(), &order.twin.to_string(), order)?;
+        let recipe = self.command.recipe_for(order).await?;
+        let (launched, container) = self.command.start(&recipe, &order.twin.to_string(), order)?;
         let identity = launched.identity.clone();
         let minder = self
             .wire

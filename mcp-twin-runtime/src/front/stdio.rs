@@ -132,6 +132,7 @@ impl Stdio {
             Arc::clone(&debounce),
             numbers,
             Before { build, check: plan.check.take() },
+            super::copies_of(&order, &key, &front, &plan, &voice),
             Arc::clone(&voice),
             Arc::new(wire.clone()),
         );
@@ -152,6 +153,7 @@ impl Stdio {
             front: front.clone(),
             server: name.clone(),
             voice: Arc::clone(&voice),
+            copies: Arc::clone(&files.copies),
         };
         let spawner = Arc::new(TwinSpawner {
             command,

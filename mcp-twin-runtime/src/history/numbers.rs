@@ -8,7 +8,7 @@ use crate::files::lock::{LOCK_WAIT, Lock};
 use crate::files::{self, FileError, Flush};
 use crate::home::Home;
 use crate::servers::ServerKey;
-use mcp_twin_core::ids::{Generation, SourceHash};
+use mcp_twin_core::ids::{Generation, Source, SourceHash};
 use mcp_twin_core::swap::Outcome;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -81,6 +81,12 @@ impl Numbers {
                 self.seen.next(hash)
             }
         }
+    }
+
+    /// The sources that served last, the latest first, by whichever front of the server.
+    pub async fn served(&self) -> Vec<Source> {
+        let (home, server) = (self.home.clone(), self.server.clone());
+        tokio::task::spawn_blocking(move || super::served(&home, &server)).await.unwrap_or_default()
     }
 
     /// The number of a source that this front has met before.
@@ -184,7 +190,7 @@ fn recount(home: &Home, server: &ServerKey) -> Result<Table, FileError> {
     Ok(table)
 }
 
-fn outcome_source(outcome: &Outcome) -> Option<mcp_twin_core::ids::Source> {
+pub(super) fn outcome_source(outcome: &Outcome) -> Option<Source> {
     match outcome {
         Outcome::Started { active }
         | Outcome::Swapped { active, .. }

@@ -150,7 +150,7 @@ impl Scene {
             base("first start and crash").codes(&[2]).with(fresh).budget([1, 1, 1, 0, 0, 0]),
             base("first start and write").codes(&[2]).with(fresh).budget([1, 0, 1, 0, 1, 0]),
             base("copies").stdio().codes(&[2]).commands(&[Word::Copy, Word::Swap]).budget([1, 0, 0, 2, 0, 0]),
-            base("copies and death").stdio().codes(&[1, 2]).commands(&[Word::Copy]).budget([1, 0, 1, 2, 0, 0]),
+            base("copies and death").stdio().codes(&[1]).commands(&[Word::Copy]).budget([1, 0, 1, 2, 0, 0]),
             base("copies by hand")
                 .stdio()
                 .manual()
