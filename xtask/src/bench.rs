@@ -119,14 +119,14 @@ fn reload(
         }
         command.arg("--python").arg(python);
     }
-    command.args(["--peer", "bare", "--peer", "mcp-twin"]).arg("--peers-dir").arg(peers).arg("--out").arg(&out);
+    command.args(["--peer", "bare", "--peer", "mcp-twin", "--peer", "mcp-twin-build"]).arg("--peers-dir").arg(peers).arg("--out").arg(&out);
     if others {
         command.args(["mcpmon-py", "mcpmon-gw", "nodemon"].iter().flat_map(|peer| ["--peer", peer]));
     }
     exec::run(&mut command)?;
     exec::run(script("reload_bench.py").arg("--report").arg(&out))?;
     let rows = std::fs::read_to_string(&out)?;
-    if rows.lines().any(|row| row.contains("\"peer\": \"mcp-twin\"") && row.contains("\"failed\"")) {
+    if rows.lines().any(|row| row.contains("\"peer\": \"mcp-twin") && row.contains("\"failed\"")) {
         return fail(format!("a run of mcp-twin failed, see {}", out.display()));
     }
     Ok(())
