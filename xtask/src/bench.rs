@@ -119,7 +119,12 @@ fn reload(
         }
         command.arg("--python").arg(python);
     }
-    command.args(["--peer", "bare", "--peer", "mcp-twin", "--peer", "mcp-twin-build"]).arg("--peers-dir").arg(peers).arg("--out").arg(&out);
+    command
+        .args(["--peer", "bare", "--peer", "mcp-twin", "--peer", "mcp-twin-build"])
+        .arg("--peers-dir")
+        .arg(peers)
+        .arg("--out")
+        .arg(&out);
     if others {
         command.args(["mcpmon-py", "mcpmon-gw", "nodemon"].iter().flat_map(|peer| ["--peer", peer]));
     }
