@@ -114,6 +114,9 @@ impl Copies {
     pub async fn start(self: &Arc<Self>, start: Start, source: Source, kept: bool) -> Result<Start, Fault> {
         let Some(hash) = source.hash else { return Ok(start) };
         let (copies, shape) = (Arc::clone(self), self.shape());
+        if !kept && !shape.sets_aside() {
+            return Ok(start);
+        }
         let gone = move |why: String| {
             Fault::new(Code::CodeGone, format!("the copy of generation {} cannot be started: {why}", source.generation))
                 .with_help("restore its files, for example with git, then `mcp-twin swap`")

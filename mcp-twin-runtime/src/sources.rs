@@ -11,7 +11,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::hash::Hasher;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -240,21 +240,29 @@ impl Snapshot {
 }
 
 fn hash_file(path: &Path, stamp: Stamp) -> Option<u128> {
-    let mut hasher = SipHasher13::new();
     if stamp.size > MAX_READ {
+        let mut hasher = SipHasher13::new();
         hasher.write_u64(stamp.size);
         hasher.write_i64(stamp.modified.0);
         hasher.write_i64(stamp.modified.1);
         return Some(hasher.finish128().into());
     }
-    let mut file = File::open(path).ok()?;
+    hash_content(File::open(path).ok()?, |_| Ok(())).ok()
+}
+
+/// The hash of what a reader still holds; `each` gets its pieces.
+pub(crate) fn hash_content(mut from: impl Read, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<u128> {
+    let mut hasher = SipHasher13::new();
     let mut chunk = [0; 8192];
     loop {
-        match file.read(&mut chunk) {
-            Ok(0) => return Some(hasher.finish128().into()),
-            Ok(read) => hasher.write(&chunk[..read]),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(_) => return None,
+        match from.read(&mut chunk) {
+            Ok(0) => return Ok(hasher.finish128().into()),
+            Ok(read) => {
+                hasher.write(&chunk[..read]);
+                each(&chunk[..read])?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

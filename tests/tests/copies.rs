@@ -145,6 +145,7 @@ fn a_program_that_is_built_runs_from_a_copy_which_the_next_build_leaves_alone() 
         line.split('\0').find(|word| word.ends_with("/server")).map(str::to_owned)
     };
     let client = open();
+    until_kept(&project, 1);
     if cfg!(target_os = "linux") {
         let program = runs(client.whoami().1).unwrap();
         assert!(program.contains("/copies/"), "{program}");

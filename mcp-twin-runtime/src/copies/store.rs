@@ -4,15 +4,13 @@
 use super::shape::Shape;
 use crate::files::lock::{self, Lock};
 use crate::files::{self, Flush};
-use crate::sources::{Snapshot, Tree};
+use crate::sources::{Snapshot, Tree, hash_content};
 use mcp_twin_core::swap::Kept;
 use mcp_twin_core::{Source, SourceHash};
 use serde::{Deserialize, Serialize};
-use siphasher::sip128::{Hasher128, SipHasher13};
 use std::collections::BTreeMap;
-use std::fs;
-use std::hash::Hasher;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -137,7 +135,7 @@ impl Store {
             self.one(if aside.exists() { &aside } else { &path }, below, tree, note)?;
         }
         // A build of newer files begins after they changed: if they did not, what was copied is what was made of these.
-        let same = |(path, known)| fs::read(path).is_ok_and(|bytes| hash_of(&bytes) == known);
+        let same = |(path, known)| hash_of(path).is_ok_and(|hash| hash == known);
         if built && !seen.contents().all(same) {
             return Err(Refused::Moved);
         }
@@ -150,9 +148,7 @@ impl Store {
         if note.bytes > MAX_BYTES {
             return Err(Refused::Never(format!("its files are larger than {} MiB", MAX_BYTES >> 20)));
         }
-        let bytes = fs::read(path).map_err(|error| Refused::of(&error))?;
-        write(&tree.join(below), &bytes, &metadata).map_err(Refused::Io)?;
-        let hash = hash_of(&bytes);
+        let hash = copy(path, &tree.join(below)).map_err(|error| Refused::of(&error))?;
         note.files.insert(below.to_owned(), format!("{hash:032x}"));
         Ok(hash)
     }
@@ -167,7 +163,7 @@ impl Store {
         let fresh = self.fresh().map_err(io::Error::other)?;
         for path in shape.outputs() {
             if let Ok(below) = path.strip_prefix(&shape.root) {
-                write(&fresh.join(below), &fs::read(&path)?, &fs::metadata(&path)?)?;
+                copy(&path, &fresh.join(below))?;
             }
         }
         fs::create_dir_all(&all)?;
@@ -202,8 +198,8 @@ impl Store {
         let note = read_note(&place).ok_or("it is not there any more")?;
         let tree = place.join("tree");
         for (below, known) in &note.files {
-            let bytes = fs::read(tree.join(below)).map_err(|error| format!("{}: {error}", below.display()))?;
-            if format!("{:032x}", hash_of(&bytes)) != *known {
+            let hash = hash_of(&tree.join(below)).map_err(|error| format!("{}: {error}", below.display()))?;
+            if format!("{hash:032x}") != *known {
                 return Err(format!("{} was changed in it", below.display()));
             }
         }
@@ -313,19 +309,21 @@ fn link(to: &Path, place: &Path) -> io::Result<()> {
     }
 }
 
-fn write(path: &Path, bytes: &[u8], like: &fs::Metadata) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
+/// Copies a file, with its permissions, to a folder that is made where it is missing. The hash of what was copied.
+fn copy(from: &Path, to: &Path) -> io::Result<u128> {
+    if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(path, bytes)?;
-    fs::set_permissions(path, like.permissions())
+    let (from, mut copy) = (File::open(from)?, File::create(to)?);
+    let permissions = from.metadata()?.permissions();
+    let hash = hash_content(from, |bytes| copy.write_all(bytes))?;
+    fs::set_permissions(to, permissions)?;
+    Ok(hash)
 }
 
 /// As the files are hashed where they are watched.
-fn hash_of(bytes: &[u8]) -> u128 {
-    let mut hasher = SipHasher13::new();
-    hasher.write(bytes);
-    hasher.finish128().into()
+fn hash_of(path: &Path) -> io::Result<u128> {
+    hash_content(File::open(path)?, |_| Ok(()))
 }
 
 /// Why there is no copy.

@@ -89,6 +89,10 @@ impl Families {
 #[async_trait]
 impl TwinProcesses for Families {
     async fn same_code(&self, twin: TwinId) -> SameCode {
+        if self.lock().orders.get(&twin).is_some_and(|(order, _)| order.kept) {
+            // Of a copy there can always be another process.
+            return SameCode::Yes;
+        }
         let (Some(files), Some(handle)) = (self.files(), self.handle.get()) else { return SameCode::Yes };
         let Held::Other(generation) = files.held(twin).await else { return SameCode::Yes };
         if let Some(fault) = generation.and_then(|generation| self.verdicts.of(generation)) {
