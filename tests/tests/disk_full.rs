@@ -1,7 +1,7 @@
 //! The file system of the state directory is full: the front serves and swaps on, says once what is off, and writes again
 //! when there is room.
 //!
-//! Full is a tmpfs of 64 KiB in a mount namespace of the front's own, filled to the last byte. Where the system allows no
+//! Full is a tmpfs of 1 MiB in a mount namespace of the front's own, filled to the last byte. Where the system allows no
 //! such namespace, no file of the front may grow (`RLIMIT_FSIZE`), which its writes meet in the same place; the test says
 //! on stderr which of the two it used.
 #![cfg(target_os = "linux")]
@@ -30,12 +30,12 @@ impl Means {
             [&["unshare", "--mount"], &["unshare", "--map-root-user", "--mount"]];
         let works = |words: &&[&str]| {
             let mut command = Command::new(words[0]);
-            command.args(&words[1..]).args(["mount", "-t", "tmpfs", "-o", "size=64k", "none", "/tmp"]);
+            command.args(&words[1..]).args(["mount", "-t", "tmpfs", "-o", "size=1m", "none", "/tmp"]);
             command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
         };
         let means = namespaces.into_iter().find(|words| works(words)).map_or(Self::FileSize, Self::Tmpfs);
         match means {
-            Self::Tmpfs(words) => eprintln!("disk full: a tmpfs of 64 KiB ({})", words.join(" ")),
+            Self::Tmpfs(words) => eprintln!("disk full: a tmpfs of 1 MiB ({})", words.join(" ")),
             Self::FileSize => eprintln!("disk full: NO mount namespace is allowed here; RLIMIT_FSIZE stands in for it"),
         }
         means
@@ -59,7 +59,7 @@ impl Disk {
                 words = namespace.iter().map(|&word| word.to_owned()).collect();
                 let fill = if filled_at_start { "cat /dev/zero > \"$0/filler\" 2>/dev/null;" } else { "" };
                 let mount = format!(
-                    "mkdir -p \"$0\" && mount -t tmpfs -o size=64k,mode=0700 none \"$0\" || exit 9; {fill} exec \"$@\""
+                    "mkdir -p \"$0\" && mount -t tmpfs -o size=1m,mode=0700 none \"$0\" || exit 9; {fill} exec \"$@\""
                 );
                 words.extend(["sh".to_owned(), "-c".to_owned(), mount, project.home().display().to_string()]);
             }

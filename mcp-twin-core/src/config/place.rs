@@ -90,8 +90,10 @@ fn is_harmless(text: &str, number: usize) -> bool {
     let Some((key, value)) = line.split_once('=') else { return line.trim_start().starts_with('[') };
     let key = key.trim().trim_matches(['"', '\'']);
     if below_notify(text, number) {
-        // A URL is a secret there, and a name may be one that was meant as a value.
-        return nearest(key, ["kind", "events"]).is_some() && !value.contains("://");
+        // A URL is a secret there, a name may be one that was meant as a value, and where a line's end is missing the next
+        // line's value stands in this one.
+        let word = |c: char| c.is_alphanumeric() || " \"'[],._-".contains(c);
+        return nearest(key, ["kind", "events"]).is_some() && value.chars().all(word);
     }
     let own = KEYS.iter().map(|known| known.key).filter(|key| !matches!(*key, "command" | "args" | "env"));
     let known = nearest(key, own.chain(OPTIONS.iter().map(|option| option.key))).is_some();

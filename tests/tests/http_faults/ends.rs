@@ -27,6 +27,7 @@ fn of_one_run(project: &Project) -> Vec<PathBuf> {
         ["servers.json", "ports.json"].contains(&name.as_str())
             || [".log", ".last_good.json", ".json.lock"].iter().any(|end| name.ends_with(end))
             || path.parent().unwrap().ends_with("history")
+            || path.starts_with(project.home().join("copies"))
     };
     found.retain(|path| !kept(path));
     found
