@@ -251,6 +251,13 @@ fn the_sketch_is_a_file_and_each_of_its_defaults_too() {
     assert!(read(&sketch(None)).is_ok());
 }
 
+#[test]
+fn a_missing_line_end_does_not_show_the_url_of_the_next_line() {
+    let text = "[[notify]]\nkind = \"web0url = \"0//hooks.example/in/s3cr3t\"\n";
+    let errors = read(text).unwrap_err().text("f");
+    assert!(errors.contains("f:2:") && errors.contains("kind =") && !errors.contains("s3cr3t"), "{errors}");
+}
+
 proptest! {
     #[test]
     fn nothing_panics_on_spoiled_files(cuts in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..9, any::<char>()), 0..12)) {
