@@ -7,7 +7,7 @@ mod noise;
 mod sources;
 
 pub use filter::{Asked, Filter, Verdict};
-pub use sources::{SOURCE_EXTENSIONS, is_source, is_tool_folder, never};
+pub use sources::{SOURCE_EXTENSIONS, is_env, is_source, is_tool_folder, never};
 
 use crate::time::Moment;
 use noise::Noise;

@@ -113,7 +113,7 @@ impl Copies {
     /// Why the copy cannot be started.
     pub async fn start(self: &Arc<Self>, start: Start, source: Source, kept: bool) -> Result<Start, Fault> {
         let Some(hash) = source.hash else { return Ok(start) };
-        let (copies, shape) = (Arc::clone(self), self.shape());
+        let (copies, shape, number) = (Arc::clone(self), self.shape(), source.generation);
         if !kept && !shape.sets_aside() {
             return Ok(start);
         }
@@ -126,7 +126,13 @@ impl Copies {
                 return Ok(shape.aside(start, |file| copies.store.made(hash, &shape, file)));
             }
             copies.hold(hash)?;
-            let tree = copies.store.restore(hash, &shape, &copies.tree)?;
+            let (tree, left) = copies.store.restore(hash, &shape, &copies.tree)?;
+            for file in left {
+                (copies.say)(&format!(
+                    "generation {number} runs with the present {}: it is in no copy",
+                    file.display()
+                ));
+            }
             shape.moved(&start, &tree)
         });
         found.await.unwrap_or_else(|_| Err("the front is ending".to_owned())).map_err(gone)

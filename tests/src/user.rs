@@ -83,15 +83,19 @@ impl User {
     /// Whether any file in the state directory holds this text.
     #[must_use]
     pub fn keeps(&self, text: &str) -> bool {
-        fn holds(folder: &Path, text: &str) -> bool {
-            fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| {
-                let path = entry.path();
-                path.is_dir() && holds(&path, text)
-                    || path.is_file() && String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).contains(text)
-            })
-        }
         holds(&self.state(), text)
     }
+}
+
+/// Whether any file in this folder holds this text. Links are not followed.
+#[must_use]
+pub fn holds(folder: &Path, text: &str) -> bool {
+    fs::read_dir(folder).into_iter().flatten().flatten().any(|entry| {
+        let (path, kind) = (entry.path(), entry.file_type());
+        kind.as_ref().is_ok_and(fs::FileType::is_dir) && holds(&path, text)
+            || kind.is_ok_and(|kind| kind.is_file())
+                && String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).contains(text)
+    })
 }
 
 impl Drop for User {

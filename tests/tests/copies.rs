@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use mcp_twin_tests::client::Client;
+use mcp_twin_tests::user::holds;
 use mcp_twin_tests::wait::until;
 use mcp_twin_tests::{Http, Project, Server};
 use serde_json::Value;
@@ -164,6 +165,25 @@ fn a_program_that_is_built_runs_from_a_copy_which_the_next_build_leaves_alone() 
     let builds = project.noted("built").len();
     assert_eq!(back(&project, &["--to", "1"])["active"]["generation"], 1);
     assert_eq!((client.version().as_str(), project.noted("built").len()), ("v1", builds));
+    project.finish(&client);
+}
+
+#[test]
+fn secrets_are_in_no_copy_and_old_code_runs_with_those_of_today() {
+    let project = Project::new(Server::Plain);
+    let secrets = project.root().join(".env");
+    fs::write(&secrets, "KEY=first-s3cr3t").unwrap();
+    let client = third(&project, &[]);
+    fs::write(&secrets, "KEY=second-s3cr3t").unwrap();
+    until_kept(&project, 4);
+    back(&project, &["--to", "1"]);
+    assert_eq!(client.version(), "v1");
+    let (_, place) = copies(&project).swap_remove(0);
+    let seen = fs::read_to_string(place.join("tree").join(".env")).unwrap();
+    assert_eq!(seen, "KEY=second-s3cr3t");
+    assert!(!holds(&project.home(), "s3cr3t"), "a secret was stored");
+    let log = project.cli(&["logs"]).with_status(0).stdout;
+    assert!(log.contains("generation 1 runs with the present .env"), "{log}");
     project.finish(&client);
 }
 

@@ -6,7 +6,8 @@ use mcp_twin_tests::{Client, PATIENCE, User, until};
 use serde_json::Value;
 use std::process::Stdio;
 
-/// A server that says whether it has its key, and where it runs.
+/// A server that says whether it has its key, and where it runs. It holds neither value as it is written: a copy of its code is
+/// kept.
 const SERVER: &str = r#"
 import json, os, sys
 
@@ -16,8 +17,9 @@ for line in sys.stdin:
         continue
     result = {}
     if message["method"] == "initialize":
-        known = sys.argv[1:] in ([], ["t0k3n"])
-        key = "was started with " + sys.argv[1] if not known else {"s3cr3t": "has its key", None: "has no key"}.get(os.environ.get("API_KEY"), "has another key")
+        known = sys.argv[1:] in ([], ["n3k0t"[::-1]])
+        keys = {"t3rc3s"[::-1]: "has its key", None: "has no key"}
+        key = keys.get(os.environ.get("API_KEY"), "has another key") if known else "was started with " + sys.argv[1]
         info = {"name": key, "version": os.getcwd()}
         capabilities = {"tools": {}}
         result = {"protocolVersion": message["params"]["protocolVersion"], "capabilities": capabilities, "serverInfo": info}

@@ -29,12 +29,19 @@ pub fn is_source(path: &Path) -> bool {
     if never(path).is_some() {
         return false;
     }
-    let example = [".example", ".sample", ".template"].iter().any(|end| name.ends_with(end));
-    // `.env` is read once at start by every dotenv library.
-    let env = (name == ".env" || name.starts_with(".env.")) && !example;
     let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
-    env || SOURCE_NAMES.contains(&name)
+    // Read once at start by every dotenv library.
+    is_env(path)
+        || SOURCE_NAMES.contains(&name)
         || extension.is_some_and(|extension| SOURCE_EXTENSIONS.contains(&extension.as_str()))
+}
+
+/// Whether a file holds variables for a dotenv library, by its name (`.env`, `.env.local`): secrets, as a rule.
+#[must_use]
+pub fn is_env(path: &Path) -> bool {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
+    let example = [".example", ".sample", ".template"].iter().any(|end| name.ends_with(end));
+    (name == ".env" || name.starts_with(".env.")) && !example
 }
 
 /// Why a file never counts unless it is named, if so: editors and tools write these beside the sources.

@@ -6,6 +6,7 @@ use crate::files::lock::{self, Lock};
 use crate::files::{self, Flush};
 use crate::sources::{Snapshot, Tree, hash_content};
 use mcp_twin_core::swap::Kept;
+use mcp_twin_core::watch::is_env;
 use mcp_twin_core::{Source, SourceHash};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -42,6 +43,9 @@ struct Note {
     bytes: u64,
     /// Each file below the root, with the hash of its content.
     files: BTreeMap<PathBuf, String>,
+    /// Watched files below the root that are not copied: those with secrets in them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    left: Vec<PathBuf>,
 }
 
 impl Store {
@@ -77,7 +81,8 @@ impl Store {
             return Ok(());
         }
         let fresh = self.fresh()?;
-        let mut note = Note { schema: SCHEMA, source, why_not: None, bytes: 0, files: BTreeMap::new() };
+        let mut note =
+            Note { schema: SCHEMA, source, why_not: None, bytes: 0, files: BTreeMap::new(), left: Vec::new() };
         match self.copy(hash, seen, shape, &fresh.join("tree"), &mut note) {
             Ok(()) => {}
             Err(Refused::Moved) => {
@@ -118,7 +123,10 @@ impl Store {
             let below = path
                 .strip_prefix(&shape.root)
                 .map_err(|_| Refused::Never(format!("{} is not below {}", path.display(), shape.root.display())))?;
-            if known != self.one(path, below, tree, note)? {
+            // Secrets stay in the one place where their owner put them.
+            if is_env(path) {
+                note.left.push(below.to_owned());
+            } else if known != self.one(path, below, tree, note)? {
                 return Err(Refused::Moved);
             }
         }
@@ -191,8 +199,9 @@ impl Store {
         place.is_file().then_some(place)
     }
 
-    /// Makes a copy ready to be started: it is whole, and what stands beside its files in the project is linked to. Its folder.
-    pub fn restore(&self, hash: SourceHash, shape: &Shape, watched: &Tree) -> Result<PathBuf, String> {
+    /// Makes a copy ready to be started: it is whole, and what stands beside its files in the project is linked to. Its folder,
+    /// and the watched files that are the project's present ones.
+    pub fn restore(&self, hash: SourceHash, shape: &Shape, watched: &Tree) -> Result<(PathBuf, Vec<PathBuf>), String> {
         let _lock = self.alone()?;
         let place = self.place(hash);
         let note = read_note(&place).ok_or("it is not there any more")?;
@@ -209,11 +218,11 @@ impl Store {
         folders.dedup();
         for folder in folders {
             // A watched file that came later is none of this code's.
-            let later = |path: &Path| path.is_file() && watched.includes(path);
+            let later = |path: &Path| path.is_file() && !is_env(path) && watched.includes(path);
             let (project, copy) = (shape.root.join(&folder), tree.join(&folder));
             link_beside(&project, &copy, later).map_err(|error| error.to_string())?;
         }
-        Ok(tree)
+        Ok((tree, note.left))
     }
 
     /// Removes the oldest copies, but those in use, until no more than `most` are left, and no more than so many bytes.
