@@ -34,6 +34,11 @@ fn until_kept(project: &Project, generation: u64) -> PathBuf {
     until("the copy", || copies(project).into_iter().find(|(kept, _)| *kept == generation)).1
 }
 
+/// A copy is there a moment before the one that it takes the place of goes.
+fn until_only(project: &Project, wanted: &[u64]) {
+    until("these copies and no others", || (generations(project) == wanted).then_some(()));
+}
+
 /// Three versions are served, each kept, the first two by fronts that are gone.
 fn third(project: &Project, flags: &[&str]) -> Client {
     let flags = &[COLD, flags].concat();
@@ -213,14 +218,14 @@ fn as_many_are_kept_as_was_said_and_those_in_use() {
     let project = Project::new(Server::Plain);
     let flags = &["--keep-copies", "2"];
     let client = third(&project, flags);
-    assert_eq!(generations(&project), [2, 3]);
+    until_only(&project, &[2, 3]);
     back(&project, &["--to", "2"]);
     for number in 4..7 {
         project.save_version(&format!("v{number}"));
         client.until_version(&format!("v{number}"));
         until_kept(&project, number);
     }
-    assert_eq!(generations(&project), [2, 5, 6]);
+    until_only(&project, &[2, 5, 6]);
     project.finish(&client);
     let none = Project::new(Server::Plain);
     let client = none.open_with(&["--keep-copies", "0"]);
