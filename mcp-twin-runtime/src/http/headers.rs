@@ -1,5 +1,6 @@
 //! Which headers of a client go on to a twin, and which of a twin's answer go back.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, EXPECT, HOST, HeaderMap,
     HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
@@ -97,7 +98,7 @@ pub fn mirrored(text: &str) -> HeaderValue {
     if plain && !text.is_empty() && !wrapped {
         value(text)
     } else {
-        value(&format!("=?base64?{}?=", base64(text.as_bytes())))
+        value(&format!("=?base64?{}?=", BASE64_STANDARD.encode(text)))
     }
 }
 
@@ -105,43 +106,9 @@ pub fn mirrored(text: &str) -> HeaderValue {
 #[must_use]
 pub fn unmirrored(text: &str) -> Option<String> {
     match text.strip_prefix("=?base64?").and_then(|text| text.strip_suffix("?=")) {
-        Some(wrapped) => String::from_utf8(unbase64(wrapped)?).ok(),
+        Some(wrapped) => String::from_utf8(BASE64_STANDARD.decode(wrapped).ok()?).ok(),
         None => Some(text.to_owned()),
     }
-}
-
-fn unbase64(text: &str) -> Option<Vec<u8>> {
-    let digits = text.trim_end_matches('=');
-    if !text.len().is_multiple_of(4) || text.len() - digits.len() > 2 || digits.len() % 4 == 1 {
-        return None;
-    }
-    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
-    let (mut bits, mut count) = (0_u32, 0);
-    for digit in digits.bytes() {
-        let value = DIGITS.iter().position(|known| *known == digit)?;
-        bits = bits << 6 | u32::try_from(value).ok()?;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from(bits >> count & 255).ok()?);
-        }
-    }
-    Some(bytes)
-}
-
-const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-fn base64(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for at in 0..4 {
-            let digit = usize::try_from(bits >> (18 - 6 * at) & 63).unwrap_or(0);
-            text.push(if at <= chunk.len() { char::from(DIGITS[digit]) } else { '=' });
-        }
-    }
-    text
 }
 
 #[cfg(test)]
