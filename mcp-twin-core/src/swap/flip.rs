@@ -233,8 +233,10 @@ impl Swap {
             let fault = reason.clone().unwrap_or_else(|| {
                 Fault::new(Code::Superseded, format!("generation {generation} was rolled back by command"))
             });
+            // Who goes back and forth may have come to the newest code again.
+            let newest = self.memory.files.is_some_and(|files| active.source.same_code(&files));
             if let Some(serving) = self.serving_mut() {
-                serving.degraded = Some(fault);
+                serving.degraded = Some(fault).filter(|_| !newest);
             }
             self.notice(Notice::RolledBack { left: generation, active: active.source.generation, why: reason });
         }

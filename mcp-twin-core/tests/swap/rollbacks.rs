@@ -78,12 +78,13 @@ fn a_rollback_by_command_swaps_back_and_forth() {
     assert!(matches!(&bench.notices()[..], [Notice::RolledBack { why: None, .. }]));
     assert_eq!(bench.swap.status().swaps, 2, "there and back");
     assert_eq!((bench.active(), bench.prev()), (Some(1), Some(2)));
+    assert_eq!(bench.degraded(), Some(Code::Superseded), "the files hold newer code");
     // A watcher event with what was left starts nothing.
     bench.log.clear();
     bench.tell(Event::Changed { source: source(2) });
     assert_eq!(bench.done(), [] as [&str; 0]);
     assert!(matches!(bench.ask(BACK), Outcome::RolledBack { .. }));
-    assert_eq!(bench.active(), Some(2));
+    assert_eq!((bench.active(), bench.degraded()), (Some(2), None), "it is what the files hold");
 }
 
 #[test]
