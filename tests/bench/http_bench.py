@@ -237,6 +237,11 @@ class Row:
                     *self.http_server(), "--port", "{port}"], MCP_TWIN_HOME=str(self.work / "home"))
         self.port = self.until_said(" listens on ")
 
+    def start_mcp_twin_stdio(self):
+        self.spawn([self.options.mcp_twin, "serve", "--stdio", "--name", self.name, "--listen", "127.0.0.1:0", "--watch", self.code,
+                    "--", self.options.servers / "tiny-server", self.code], MCP_TWIN_HOME=str(self.work / "home"))
+        self.port = self.until_said(" listens on ")
+
     def bridge(self, words):
         self.port = free_port()
         fill = {"port": self.port, "peers": self.options.peers_dir, "server": self.options.servers / "tiny-server", "code": self.code}
@@ -365,7 +370,7 @@ def stop(process):
             pass
 
 
-ROWS = ["bare", "nginx", "mcp-twin", "npm-mcp-proxy", "supergateway", "pypi-mcp-proxy", "bare-modern", "nginx-modern", "mcp-twin-modern"]
+ROWS = ["bare", "nginx", "mcp-twin", "mcp-twin-stdio", "npm-mcp-proxy", "supergateway", "pypi-mcp-proxy", "bare-modern", "nginx-modern", "mcp-twin-modern"]
 
 
 def table(measured):
@@ -434,8 +439,9 @@ def gaps(running, swaps, out):
     """The table of gaps; gives back what could not be measured."""
     rows, broken = {row.name: row for row in running}, {}
     what = [(name, word, how) for name, word, how in (
-        ("mcp-twin", "nothing happens", lambda row: time.sleep(1)), ("mcp-twin", "a swap", Row.edit),
-        ("mcp-twin-modern", "a swap", Row.edit), ("bare", "a restart", Row.restart)) if name in rows]
+        ("bare", "nothing happens", lambda row: time.sleep(1)), ("mcp-twin", "nothing happens", lambda row: time.sleep(1)),
+        ("mcp-twin", "a swap", Row.edit), ("mcp-twin-modern", "a swap", Row.edit), ("mcp-twin-stdio", "a swap", Row.edit),
+        ("bare", "a restart", Row.restart)) if name in rows]
     if not what or not swaps:
         return broken
     print(f"\nlongest time without a good answer over 4 connections, {swaps} times each: median, highest\n")
