@@ -5,6 +5,7 @@
 //! and no other command sees it. The last checks look at the bare server.
 
 mod course;
+mod front;
 pub(crate) mod junit;
 mod load;
 pub(crate) mod report;
@@ -123,8 +124,13 @@ fn order(args: VerifyArgs) -> Result<Order, Failure> {
     let configured = Configured::seen_from(&here, &home)?;
     let named = Named::meant(args.server, command, &configured, &home, here)?;
     // Nothing is followed here, what goes wrong is told by the report alone, and the bare server has no tools of ours.
-    let options = Options { watch_files: false, tell: false, ..Options::defaults(Transport::Stdio) };
-    let given = Given::of(named, options, vec!["watch_files", "tell", "tools"]);
+    let mut options = Options { watch_files: false, tell: false, ..Options::defaults(Transport::Stdio) };
+    let mut chosen = vec!["watch_files", "tell", "tools"];
+    if let Some(check) = &args.check {
+        options.set("check", check).map_err(|error| Failure::usage(format!("--check: {error}")))?;
+        chosen.push("check");
+    }
+    let given = Given::of(named, options, chosen);
     let (named, _) = configured.order(&home, given);
     not_a_folder(&named.command, &named.cwd)?;
     if named.command.iter().any(|word| word.contains("{port}")) {

@@ -69,6 +69,35 @@ fn a_server_of_the_sdk_passes_in_both_eras() {
 }
 
 #[test]
+fn its_check_is_tried_on_a_fresh_twin() {
+    let project = Project::new(Server::PythonSdk);
+    let flags = ["--json", "--swaps", "1", "--check"];
+    let well = verify(&project, &[&flags[..], &[r#"tool:echo={"text":"hello"}"#]].concat()).with_status(0);
+    for era in [0, 1] {
+        let report = &well.values()[0];
+        assert_eq!(check(report, era, "check")["verdict"], "passed", "{report:#}");
+        assert_eq!(check(report, era, "swaps")["load"]["swaps"], 1, "{report:#}");
+    }
+    // The project's own, of a table for every server; what fails it is not swapped for.
+    let table = "[defaults]\ncheck = \"echo the table is missing >&2; exit 3\"\n";
+    fs::write(project.root().join("mcp-twin.toml"), table).unwrap();
+    let badly = verify(&project, &flags[..3]).with_status(1);
+    for era in [0, 1] {
+        let report = &badly.values()[0];
+        let found = check(report, era, "check");
+        assert_eq!(found["verdict"], "failed", "{report:#}");
+        assert!(found["problems"][0].as_str().unwrap().contains("exited with status 3"), "{found:#}");
+        assert!(found["stderr"].as_str().unwrap().contains("the table is missing"), "{found:#}");
+        let ids = report["eras"][era]["checks"].as_array().unwrap().iter().map(|check| &check["id"]);
+        assert!(!ids.clone().any(|id| id == "swaps") && ids.clone().any(|id| id == "stop"), "{report:#}");
+    }
+    // The command line comes first.
+    verify(&project, &["--swaps", "1", "--check", "none"]).with_status(0);
+    let wrong = verify(&project, &["--check", "tool:"]).with_status(2);
+    assert!(wrong.stderr.contains("the name of a tool is wanted"), "{wrong:?}");
+}
+
+#[test]
 fn an_era_that_is_not_spoken_is_skipped() {
     let project = Project::new(Server::Plain);
     let report = verify(&project, &["--swaps", "1"]).with_status(0);

@@ -1,19 +1,16 @@
 //! The checks of one era, in order. Where one fails that the next ones stand on, they are not begun.
 
 use super::Order;
+use super::front::{cannot_start, order_of, stderr_of, swap, troubles};
 use super::load::{Load, Request, good};
 use super::report::{Check, EraReport, Verdict};
 use super::shape::{Problems, problems};
 use super::stage::Stage;
 use crate::render::ago::measured;
-use mcp_twin_core::control::{Answer, Ask};
-use mcp_twin_core::swap::{Notice, Outcome};
 use mcp_twin_core::{Code, Fault};
 use mcp_twin_runtime::bare::{Bare, BareOrder};
-use mcp_twin_runtime::embedded::{self, Embedding, EventStream, Front, FrontEvent};
-use mcp_twin_runtime::home::Home;
+use mcp_twin_runtime::embedded::{self, Embedding, Front};
 use mcp_twin_runtime::process::StopOrder;
-use mcp_twin_runtime::run::RunOrder;
 use mcp_twin_runtime::session::{Era, Listed, Lists, RequestError, Session, Welcome};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
@@ -62,7 +59,7 @@ impl Course<'_> {
 
     async fn behind_a_front(&mut self, stage: &Stage) {
         let begun = Instant::now();
-        let started = embedded::stdio(front_order(self.order), Embedding { private: true }).await;
+        let started = embedded::stdio(order_of(self.order), Embedding { private: true }).await;
         let (front, pipe) = match started {
             Ok(started) => started,
             Err(error) => {
@@ -167,7 +164,8 @@ impl Course<'_> {
         let begun = Instant::now();
         let mut load = Load::begin(&session, requests, self.order.timeout);
         load.goes_on(BETWEEN, PATIENCE).await;
-        let (mut swaps, mut troubles) = (0, Vec::new());
+        let (mut swaps, mut troubles, first) = (0, Vec::new(), Instant::now());
+        let mut examined = None;
         while swaps < self.order.swaps {
             match swap(front).await {
                 Ok(()) => swaps += 1,
@@ -176,8 +174,10 @@ impl Course<'_> {
                     break;
                 }
             }
+            examined.get_or_insert(first.elapsed());
             load.goes_on(BETWEEN, PATIENCE).await;
         }
+        let examined = examined.unwrap_or_else(|| first.elapsed());
         let ended = load.end(swaps).await;
         let (strays, stray_count) = session.strays();
         let said = stderr_of(front).await;
@@ -185,6 +185,9 @@ impl Course<'_> {
         drop(session);
         front.close().await;
         troubles.extend(events.await.unwrap_or_default());
+        // The swap and the front's own word of it are one failure.
+        let failed: Vec<Fault> = troubles.extract_if(.., |fault| fault.code == Code::CheckFailed).collect();
+        self.examined(failed.first(), examined);
         let counted = ended.counted;
         let mut problems: Vec<String> =
             troubles.iter().map(|fault| format!("{} [{}]", fault.message, fault.code)).collect();
@@ -195,6 +198,10 @@ impl Course<'_> {
         }
         let stderr = troubles.iter().map(|fault| fault.stderr_tail.as_str()).chain([ended.stderr.as_str()]);
         let stderr = stderr.into_iter().find(|text| !text.is_empty()).map_or(said, str::to_owned);
+        if !failed.is_empty() && problems.is_empty() {
+            // What its own check keeps from serving is not swapped for.
+            return;
+        }
         let title = format!(
             "{} {} swap{}: {} requests, {} lost, {} failed, longest wait {}",
             if problems.is_empty() { "survives" } else { "does not survive" },
@@ -206,9 +213,19 @@ impl Course<'_> {
             measured(Duration::from_millis(counted.longest_ms)),
         );
         let check = Check { load: Some(counted), ..Check::passed("swaps", title, begun.elapsed()) };
-        let failed = !problems.is_empty();
+        let wrong = !problems.is_empty();
         let check = check.but(Verdict::Failed, problems);
-        self.tell(if failed { check.with_stderr(stderr) } else { check });
+        self.tell(if wrong { check.with_stderr(stderr) } else { check });
+    }
+
+    /// What its own check said of a twin that was to take over.
+    fn examined(&mut self, failed: Option<&Fault>, took: Duration) {
+        if let Some(fault) = failed {
+            let why = format!("{} [{}]", fault.message, fault.code);
+            self.tell(Check::failed("check", "fails its check", took, why).with_stderr(fault.stderr_tail.as_str()));
+        } else if self.order.options.check.is_some() {
+            self.tell(Check::passed("check", "passes its check", took));
+        }
     }
 
     /// What is seen of the server only without a front: what it writes beside MCP, and how it ends.
@@ -301,74 +318,9 @@ impl Unopened {
     }
 }
 
-/// Returns only if the first start came to nothing.
-async fn cannot_start(front: &Front) -> Fault {
-    match front.first().await {
-        Some(Outcome::Failed { fault, .. }) => fault,
-        _ => std::future::pending().await,
-    }
-}
-
-/// A fresh twin of the same code takes over.
-async fn swap(front: &Front) -> Result<(), Fault> {
-    for ask in [Ask::Reload, Ask::Swap { force: false }] {
-        match front.ask(ask).await {
-            Answer::Outcome(Outcome::Verified { .. } | Outcome::Swapped { .. }) => {}
-            Answer::Outcome(Outcome::Failed { fault, .. } | Outcome::RolledBack { why: Some(fault), .. })
-            | Answer::Error(fault) => return Err(fault),
-            other => return Err(Fault::new(Code::Host, format!("the front did something else: {other:?}"))),
-        }
-    }
-    Ok(())
-}
-
-/// What went wrong at the front, from its beginning to its end.
-async fn troubles(mut events: EventStream) -> Vec<Fault> {
-    let mut troubles = Vec::new();
-    while let Some(event) = events.next().await {
-        if let FrontEvent::Notice(
-            Notice::ReloadFailed { fault, .. }
-            | Notice::Crashed { fault, .. }
-            | Notice::Down { fault }
-            | Notice::RolledBack { why: Some(fault), .. },
-        ) = event
-        {
-            troubles.push(fault);
-        }
-    }
-    troubles
-}
-
 /// What the server said to an error.
 async fn said(error: &RequestError, front: &Front) -> String {
     if error.stderr().is_empty() { stderr_of(front).await } else { error.stderr().to_owned() }
-}
-
-/// The last that the serving twin wrote to its stderr.
-async fn stderr_of(front: &Front) -> String {
-    match front.ask(Ask::Status).await {
-        Answer::Status(status) => status.stderr_tail,
-        _ => String::new(),
-    }
-}
-
-fn front_order(order: &Order) -> RunOrder {
-    let name = Some(order.name.clone()).filter(|name| !name.is_empty());
-    RunOrder {
-        // Not used: the front has a private one.
-        home: Home::at(std::env::temp_dir()),
-        name,
-        command: order.command.clone(),
-        recorded: None,
-        watch: Vec::new(),
-        ignore: Vec::new(),
-        options: order.options.clone(),
-        chosen: vec!["watch_files", "tell"],
-        cwd: order.cwd.clone(),
-        env: order.env.clone(),
-        record: None,
-        config: None,
-    }
 }
 
 fn id_of(list: Lists) -> &'static str {

@@ -27,7 +27,7 @@ pub(crate) enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub(crate) struct Check {
-    /// `open`, `tools`, `prompts`, `resources`, `templates`, `call:TOOL`, `swaps`, `stdout` or `stop`.
+    /// `open`, `tools`, `prompts`, `resources`, `templates`, `call:TOOL`, `check`, `swaps`, `stdout` or `stop`.
     pub(crate) id: String,
     /// How it ended.
     pub(crate) verdict: Verdict,
