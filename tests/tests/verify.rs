@@ -143,9 +143,12 @@ fn a_server_of_which_no_second_copy_starts_does_not_survive_swaps() {
         project.root().join("lock")
     );
     let command = around_plain(&project, &code);
-    let report = verify_command(&project, &["--json"], &command).with_status(1).values().remove(0);
+    let flags = ["--json", "--check", "true"];
+    let report = verify_command(&project, &flags, &command).with_status(1).values().remove(0);
     let swaps = check(&report, 0, "swaps");
     assert_eq!((&swaps["verdict"], &swaps["load"]["swaps"]), (&json!("failed"), &json!(0)), "{swaps}");
+    // No twin came so far that its check was tried on it.
+    assert!(report["eras"][0]["checks"].as_array().unwrap().iter().all(|check| check["id"] != "check"), "{report:#}");
     assert!(swaps["stderr"].as_str().unwrap().contains("fixture: another one runs"), "{swaps}");
     // What serves goes on serving: that is no reason to lose anything.
     assert_eq!((&swaps["load"]["lost"], &swaps["load"]["failed"]), (&json!(0), &json!(0)), "{swaps}");

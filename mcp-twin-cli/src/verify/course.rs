@@ -177,7 +177,6 @@ impl Course<'_> {
             examined.get_or_insert(first.elapsed());
             load.goes_on(BETWEEN, PATIENCE).await;
         }
-        let examined = examined.unwrap_or_else(|| first.elapsed());
         let ended = load.end(swaps).await;
         let (strays, stray_count) = session.strays();
         let said = stderr_of(front).await;
@@ -187,7 +186,7 @@ impl Course<'_> {
         troubles.extend(events.await.unwrap_or_default());
         // The swap and the front's own word of it are one failure.
         let failed: Vec<Fault> = troubles.extract_if(.., |fault| fault.code == Code::CheckFailed).collect();
-        self.examined(failed.first(), examined);
+        self.examined(failed.first(), examined, first);
         let counted = ended.counted;
         let mut problems: Vec<String> =
             troubles.iter().map(|fault| format!("{} [{}]", fault.message, fault.code)).collect();
@@ -218,12 +217,13 @@ impl Course<'_> {
         self.tell(if wrong { check.with_stderr(stderr) } else { check });
     }
 
-    /// What its own check said of a twin that was to take over.
-    fn examined(&mut self, failed: Option<&Fault>, took: Duration) {
+    /// What its own check said of a twin that was to take over, and how long the first took until it did.
+    fn examined(&mut self, failed: Option<&Fault>, passed: Option<Duration>, begun: Instant) {
         if let Some(fault) = failed {
             let why = format!("{} [{}]", fault.message, fault.code);
-            self.tell(Check::failed("check", "fails its check", took, why).with_stderr(fault.stderr_tail.as_str()));
-        } else if self.order.options.check.is_some() {
+            let check = Check::failed("check", "fails its check", begun.elapsed(), why);
+            self.tell(check.with_stderr(fault.stderr_tail.as_str()));
+        } else if let Some(took) = passed.filter(|_| self.order.options.check.is_some()) {
             self.tell(Check::passed("check", "passes its check", took));
         }
     }
