@@ -92,7 +92,8 @@ fn its_check_is_tried_on_a_fresh_twin() {
         assert!(!ids.clone().any(|id| id == "swaps") && ids.clone().any(|id| id == "stop"), "{report:#}");
     }
     // The command line comes first.
-    verify(&project, &["--swaps", "1", "--check", "none"]).with_status(0);
+    let without = verify(&project, &["--swaps", "1", "--check", "none"]).with_status(0);
+    assert!(!without.stdout.contains("its check"), "{without:?}");
     let wrong = verify(&project, &["--check", "tool:"]).with_status(2);
     assert!(wrong.stderr.contains("the name of a tool is wanted"), "{wrong:?}");
 }
