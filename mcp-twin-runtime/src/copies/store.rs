@@ -135,7 +135,8 @@ impl Store {
         let built = !outputs.is_empty();
         for path in outputs {
             let Ok(below) = path.strip_prefix(&shape.root) else { continue };
-            if note.files.contains_key(below) {
+            // Secrets that a build put beside its output are linked to at a restore.
+            if note.files.contains_key(below) || is_env(&path) {
                 continue;
             }
             // What was copied under the lock of the build is what was made of this very source.
@@ -170,8 +171,13 @@ impl Store {
         }
         let fresh = self.fresh().map_err(io::Error::other)?;
         for path in shape.outputs() {
-            if let Ok(below) = path.strip_prefix(&shape.root) {
-                copy(&path, &fresh.join(below))?;
+            let Ok(below) = path.strip_prefix(&shape.root) else { continue };
+            let place = fresh.join(below);
+            if !is_env(&path) {
+                copy(&path, &place)?;
+            } else if let Some(folder) = place.parent() {
+                fs::create_dir_all(folder)?;
+                link(&path, &place)?;
             }
         }
         fs::create_dir_all(&all)?;

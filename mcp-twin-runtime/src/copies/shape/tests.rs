@@ -1,7 +1,10 @@
 use super::*;
+use crate::copies::store::Store;
 use crate::machine::Disk;
 use crate::run::Variables;
+use crate::sources::Snapshot;
 use mcp_twin_core::detect::launch::Place;
+use mcp_twin_core::{Generation, Source, SourceHash};
 use std::fs;
 
 /// A project in `p` and its copy in `c`, with these files in both; `node_modules` and `.venv` are links in the copy.
@@ -112,4 +115,22 @@ fn a_program_a_jar_and_a_dll_are_set_aside_and_a_script_is_not() {
         let many = line.contains("dll");
         assert_eq!(shape.outputs().len(), if many { 2 } else { 1 }, "{line}");
     }
+}
+
+#[test]
+fn secrets_beside_what_was_built_are_linked_to_and_not_copied() {
+    let ground = Ground::new(&["out/server.dll", "out/.env"]);
+    let secrets = ground.at("p").join("out/.env");
+    fs::write(&secrets, "KEY=first").unwrap();
+    let (_, shape) = ground.start("dotnet out/server.dll", &[]);
+    let (store, hash) = (Store::new(ground.at("s")), SourceHash(7));
+    store.set_aside(hash, false, &shape, 3).unwrap();
+    let source = Source { generation: Generation(1), hash: Some(hash) };
+    store.keep(source, &Snapshot::default(), &shape, 3).unwrap();
+    let made = ground.at("s").join("made").join(hash.to_string()).join("out");
+    let kept = ground.at("s").join(hash.to_string()).join("tree/out");
+    assert!(made.join("server.dll").is_file() && kept.join("server.dll").is_file());
+    assert!(!kept.join(".env").exists());
+    fs::write(secrets, "KEY=second").unwrap();
+    assert_eq!(fs::read_to_string(made.join(".env")).unwrap(), "KEY=second");
 }
