@@ -114,6 +114,8 @@ fn over_http_with_twins_on_ports_and_behind_one_url() {
         let flags = [COLD, &["--settle", "0", "--standby", "on-demand"], flags].concat();
         let front = project.serve(&flags);
         let client = front.client();
+        // Its process is there before the files hold other code.
+        client.until_version("v1");
         until_kept(&project, 1);
         project.save_version("v2");
         client.until_version("v2");
